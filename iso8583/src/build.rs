@@ -1,0 +1,462 @@
+//! Messages into bytes, checked by the same table that decodes them.
+//!
+//! Start at [`Builder::new`]. The caller owns the buffer; a message that is not
+//! finished leaves no trace in it.
+
+use std::fmt;
+use std::ops::Range;
+
+use bytes::{BufMut, BytesMut};
+
+use crate::MESSAGE_BYTES_MAX;
+use crate::content;
+use crate::error::{EncodeError, EncodeErrorKind, FieldPath};
+use crate::field_set::FieldSet;
+use crate::message::Message;
+use crate::mti::Mti;
+use crate::pack::{ascii_nibble, put_bytes, put_digits};
+use crate::spec::{Class, Field, Length, Spec};
+
+/// Writes one message to the end of a caller's buffer, field by field in
+/// ascending order.
+///
+/// After the first error, or when dropped without [`Builder::finish`], the
+/// buffer is as it was before.
+pub struct Builder<'s, 'b> {
+    spec: &'s Spec,
+    out: &'b mut BytesMut,
+    /// Where the MTI stands in `out`.
+    start: usize,
+    mti: Mti,
+    present: FieldSet,
+    last: u8,
+    after_mac: bool,
+    /// The first error; every later call repeats it.
+    failed: Option<EncodeError>,
+    finished: bool,
+}
+
+impl<'s, 'b> Builder<'s, 'b> {
+    /// Begins a message: its MTI and room for the bitmap.
+    pub fn new(spec: &'s Spec, out: &'b mut BytesMut, mti: Mti) -> Builder<'s, 'b> {
+        let start = out.len();
+        out.put_u16(mti.raw());
+        out.put_bytes(0, BITMAP_BYTES);
+        let failed =
+            (!mti.is_bcd()).then_some(EncodeError { path: FieldPath::Mti, kind: EncodeErrorKind::BadMti });
+        let present = FieldSet::default();
+        Builder { spec, out, start, mti, present, last: 1, after_mac: false, failed, finished: false }
+    }
+
+    /// Puts the digits of an `n` or `z` field, given as ASCII; in a `z` field
+    /// the separator may be written `=` or `D`.
+    ///
+    /// # Errors
+    /// Any rule of the table, or a field out of order.
+    pub fn digits(&mut self, field: u8, ascii_digits: &[u8]) -> Result<&mut Self, EncodeError> {
+        self.put(field, |row, out| {
+            if !row.class.counts_digits() {
+                return Err(EncodeErrorKind::WrongClass);
+            }
+            let bad =
+                |&byte: &u8| ascii_nibble(byte).is_none_or(|nibble| nibble > 9 && row.class != Class::Track);
+            if let Some(index) = ascii_digits.iter().position(bad) {
+                return Err(EncodeErrorKind::Content { index, rule: content::digit_rule(row.class) });
+            }
+            put_digits(row, out, ascii_digits.len(), ascii_digits.iter().copied().filter_map(ascii_nibble))
+        })
+    }
+
+    /// Puts a number into a fixed `n` field, with leading zeros.
+    ///
+    /// # Errors
+    /// Any rule of the table, a number too large, or a field out of order.
+    pub fn number(&mut self, field: u8, value: u64) -> Result<&mut Self, EncodeError> {
+        self.put(field, |row, out| {
+            let (Class::Numeric, Length::Fixed(digits)) = (row.class, row.length) else {
+                return Err(EncodeErrorKind::WrongClass);
+            };
+            let power = |exponent: u16| 10u64.checked_pow(exponent.into());
+            if power(digits).is_some_and(|limit| value >= limit) {
+                return Err(EncodeErrorKind::NumberTooLarge { digits });
+            }
+            let digit = |exponent| power(exponent).map_or(0, |power| (value / power % 10) as u8);
+            put_digits(row, out, digits.into(), (0..digits).rev().map(digit))
+        })
+    }
+
+    /// Puts the text of an `an` or `ans` field.
+    ///
+    /// # Errors
+    /// Any rule of the table, or a field out of order.
+    pub fn text(&mut self, field: u8, text: &[u8]) -> Result<&mut Self, EncodeError> {
+        self.put(field, |row, out| match row.class {
+            Class::Alphanumeric | Class::Text => put_bytes(row, out, text),
+            _ => Err(EncodeErrorKind::WrongClass),
+        })
+    }
+
+    /// Puts the bytes of a `b` or `tlv` field.
+    ///
+    /// # Errors
+    /// Any rule of the table, or a field out of order.
+    pub fn bytes(&mut self, field: u8, raw: &[u8]) -> Result<&mut Self, EncodeError> {
+        self.put(field, |row, out| match row.class {
+            Class::Binary | Class::Tlv => put_bytes(row, out, raw),
+            _ => Err(EncodeErrorKind::WrongClass),
+        })
+    }
+
+    /// Puts the same value that another message has in this field, as an
+    /// answer echoes its request; nothing if that message lacks it.
+    ///
+    /// # Errors
+    /// Any rule of this builder's table, or a field out of order.
+    pub fn copy(&mut self, field: u8, from: &Message<'_>) -> Result<&mut Self, EncodeError> {
+        let Some(raw) = from.raw(field) else { return Ok(self) };
+        let class = from.spec().field(field).map(Field::class);
+        self.put(field, |row, out| {
+            if Some(row.class) != class {
+                return Err(EncodeErrorKind::WrongClass);
+            }
+            match from.digits(field) {
+                Some(digits) => {
+                    put_digits(row, out, digits.len(), (0..digits.len()).map(|at| digits.nibble(at)))
+                }
+                None => put_bytes(row, out, raw),
+            }
+        })
+    }
+
+    /// Puts 8 zero bytes into a fixed 8-byte `b` field, the message's last, and
+    /// returns their position from the MTI's first byte: the MAC covers what
+    /// stands before it, once [`Builder::finish`] has filled in the bitmap.
+    ///
+    /// # Errors
+    /// A field of another form, or out of order.
+    pub fn mac_placeholder(&mut self, field: u8) -> Result<usize, EncodeError> {
+        self.put(field, |row, out| match (row.class, row.length) {
+            (Class::Binary, Length::Fixed(8)) => put_bytes(row, out, &[0; MAC_BYTES]),
+            _ => Err(EncodeErrorKind::WrongClass),
+        })?;
+        self.after_mac = true;
+        Ok(self.out.len() - MAC_BYTES - self.start)
+    }
+
+    /// Fills in the bitmap and returns where the message stands in the buffer.
+    ///
+    /// # Errors
+    /// The first error any call met; the buffer is then as it was before.
+    pub fn finish(mut self) -> Result<Range<usize>, EncodeError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let bitmaps = self.present.to_bitmaps();
+        let bitmap = bitmaps[..if self.has_secondary() { 2 } else { 1 }].as_flattened();
+        let at = self.start + MTI_BYTES;
+        self.out[at..at + bitmap.len()].copy_from_slice(bitmap);
+        self.finished = true;
+        Ok(self.start..self.out.len())
+    }
+
+    fn put(
+        &mut self,
+        field: u8,
+        write: impl FnOnce(&Field, &mut BytesMut) -> Result<(), EncodeErrorKind>,
+    ) -> Result<&mut Self, EncodeError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        match self.try_put(field, write) {
+            Ok(()) => Ok(self),
+            Err(kind) => {
+                let error = EncodeError { path: FieldPath::Field(field), kind };
+                self.failed = Some(error);
+                self.out.truncate(self.start);
+                Err(error)
+            }
+        }
+    }
+
+    fn try_put(
+        &mut self,
+        field: u8,
+        write: impl FnOnce(&Field, &mut BytesMut) -> Result<(), EncodeErrorKind>,
+    ) -> Result<(), EncodeErrorKind> {
+        if self.after_mac {
+            return Err(EncodeErrorKind::AfterMac);
+        }
+        if field <= self.last {
+            return Err(EncodeErrorKind::OutOfOrder { last: self.last });
+        }
+        let row = self.spec.field(field).ok_or(EncodeErrorKind::UnknownField)?;
+        if field > 64 && !self.has_secondary() {
+            self.open_secondary();
+        }
+        write(row, self.out)?;
+        if self.out.len() - self.start > MESSAGE_BYTES_MAX {
+            return Err(EncodeErrorKind::MessageTooLong { max: MESSAGE_BYTES_MAX });
+        }
+        self.present.insert(field);
+        self.last = field;
+        Ok(())
+    }
+
+    fn has_secondary(&self) -> bool {
+        self.present.contains(1)
+    }
+
+    /// Makes room for the secondary bitmap by moving the fields put so far.
+    fn open_secondary(&mut self) {
+        let fields = self.start + MTI_BYTES + BITMAP_BYTES;
+        let end = self.out.len();
+        self.out.put_bytes(0, BITMAP_BYTES);
+        self.out.copy_within(fields..end, fields + BITMAP_BYTES);
+        self.present.insert(1);
+    }
+}
+
+impl Drop for Builder<'_, '_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.out.truncate(self.start);
+        }
+    }
+}
+
+/// The MTI and which fields there are, no values.
+impl fmt::Debug for Builder<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Builder({} {}, fields ", self.spec.name(), self.mti)?;
+        f.debug_list().entries(self.present.filter(|&number| number != 1)).finish()?;
+        f.write_str(")")
+    }
+}
+
+const MTI_BYTES: usize = 2;
+const BITMAP_BYTES: usize = 8;
+const MAC_BYTES: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::error::DecodeErrorKind;
+    use EncodeErrorKind::*;
+
+    /// What one call makes of an empty message: the bytes behind the bitmap.
+    fn put<F>(call: F) -> Result<Vec<u8>, EncodeErrorKind>
+    where
+        F: FnOnce(&mut Builder<'_, '_>) -> Result<(), EncodeError>,
+    {
+        let mut out = BytesMut::from(&b"before"[..]);
+        let mut builder = Builder::new(Spec::pos(), &mut out, Mti::new(0x0200));
+        let called = call(&mut builder);
+        let finished = builder.finish();
+        assert_eq!(called.err(), finished.clone().err(), "finish repeats the error");
+        match finished {
+            Ok(range) => Ok(out[range][MTI_BYTES + BITMAP_BYTES..].to_vec()),
+            Err(error) => {
+                assert_eq!(out, &b"before"[..], "an error leaves nothing behind");
+                Err(error.kind)
+            }
+        }
+    }
+
+    #[test]
+    fn digits_are_packed_by_the_table() {
+        for (name, field, digits, want) in [
+            ("fixed", 3, &b"310000"[..], Ok(vec![0x31, 0x00, 0x00])),
+            ("odd, left", 22, b"021", Ok(vec![0x02, 0x10])),
+            ("odd, right", 23, b"001", Ok(vec![0x00, 0x01])),
+            ("variable, even", 2, b"1234", Ok(vec![0x04, 0x12, 0x34])),
+            ("variable, odd", 2, b"12345", Ok(vec![0x05, 0x12, 0x34, 0x50])),
+            ("variable, none", 2, b"", Ok(vec![0x00])),
+            (
+                "three-digit prefix",
+                60,
+                b"22000001001",
+                Ok(vec![0x00, 0x11, 0x22, 0x00, 0x00, 0x01, 0x00, 0x10]),
+            ),
+            ("a track", 35, b"12=34D5", Ok(vec![0x07, 0x12, 0xD3, 0x4D, 0x50])),
+            ("fixed, one short", 3, b"31000", Err(WrongLength { needs: 6, given: 5 })),
+            ("fixed, one over", 3, b"3100000", Err(WrongLength { needs: 6, given: 7 })),
+            ("variable, one over", 2, &[b'1'; 20], Err(TooLong { max: 19, given: 20 })),
+            ("beyond any length", 2, &[b'1'; 70_000], Err(TooLong { max: 19, given: 70_000 })),
+            ("a letter", 3, b"31A000", Err(Content { index: 2, rule: DecodeErrorKind::BadDigit })),
+            (
+                "a separator outside a track",
+                2,
+                b"12=4",
+                Err(Content { index: 2, rule: DecodeErrorKind::BadDigit }),
+            ),
+            (
+                "a letter in a track",
+                35,
+                b"12F4",
+                Err(Content { index: 2, rule: DecodeErrorKind::BadTrackDigit }),
+            ),
+            ("text", 41, b"77000001", Err(WrongClass)),
+            ("no such field", 5, b"1", Err(UnknownField)),
+            ("the bitmap's bit", 1, b"1", Err(OutOfOrder { last: 1 })),
+        ] {
+            assert_eq!(put(|builder| builder.digits(field, digits).map(drop)), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn numbers_fill_their_field() {
+        for (name, field, value, want) in [
+            ("zero", 11, 0, Ok(vec![0, 0, 0])),
+            ("the largest", 11, 999_999, Ok(vec![0x99, 0x99, 0x99])),
+            ("one more", 11, 1_000_000, Err(NumberTooLarge { digits: 6 })),
+            ("odd, left", 22, 21, Ok(vec![0x02, 0x10])),
+            ("odd, right", 23, 1, Ok(vec![0x00, 0x01])),
+            ("far too large", 11, u64::MAX, Err(NumberTooLarge { digits: 6 })),
+            ("a variable field", 2, 1, Err(WrongClass)),
+            ("text", 41, 1, Err(WrongClass)),
+        ] {
+            assert_eq!(put(|builder| builder.number(field, value).map(drop)), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn texts_and_bytes_are_checked() {
+        for (name, field, value, want) in [
+            ("an", 39, &b"A0"[..], Ok(b"A0".to_vec())),
+            ("an with a sign", 39, b"A+", Err(Content { index: 1, rule: DecodeErrorKind::BadCharacter })),
+            ("ans takes anything", 41, b"\x80\n+-*/ 1", Ok(b"\x80\n+-*/ 1".to_vec())),
+            ("one short", 41, b"7700000", Err(WrongLength { needs: 8, given: 7 })),
+            ("an, variable", 44, b"ab", Ok(b"\x02ab".to_vec())),
+            ("digits", 3, b"000000", Err(WrongClass)),
+            ("bytes", 52, b"12345678", Err(WrongClass)),
+        ] {
+            assert_eq!(put(|builder| builder.text(field, value).map(drop)), want, "{name}");
+        }
+        for (name, field, value, want) in [
+            ("b", 52, &[0xFF; 8][..], Ok(vec![0xFF; 8])),
+            ("b, one over", 52, &[0xFF; 9], Err(WrongLength { needs: 8, given: 9 })),
+            ("tlv", 55, &[0x95, 1, 7], Ok(vec![0, 3, 0x95, 1, 7])),
+            (
+                "tlv, broken",
+                55,
+                &[0x95, 2, 7],
+                Err(Content { index: 2, rule: DecodeErrorKind::TooShort { needs: 2, left: 1 } }),
+            ),
+            ("text", 41, b"77000001", Err(WrongClass)),
+        ] {
+            assert_eq!(put(|builder| builder.bytes(field, value).map(drop)), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn the_order_of_fields_is_kept() {
+        assert_eq!(put(|b| b.number(11, 1)?.number(3, 0).map(drop)), Err(OutOfOrder { last: 11 }));
+        assert_eq!(put(|b| b.number(11, 1)?.number(11, 1).map(drop)), Err(OutOfOrder { last: 11 }));
+        assert_eq!(put(|b| b.mac_placeholder(62).map(drop)), Err(WrongClass));
+        let behind_mac = |b: &mut Builder<'_, '_>| {
+            b.mac_placeholder(52)?;
+            b.bytes(64, &[0; 8]).map(drop)
+        };
+        assert_eq!(put(behind_mac), Err(AfterMac));
+        // A caller that overlooks an error gets it again, not half a message.
+        let overlooked = |b: &mut Builder<'_, '_>| {
+            b.number(11, u64::MAX).err();
+            b.text(41, b"77000001").map(drop)
+        };
+        assert_eq!(put(overlooked), Err(NumberTooLarge { digits: 6 }));
+    }
+
+    #[test]
+    fn several_messages_share_a_buffer_and_a_dropped_one_leaves_none() {
+        let mut out = BytesMut::new();
+        let mut first = Builder::new(Spec::pos(), &mut out, Mti::new(0x0210));
+        first.number(11, 7).unwrap();
+        let first = first.finish().unwrap();
+        let mut dropped = Builder::new(Spec::pos(), &mut out, Mti::new(0x0210));
+        dropped.number(11, 8).unwrap();
+        assert_eq!(format!("{dropped:?}"), "Builder(pos 0210, fields [11])");
+        drop(dropped);
+        let mut second = Builder::new(Spec::pos(), &mut out, Mti::new(0x0410));
+        let mac = second.number(11, 9).unwrap().mac_placeholder(64).unwrap();
+        let second = second.finish().unwrap();
+        assert_eq!((first.clone(), second.clone(), mac), (0..13, 13..34, 13));
+        let message = Message::decode(Spec::pos(), &out[second]).unwrap();
+        assert_eq!((message.number(11), message.start(64)), (Some(9), Some(mac)));
+        assert_eq!(Message::decode(Spec::pos(), &out[first]).unwrap().number(11), Some(7));
+    }
+
+    #[test]
+    fn an_mti_that_is_none_is_refused() {
+        let mut out = BytesMut::new();
+        let error = Builder::new(Spec::pos(), &mut out, Mti::new(0x02F0)).finish().unwrap_err();
+        assert_eq!((error.path, error.kind, out.len()), (FieldPath::Mti, BadMti, 0));
+    }
+
+    #[test]
+    fn a_field_above_64_brings_the_secondary_bitmap() {
+        let spec = Spec::from_toml(
+            "name = \"wide\"\nmti = \"bcd\"\nbitmap = \"binary\"\n\
+             [[field]]\nnumber = 3\nname = \"a\"\nclass = \"n\"\nlength = 6\n\
+             [[field]]\nnumber = 70\nname = \"b\"\nclass = \"n\"\nlength = 3\nalign = \"right\"\n\
+             [[field]]\nnumber = 128\nname = \"c\"\nclass = \"b\"\nlength = 8",
+        )
+        .unwrap();
+        let mut out = BytesMut::new();
+        let mut builder = Builder::new(&spec, &mut out, Mti::new(0x0800));
+        let mac = builder.number(3, 123_456).unwrap().number(70, 301).unwrap().mac_placeholder(128).unwrap();
+        builder.finish().unwrap();
+        let head =
+            [0x08, 0x00, 0xA0, 0, 0, 0, 0, 0, 0, 0, 0x04, 0, 0, 0, 0, 0, 0, 1, 0x12, 0x34, 0x56, 0x03, 0x01];
+        assert_eq!((&out[..mac], &out[mac..]), (&head[..], &[0; 8][..]));
+        let message = Message::decode(&spec, &out).unwrap();
+        assert_eq!((message.number(70), message.start(128)), (Some(301), Some(mac)));
+    }
+
+    #[test]
+    fn the_longest_message_is_built_and_one_byte_more_is_not() {
+        // 18 bytes of head and 65 fields of 999 leave 582 bytes for the last.
+        for (last, want) in
+            [(582, Ok(MESSAGE_BYTES_MAX)), (583, Err(MessageTooLong { max: MESSAGE_BYTES_MAX }))]
+        {
+            let row = |number: u8, length: u16| {
+                format!("[[field]]\nnumber = {number}\nname = \"x\"\nclass = \"b\"\nlength = {length}\n")
+            };
+            let rows: String = (2..67).map(|number| row(number, 999)).chain([row(67, last)]).collect();
+            let spec = format!("name = \"long\"\nmti = \"bcd\"\nbitmap = \"binary\"\n{rows}");
+            let spec = Spec::from_toml(&spec).unwrap();
+            let mut out = BytesMut::new();
+            let mut builder = Builder::new(&spec, &mut out, Mti::new(0x0200));
+            for number in 2..67 {
+                builder.bytes(number, &[0; 999]).unwrap();
+            }
+            builder.bytes(67, &vec![0; last.into()]).ok();
+            let built = builder.finish().map(|range| range.len()).map_err(|error| error.kind);
+            assert_eq!(built, want);
+            assert_eq!(out.len(), want.unwrap_or(0));
+        }
+    }
+
+    #[test]
+    fn a_copy_says_the_same_with_a_clean_pad() {
+        // Field 22 with a pad nibble of F, and field 41.
+        let bytes = b"\x02\x00\x00\x00\x04\x00\x00\x80\x00\x00\x02\x1F77000001";
+        let request = Message::decode(Spec::pos(), bytes).unwrap();
+        let copied = put(|b| b.copy(3, &request)?.copy(22, &request)?.copy(41, &request).map(drop)).unwrap();
+        assert_eq!(copied, b"\x02\x1077000001");
+    }
+
+    #[test]
+    fn a_warm_buffer_is_not_reallocated() {
+        let mut out = BytesMut::with_capacity(64);
+        let room = out.as_ptr();
+        for _ in 0..3 {
+            out.clear();
+            let mut builder = Builder::new(Spec::pos(), &mut out, Mti::new(0x0200));
+            builder.number(3, 0).unwrap().number(4, 100).unwrap().text(41, b"77000001").unwrap();
+            builder.finish().unwrap();
+            assert_eq!(out.as_ptr(), room);
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! Finding the fields: one pass over the bitmap, one row of the table at a time.
+//!
+//! An error of position ends the pass. An error of content does not, because
+//! the following fields are still where they are. Start at `Message::locate`.
+
+use nom::bytes::complete::take;
+use nom::combinator::map_opt;
+use nom::{IResult, Parser};
+
+use crate::MESSAGE_BYTES_MAX;
+use crate::content;
+use crate::error::{DecodeError, DecodeErrorKind, FieldPath};
+use crate::field_set::FieldSet;
+use crate::message::{Message, Span};
+use crate::mti::Mti;
+use crate::spec::{Length, Prefix, Spec};
+
+impl<'a> Message<'a> {
+    /// Finds every field there is; the first error by position, if any.
+    pub(crate) fn locate(&mut self) -> Option<DecodeError> {
+        if self.bytes.len() > MESSAGE_BYTES_MAX {
+            let kind = DecodeErrorKind::MessageTooLong { max: MESSAGE_BYTES_MAX };
+            return Some(DecodeError { path: FieldPath::Message, offset: MESSAGE_BYTES_MAX, kind });
+        }
+        let mut walk = Walk { bytes: self.bytes, at: 0, content_error: None };
+        let end = self.walk(&mut walk).err();
+        // What is wrong in a value stands before what ended the pass.
+        let error = walk.content_error.or(end);
+        self.complete = error.is_none();
+        error
+    }
+
+    fn walk(&mut self, walk: &mut Walk<'a>) -> Result<(), DecodeError> {
+        self.mti = walk.mti()?;
+        let spec: &'a Spec = self.spec;
+        for number in walk.bitmap()? {
+            let path = FieldPath::Field(number);
+            let Some(field) = spec.field(number) else {
+                return Err(walk.error(path, DecodeErrorKind::UnknownField));
+            };
+            let length = match field.length {
+                Length::Fixed(length) => length,
+                Length::Variable { prefix, max } => walk.length(path, prefix, max)?,
+            };
+            let start = walk.at;
+            let value = walk.take(path, field.class.bytes_for(length))?;
+            match content::check(field, length, value) {
+                Ok(()) => self.put(number, start, length),
+                Err(fault) => {
+                    walk.content_fault(fault.path(number), start + fault.at, fault.kind);
+                }
+            }
+        }
+        match self.bytes.len() - walk.at {
+            0 => Ok(()),
+            trailing => Err(walk.error(FieldPath::Message, DecodeErrorKind::TrailingBytes(trailing))),
+        }
+    }
+
+    #[inline]
+    fn put(&mut self, number: u8, start: usize, length: u16) {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a message has at most MESSAGE_BYTES_MAX = 65535 bytes"
+        )]
+        let start = start as u16;
+        self.spans[usize::from(number)] = Span { start, length };
+        self.present.insert(number);
+    }
+}
+
+/// The pass over a message: how far it is, and what it met on the way.
+struct Walk<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// The first value with a wrong content.
+    content_error: Option<DecodeError>,
+}
+
+impl<'a> Walk<'a> {
+    fn mti(&mut self) -> Result<Mti, DecodeError> {
+        let mti = Mti::new(u16::from_be_bytes(self.array(FieldPath::Mti)?));
+        if mti.is_bcd() {
+            return Ok(mti);
+        }
+        let offset = usize::from(is_bcd(self.bytes[0]));
+        self.content_fault(FieldPath::Mti, offset, DecodeErrorKind::BadDigit);
+        Ok(Mti::default())
+    }
+
+    /// The fields promised. Bit 1 promises the secondary bitmap and no field.
+    fn bitmap(&mut self) -> Result<FieldSet, DecodeError> {
+        let primary: [u8; 8] = self.array(FieldPath::Bitmap)?;
+        let secondary = if primary[0] & 0x80 == 0 { [0; 8] } else { self.array(FieldPath::Bitmap)? };
+        let mut promised = FieldSet::from_bitmaps(primary, secondary);
+        promised.remove(1);
+        Ok(promised)
+    }
+
+    /// A length prefix, in digits or bytes by the field's class.
+    #[inline]
+    fn length(&mut self, path: FieldPath, prefix: Prefix, max: u16) -> Result<u16, DecodeError> {
+        let rest = &self.bytes[self.at..];
+        let (_, length) = bcd_number(prefix.bytes(), rest).map_err(|_| {
+            let needs = prefix.bytes();
+            let left = rest.len();
+            let short = DecodeErrorKind::TooShort { needs, left };
+            self.error(path, if left < needs { short } else { DecodeErrorKind::BadLengthPrefix })
+        })?;
+        if length > max {
+            return Err(self.error(path, DecodeErrorKind::LengthOverMax { length, max }));
+        }
+        self.at += prefix.bytes();
+        Ok(length)
+    }
+
+    #[inline]
+    fn take(&mut self, path: FieldPath, needs: usize) -> Result<&'a [u8], DecodeError> {
+        let rest = &self.bytes[self.at..];
+        let Some((value, _)) = rest.split_at_checked(needs) else {
+            return Err(self.error(path, DecodeErrorKind::TooShort { needs, left: rest.len() }));
+        };
+        self.at += needs;
+        Ok(value)
+    }
+
+    fn array<const N: usize>(&mut self, path: FieldPath) -> Result<[u8; N], DecodeError> {
+        let mut array = [0; N];
+        array.copy_from_slice(self.take(path, N)?);
+        Ok(array)
+    }
+
+    fn error(&self, path: FieldPath, kind: DecodeErrorKind) -> DecodeError {
+        DecodeError { path, offset: self.at, kind }
+    }
+
+    #[cold]
+    fn content_fault(&mut self, path: FieldPath, offset: usize, kind: DecodeErrorKind) {
+        self.content_error.get_or_insert(DecodeError { path, offset, kind });
+    }
+}
+
+/// A decimal number in `width` BCD bytes, one or two.
+#[inline]
+fn bcd_number(width: usize, input: &[u8]) -> IResult<&[u8], u16> {
+    let decimal = |bytes: &[u8]| {
+        bytes.iter().try_fold(0u16, |number, &byte| {
+            is_bcd(byte).then(|| number * 100 + u16::from(byte >> 4) * 10 + u16::from(byte & 0x0F))
+        })
+    };
+    map_opt(take(width), decimal).parse(input)
+}
+
+#[inline]
+fn is_bcd(byte: u8) -> bool {
+    byte >> 4 <= 9 && byte & 0x0F <= 9
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use DecodeErrorKind::*;
+
+    /// A message of type 0200 with these fields promised and this body.
+    fn wire(fields: &[u8], body: &[u8]) -> Vec<u8> {
+        let mut promised = FieldSet::default();
+        fields.iter().for_each(|&number| promised.insert(number));
+        let bitmaps = promised.to_bitmaps();
+        let bitmap = bitmaps[..if promised.contains(1) { 2 } else { 1 }].as_flattened();
+        [&[0x02, 0x00], bitmap, body].concat()
+    }
+
+    #[test]
+    fn an_error_names_the_field_the_byte_and_the_rule() {
+        let de = FieldPath::Field;
+        for (name, bytes, path, offset, kind) in [
+            ("nothing at all", vec![], FieldPath::Mti, 0, TooShort { needs: 2, left: 0 }),
+            ("half an MTI", vec![0x02], FieldPath::Mti, 0, TooShort { needs: 2, left: 1 }),
+            ("an MTI of hex", [&[0x02, 0x0A][..], &[0; 8]].concat(), FieldPath::Mti, 1, BadDigit),
+            ("a short bitmap", vec![0x02, 0, 0, 0], FieldPath::Bitmap, 2, TooShort { needs: 8, left: 2 }),
+            (
+                "no secondary bitmap",
+                wire(&[], &[])[..2].iter().copied().chain([0x80, 0, 0, 0, 0, 0, 0, 0, 9]).collect(),
+                FieldPath::Bitmap,
+                10,
+                TooShort { needs: 8, left: 1 },
+            ),
+            ("a field of no table", wire(&[3, 5], &[0, 0, 0, 9]), de(5), 13, UnknownField),
+            ("a field above 64", wire(&[1, 70], &[3, 1]), de(70), 18, UnknownField),
+            ("a short fixed field", wire(&[4], &[0; 5]), de(4), 10, TooShort { needs: 6, left: 5 }),
+            ("no prefix", wire(&[2], &[]), de(2), 10, TooShort { needs: 1, left: 0 }),
+            ("half a prefix", wire(&[60], &[0]), de(60), 10, TooShort { needs: 2, left: 1 }),
+            ("a prefix of hex", wire(&[2], &[0x1A, 0]), de(2), 10, BadLengthPrefix),
+            (
+                "a prefix over the maximum",
+                wire(&[2], &[0x20]),
+                de(2),
+                10,
+                LengthOverMax { length: 20, max: 19 },
+            ),
+            (
+                "a prefix of four digits",
+                wire(&[60], &[0x10, 0x01]),
+                de(60),
+                10,
+                LengthOverMax { length: 1001, max: 17 },
+            ),
+            ("a short value", wire(&[35], &[0x37, 0x62]), de(35), 11, TooShort { needs: 19, left: 1 }),
+            ("a hex nibble", wire(&[3], &[0, 0x0B, 0]), de(3), 11, BadDigit),
+            ("a separator where there is none", wire(&[2], &[4, 0x12, 0xD4]), de(2), 12, BadDigit),
+            ("a hex nibble before the pad", wire(&[22], &[0x02, 0xA0]), de(22), 11, BadDigit),
+            ("a hex nibble behind the pad", wire(&[23], &[0x0A, 0x01]), de(23), 10, BadDigit),
+            ("a track with an F", wire(&[35], &[4, 0x12, 0xF4]), de(35), 12, BadTrackDigit),
+            ("a response code with a sign", wire(&[39], b"0+"), de(39), 11, BadCharacter),
+            (
+                "a short chip object",
+                wire(&[55], &[0, 5, 0x95, 0, 0x82, 2, 1]),
+                FieldPath::Tag { field: 55, tag: 0x82 },
+                16,
+                TooShort { needs: 2, left: 1 },
+            ),
+            ("one byte too many", wire(&[3], &[0; 4]), FieldPath::Message, 13, TrailingBytes(1)),
+            (
+                "more than can be counted",
+                vec![0; MESSAGE_BYTES_MAX + 1],
+                FieldPath::Message,
+                MESSAGE_BYTES_MAX,
+                MessageTooLong { max: MESSAGE_BYTES_MAX },
+            ),
+        ] {
+            assert_eq!(
+                Message::decode(Spec::pos(), &bytes).err(),
+                Some(DecodeError { path, offset, kind }),
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_pad_nibble_may_be_anything() {
+        for pad in 0..16 {
+            let body = [0x02, 0x10 | pad, pad << 4, 0x01, 0x03, 0x12, 0x30 | pad];
+            let bytes = wire(&[22, 23, 35], &body);
+            let message = Message::decode(Spec::pos(), &bytes).expect("valid");
+            assert_eq!(
+                (message.number(22), message.number(23), message.number(35)),
+                (Some(21), Some(1), Some(123))
+            );
+        }
+    }
+
+    #[test]
+    fn the_largest_message_and_an_empty_secondary_bitmap_are_read() {
+        let mut longest = wire(&[3], &[0; 3]);
+        longest.resize(MESSAGE_BYTES_MAX, 0);
+        let error = Message::decode(Spec::pos(), &longest).expect_err("its tail belongs to no field");
+        assert_eq!(error.kind, TrailingBytes(MESSAGE_BYTES_MAX - 13));
+
+        let bytes = wire(&[1, 3], &[0, 0, 0x07]);
+        let message = Message::decode(Spec::pos(), &bytes).expect("valid");
+        assert_eq!((message.number(3), message.start(3), message.has(1)), (Some(7), Some(18), false));
+    }
+
+    #[test]
+    fn a_partial_message_keeps_what_is_good() {
+        for (name, bytes, fields, path) in [
+            (
+                "wrong content is left out",
+                wire(&[3, 11, 41], b"\x00\x0A\x00\x00\x00\x0177000001"),
+                vec![11, 41],
+                FieldPath::Field(3),
+            ),
+            (
+                "the first of two wrong contents is told",
+                wire(&[3, 11], &[0xA0, 0, 0, 0xA0, 0, 0]),
+                vec![],
+                FieldPath::Field(3),
+            ),
+            (
+                "a wrong position ends it",
+                wire(&[3, 32, 41], b"\x00\x00\x00\x9977000001"),
+                vec![3],
+                FieldPath::Field(32),
+            ),
+            ("content before position", wire(&[3, 32], &[0xA0, 0, 0, 0x99]), vec![], FieldPath::Field(3)),
+            ("a tail hides nothing", wire(&[3], &[0; 9]), vec![3], FieldPath::Message),
+        ] {
+            let (message, error) = Message::decode_partial(Spec::pos(), &bytes);
+            assert_eq!(
+                (message.fields().collect::<Vec<_>>(), error.map(|error| error.path)),
+                (fields, Some(path)),
+                "{name}"
+            );
+            assert_eq!(message.mti(), Mti::new(0x0200), "{name}");
+        }
+        let (message, error) = Message::decode_partial(Spec::pos(), &[0x02]);
+        assert_eq!((message.mti(), message.fields().count(), error.is_some()), (Mti::new(0), 0, true));
+        let bad_mti = [&[0xF2, 0x00][..], &wire(&[3], &[0, 0, 0x07])[2..]].concat();
+        let (message, _) = Message::decode_partial(Spec::pos(), &bad_mti);
+        assert_eq!((message.mti(), message.number(3)), (Mti::new(0), Some(7)));
+    }
+}

@@ -1,0 +1,228 @@
+//! A decoded message: where each field stands in bytes that stay the caller's.
+//!
+//! Start at [`Message`]. How it comes to be is in `decode`, how it is printed
+//! in `describe`.
+
+use std::ops::Range;
+
+use crate::content;
+use crate::digits::Digits;
+use crate::error::DecodeError;
+use crate::field_set::FieldSet;
+use crate::mti::Mti;
+use crate::spec::{Class, Field, Spec};
+use crate::tlv::Tlvs;
+
+/// A message that borrows its bytes and its field table, and owns no heap.
+///
+/// Every field it has was measured and its content checked. Its `Debug` and
+/// [`Message::describe`] mask by the table.
+#[derive(Clone)]
+pub struct Message<'a> {
+    pub(crate) spec: &'a Spec,
+    pub(crate) bytes: &'a [u8],
+    pub(crate) mti: Mti,
+    pub(crate) present: FieldSet,
+    /// Indexed by field number; meaningful where `present` says so.
+    pub(crate) spans: [Span; 129],
+    /// Whether the whole of it decoded. If not, its fields may be shifted, and
+    /// what stands where a harmless field should be may be a card number.
+    pub(crate) complete: bool,
+}
+
+/// Where a value begins, and its length in digits or bytes by its class.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Span {
+    pub(crate) start: u16,
+    pub(crate) length: u16,
+}
+
+impl<'a> Message<'a> {
+    /// Decodes a whole message, from the first byte of its MTI to its end.
+    ///
+    /// # Errors
+    /// The first rule it breaks, with the field and the position.
+    #[inline]
+    pub fn decode(spec: &'a Spec, bytes: &'a [u8]) -> Result<Message<'a>, DecodeError> {
+        let mut message = Message::unread(spec, bytes);
+        match message.locate() {
+            None => Ok(message),
+            Some(error) => Err(error),
+        }
+    }
+
+    /// Decodes as far as possible, and returns the first error too.
+    ///
+    /// The message has every good field before the error and, if the error is
+    /// one of content, after it as well; never the field at fault itself. An
+    /// MTI that cannot be read is 0.
+    #[must_use]
+    pub fn decode_partial(spec: &'a Spec, bytes: &'a [u8]) -> (Message<'a>, Option<DecodeError>) {
+        let mut message = Message::unread(spec, bytes);
+        let error = message.locate();
+        (message, error)
+    }
+
+    #[inline]
+    fn unread(spec: &'a Spec, bytes: &'a [u8]) -> Message<'a> {
+        Message {
+            spec,
+            bytes,
+            mti: Mti::default(),
+            present: FieldSet::default(),
+            spans: [Span::default(); 129],
+            complete: false,
+        }
+    }
+
+    /// The message type, `0000` if a partly decoded message has none.
+    #[must_use]
+    pub fn mti(&self) -> Mti {
+        self.mti
+    }
+
+    /// The bytes it was decoded from.
+    #[must_use]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// The table it was decoded by.
+    #[must_use]
+    pub fn spec(&self) -> &'a Spec {
+        self.spec
+    }
+
+    /// Whether it has this field.
+    #[must_use]
+    #[inline]
+    pub fn has(&self, field: u8) -> bool {
+        self.present.contains(field)
+    }
+
+    /// The numbers of its fields, ascending; bit 1 is none.
+    pub fn fields(&self) -> impl Iterator<Item = u8> + '_ {
+        self.present
+    }
+
+    /// A field's value as it is on the wire, without its length prefix.
+    #[must_use]
+    #[inline]
+    pub fn raw(&self, field: u8) -> Option<&'a [u8]> {
+        self.value(field).map(|(_, value, _)| value)
+    }
+
+    /// Where [`Message::raw`] stands, counted from the MTI's first byte.
+    #[must_use]
+    pub fn span(&self, field: u8) -> Option<Range<usize>> {
+        let (_, value, span) = self.value(field)?;
+        let start = usize::from(span.start);
+        Some(start..start + value.len())
+    }
+
+    /// Where a field begins, its length prefix included, counted from the
+    /// MTI's first byte. This is what a MAC in that field stops before.
+    #[must_use]
+    pub fn start(&self, field: u8) -> Option<usize> {
+        let (row, _, span) = self.value(field)?;
+        Some(usize::from(span.start) - row.prefix_bytes())
+    }
+
+    /// The digits of an `n` or `z` field, pad nibbles left out.
+    #[must_use]
+    #[inline]
+    pub fn digits(&self, field: u8) -> Option<Digits<'a>> {
+        let (row, value, span) = self.value(field)?;
+        row.class.counts_digits().then(|| content::view(row, span.length, value))
+    }
+
+    /// An `n` field as a number; `None` also if it is empty or exceeds 64 bits.
+    #[must_use]
+    pub fn number(&self, field: u8) -> Option<u64> {
+        self.digits(field)?.to_u64()
+    }
+
+    /// The text of an `an` or `ans` field.
+    #[must_use]
+    pub fn text(&self, field: u8) -> Option<&'a [u8]> {
+        let (row, value, _) = self.value(field)?;
+        matches!(row.class, Class::Alphanumeric | Class::Text).then_some(value)
+    }
+
+    /// [`Message::raw`] copied, if it is exactly `N` bytes long.
+    #[must_use]
+    pub fn fixed<const N: usize>(&self, field: u8) -> Option<[u8; N]> {
+        self.raw(field)?.try_into().ok()
+    }
+
+    /// The BER-TLV objects of a `tlv` field, in the order they came.
+    #[must_use]
+    pub fn tlvs(&self, field: u8) -> Option<Tlvs<'a>> {
+        let (row, value, _) = self.value(field)?;
+        (row.class == Class::Tlv).then(|| Tlvs::new(value))
+    }
+
+    /// The value of the first object with this tag in a `tlv` field.
+    #[must_use]
+    pub fn tag(&self, field: u8, tag: u32) -> Option<&'a [u8]> {
+        self.tlvs(field)?.find(|object| object.tag == tag).map(|object| object.value)
+    }
+
+    /// A field it has: its row in the table, its bytes, and its span.
+    #[inline]
+    fn value(&self, field: u8) -> Option<(&'a Field, &'a [u8], Span)> {
+        if !self.has(field) {
+            return None;
+        }
+        let row = self.spec.field(field)?;
+        let span = *self.spans.get(usize::from(field))?;
+        let start = usize::from(span.start);
+        let value = self.bytes.get(start..start + row.class.bytes_for(span.length))?;
+        Some((row, value, span))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 0200 with the fields 2 (odd length), 3, 22, 23, 35, 41 and 55.
+    const PURCHASE: &[u8] = b"\x02\x00\x60\x00\x06\x00\x20\x80\x02\x00\
+        \x05\x12\x34\x50\x00\x00\x00\x02\x10\x00\x01\x07\x12\x3D\x45\x6F77000001\x00\x05\x9F\x26\x02\xAA\xBB";
+
+    #[test]
+    fn each_class_has_its_view() {
+        let message = Message::decode(Spec::pos(), PURCHASE).expect("valid");
+        assert_eq!(message.fields().collect::<Vec<_>>(), [2, 3, 22, 23, 35, 41, 55]);
+        assert_eq!(
+            (message.number(2), message.number(22), message.number(23)),
+            (Some(12345), Some(21), Some(1))
+        );
+        assert_eq!((message.raw(22), message.raw(23)), (Some(&[0x02, 0x10][..]), Some(&[0x00, 0x01][..])));
+        let mut room = [0; 40];
+        let track = message.digits(35).and_then(|digits| digits.copy_ascii(&mut room));
+        assert_eq!((track, message.number(35)), (Some(&b"123=456"[..]), None));
+        assert_eq!((message.text(41), message.text(3)), (Some(&b"77000001"[..]), None));
+        assert_eq!((message.fixed(41), message.fixed::<7>(41)), (Some(*b"77000001"), None));
+        assert_eq!((message.tag(55, 0x9F26), message.tag(55, 0x95)), (Some(&[0xAA, 0xBB][..]), None));
+        assert!(message.digits(41).is_none() && message.tlvs(41).is_none());
+    }
+
+    #[test]
+    fn a_field_starts_at_its_prefix_and_its_value_behind_it() {
+        let message = Message::decode(Spec::pos(), PURCHASE).expect("valid");
+        assert_eq!((message.start(2), message.span(2)), (Some(10), Some(11..14)));
+        assert_eq!((message.start(3), message.span(3)), (Some(14), Some(14..17)));
+        assert_eq!((message.start(55), message.span(55)), (Some(34), Some(36..41)));
+    }
+
+    #[test]
+    fn a_field_that_is_not_there_has_no_view() {
+        let message = Message::decode(Spec::pos(), PURCHASE).expect("valid");
+        for absent in [0, 1, 4, 64, 128, 129, 255] {
+            assert!(!message.has(absent), "DE {absent}");
+            assert!(message.raw(absent).is_none() && message.span(absent).is_none(), "DE {absent}");
+            assert!(message.start(absent).is_none() && message.number(absent).is_none(), "DE {absent}");
+        }
+    }
+}
