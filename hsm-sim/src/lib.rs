@@ -1,0 +1,53 @@
+//! A software HSM for test and development: typed commands in, typed answers
+//! out, over keys that nobody outside this crate ever sees.
+//!
+//! This crate performs no I/O, reads no clock, logs nothing and takes its
+//! randomness as an argument. It knows nothing of ISO 8583, terminals or
+//! accounts. It is software: never FIPS 140, never PCI HSM, and its
+//! single-message DES uses tables, so an attacker who shares the processor's
+//! caches is out of scope.
+//!
+//! Start at [`Hsm`]. Outside it a key is either a [`KeyBlock`] (TR-31 version D
+//! under the [`Lmk`]) or a [`KeyHandle`]; inside it unwrapped keys sit in a
+//! bounded cache and are wiped when they leave it. The hot path is the batch
+//! calls, each item under its own key ([`commands`]).
+//!
+//! Features: `emulator` adds the terminal's side of the keys, `test-keys` the
+//! import of clear keys and the making of card values, both only for sample
+//! data.
+
+pub mod commands;
+mod cvv;
+mod decimalise;
+mod des_key;
+#[cfg(any(test, feature = "emulator"))]
+pub mod emulator;
+mod entropy;
+mod error;
+mod hex;
+mod hsm;
+mod key_block;
+mod key_cache;
+mod key_table;
+mod lmk;
+mod mac;
+mod pan;
+mod pin;
+mod schedule;
+mod token;
+mod tr31;
+mod usage;
+#[cfg(test)]
+mod vectors;
+
+pub use commands::{CvvCheck, MacCheck, MacRequest, PinCheck, TokenRequest, WorkingKeyRequest, WorkingKeys};
+pub use entropy::Entropy;
+pub use error::HsmError;
+pub use hsm::Hsm;
+pub use key_block::{KEY_BLOCK_MAX, KeyBlock, KeyBlockError};
+pub use key_table::{HsmLimits, KeyHandle};
+pub use lmk::Lmk;
+pub use mac::MacAlgorithm;
+pub use pan::{Pan, PanError, check_digit};
+pub use token::PanToken;
+pub use usage::KeyUsage;

@@ -1,0 +1,130 @@
+//! Message authentication codes under DES keys.
+//!
+//! Which bytes of a message a MAC covers is the caller's business. Start at
+//! [`compute`].
+
+use crate::{HsmError, KeyUsage, des_key::DesKey, hex};
+use cbc_mac::Mac as _;
+
+/// How a MAC is computed. All make eight bytes.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum MacAlgorithm {
+    /// UnionPay's "ECB" MAC: the message folded by XOR, encrypted, written in
+    /// hexadecimal; the eight bytes are ASCII. Weak by construction (equal
+    /// changes in two blocks cancel out); it exists for deployed terminals.
+    UnionPayEcb,
+    /// ANSI X9.19, which is ISO 9797-1 algorithm 3 with padding method 1.
+    X919,
+}
+
+impl MacAlgorithm {
+    /// The usage a key must have for this algorithm.
+    #[must_use]
+    pub fn usage(self) -> KeyUsage {
+        match self {
+            Self::UnionPayEcb => KeyUsage::MacUnionPayEcb,
+            Self::X919 => KeyUsage::MacX919,
+        }
+    }
+}
+
+/// The MAC of `data`, which must not be empty.
+///
+/// # Errors
+/// [`HsmError::EmptyMessage`]: zero padding leaves nothing as nothing, and its
+/// "MAC" would be a constant that anyone knows.
+pub(crate) fn compute(key: &DesKey, algorithm: MacAlgorithm, data: &[u8]) -> Result<[u8; 8], HsmError> {
+    if data.is_empty() {
+        return Err(HsmError::EmptyMessage);
+    }
+    Ok(match algorithm {
+        MacAlgorithm::UnionPayEcb => union_pay_ecb(key, data),
+        MacAlgorithm::X919 => x919(key, data),
+    })
+}
+
+/// ISO 9797-1 algorithm 3: a CBC chain under the left half, whose last block is
+/// finished as triple DES. `CbcMac` pads a non-empty message with zeros without
+/// being asked, and that is padding method 1.
+pub(crate) fn x919(key: &DesKey, data: &[u8]) -> [u8; 8] {
+    let mut chain = key.left_chain();
+    chain.update(data);
+    key.finish(chain.finalize().into_bytes().into())
+}
+
+/// UnionPay terminals: XOR of all blocks (the last zero-padded); its sixteen
+/// hexadecimal digits; E(first eight) XOR last eight, E again; of that result's
+/// hexadecimal digits the first eight.
+fn union_pay_ecb(key: &DesKey, data: &[u8]) -> [u8; 8] {
+    let folded = hex::upper(&fold(data));
+    let mut block = [0; 8];
+    block.copy_from_slice(&folded[..8]);
+    block = key.encrypt(block);
+    for (byte, digit) in block.iter_mut().zip(&folded[8..]) {
+        *byte ^= digit;
+    }
+    let mut mac = [0; 8];
+    mac.copy_from_slice(&hex::upper(&key.encrypt(block))[..8]);
+    mac
+}
+
+fn fold(data: &[u8]) -> [u8; 8] {
+    let mut folded = [0; 8];
+    for chunk in data.chunks(8) {
+        for (byte, other) in folded.iter_mut().zip(chunk) {
+            *byte ^= other;
+        }
+    }
+    folded
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::vectors;
+
+    #[test]
+    fn published_retail_macs_are_computed() {
+        let vectors = vectors::family("mac_alg3");
+        let padded_with_zeros: Vec<_> = vectors.iter().filter(|v| v.input_number("padding") == 1).collect();
+        assert!(!padded_with_zeros.is_empty());
+        for vector in padded_with_zeros {
+            let key = DesKey::new(&vector.input_bytes("key")).unwrap();
+            let mac = compute(&key, MacAlgorithm::X919, &vector.input_bytes("data_hex")).unwrap();
+            assert_eq!(mac.to_vec(), vector.expected_bytes("mac8"), "{}", vector.id);
+        }
+    }
+
+    #[test]
+    fn unionpay_macs_match_for_keys_of_both_lengths() {
+        for vector in vectors::family("mac_cup_ecb") {
+            let (key, data) =
+                (DesKey::new(&vector.input_bytes("key")).unwrap(), vector.input_bytes("data_hex"));
+            assert_eq!(fold(&data).to_vec(), vector.expected_bytes("fold"), "{}", vector.id);
+            let mac = compute(&key, MacAlgorithm::UnionPayEcb, &data).unwrap();
+            assert_eq!(&mac, vector.expected("mac8_ascii").as_bytes(), "{}", vector.id);
+            assert_eq!(mac.to_vec(), vector.expected_bytes("mac8_hex"), "{}", vector.id);
+        }
+    }
+
+    #[test]
+    fn the_fold_does_not_see_equal_changes_in_two_blocks_but_the_chain_does() {
+        let key = DesKey::new(&vectors::bytes("0123456789ABCDEFFEDCBA9876543210")).unwrap();
+        let honest = [0x30; 24];
+        let mut forged = honest;
+        forged[3] ^= 9;
+        forged[11] ^= 9;
+        let mac = |algorithm, data: &[u8]| compute(&key, algorithm, data).unwrap();
+        assert_eq!(mac(MacAlgorithm::UnionPayEcb, &honest), mac(MacAlgorithm::UnionPayEcb, &forged));
+        assert_ne!(mac(MacAlgorithm::X919, &honest), mac(MacAlgorithm::X919, &forged));
+    }
+
+    #[test]
+    fn nothing_has_no_mac() {
+        let key = DesKey::new(&vectors::bytes("0123456789ABCDEFFEDCBA9876543210")).unwrap();
+        for algorithm in [MacAlgorithm::UnionPayEcb, MacAlgorithm::X919] {
+            assert_eq!(compute(&key, algorithm, &[]), Err(HsmError::EmptyMessage));
+        }
+    }
+}

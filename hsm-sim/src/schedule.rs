@@ -1,0 +1,70 @@
+//! An unwrapped key, expanded so that the hot path does no key schedule.
+
+use crate::{
+    HsmError, KeyUsage,
+    des_key::{DesKey, DesKeyError},
+    token::hmac_sha256,
+};
+use hmac::{Hmac, KeyInit as _};
+use sha2::Sha256;
+
+/// HMAC-SHA-256 with its key absorbed; cloned for each message.
+pub(crate) type HmacKey = Hmac<Sha256>;
+
+/// A key ready for use. Both forms are wiped on drop by their crates.
+pub(crate) enum Schedule {
+    Des(DesKey),
+    Hmac(HmacKey),
+}
+
+impl Schedule {
+    /// Expands clear key bytes for a usage.
+    ///
+    /// # Errors
+    /// [`HsmError::KeyLength`] and [`HsmError::WeakKey`].
+    pub(crate) fn new(usage: KeyUsage, key: &[u8]) -> Result<Self, HsmError> {
+        if !usage.accepts_length(key.len()) {
+            return Err(HsmError::KeyLength);
+        }
+        if usage == KeyUsage::Token {
+            return HmacKey::new_from_slice(key).map(Self::Hmac).map_err(|_| HsmError::KeyLength);
+        }
+        DesKey::new(key).map(Self::Des).map_err(HsmError::from)
+    }
+
+    /// The left three bytes of the encryption of eight zero bytes; for an HMAC
+    /// key, of its MAC over them.
+    pub(crate) fn check_value(&self) -> [u8; 3] {
+        let mut value = [0; 3];
+        match self {
+            Self::Des(key) => value.copy_from_slice(&key.check_block()[..3]),
+            Self::Hmac(key) => value.copy_from_slice(&hmac_sha256(key, &[0; 8])[..3]),
+        }
+        value
+    }
+}
+
+impl From<DesKeyError> for HsmError {
+    fn from(error: DesKeyError) -> Self {
+        match error {
+            DesKeyError::Length => Self::KeyLength,
+            DesKeyError::Weak => Self::WeakKey,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_expanded_only_with_a_length_of_its_usage() {
+        let key: Vec<u8> = (1..=40).collect();
+        for usage in KeyUsage::ALL {
+            for length in 0..=key.len() {
+                let accepted = Schedule::new(usage, &key[..length]).is_ok();
+                assert_eq!(accepted, usage.accepts_length(length), "{usage} {length}");
+            }
+        }
+    }
+}

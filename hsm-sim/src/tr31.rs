@@ -1,0 +1,335 @@
+//! Wrapping and unwrapping of TR-31 key blocks, versions B and D (ANSI X9.143,
+//! "key derivation binding method").
+//!
+//! From one protection key two are derived by CMAC: one encrypts, one
+//! authenticates header and key together. Start at [`ProtectionKey`]. What the
+//! header's usage means is not decided here.
+
+use crate::{
+    Entropy, KeyBlock, KeyBlockError, KeyUsage, hex,
+    key_block::{HEADER_LENGTH, KEY_BLOCK_MAX, Parts},
+};
+use aes::{Aes128, Aes192, Aes256};
+use arrayvec::ArrayString;
+use cipher::{Block, BlockCipherDecrypt, Key, KeyInit, common::InnerInit as _, typenum::Unsigned as _};
+use cmac::{Cmac, Mac as _, block_api::CmacCipher};
+use des::{TdesEde2, TdesEde3};
+use subtle::ConstantTimeEq;
+use zeroize::{Zeroize, Zeroizing};
+
+/// Room for the payload (key length, key, padding) of the longest key block.
+const PAYLOAD_MAX: usize = (KEY_BLOCK_MAX - HEADER_LENGTH) / 2;
+
+/// The payload of a new block is as if the key had at least 24 bytes, so that
+/// its length does not tell single, double and triple DES keys apart.
+const PADDED_KEY_MIN: usize = 24;
+
+/// The number in front of the key in the payload: its length in bits, 2 bytes.
+const KEY_LENGTH_BYTES: usize = 2;
+
+/// A cipher that a protection key may belong to.
+pub(crate) trait ProtectionCipher: CmacCipher + BlockCipherDecrypt + KeyInit + Clone {
+    /// First character of the key blocks it makes.
+    const VERSION: u8;
+    /// Algorithm and length in bits of the derived keys, as the derivation wants
+    /// them (two bytes each).
+    const DERIVED: [u8; 4];
+}
+
+impl ProtectionCipher for TdesEde2 {
+    const VERSION: u8 = b'B';
+    const DERIVED: [u8; 4] = [0, 0, 0x00, 0x80];
+}
+
+impl ProtectionCipher for TdesEde3 {
+    const VERSION: u8 = b'B';
+    const DERIVED: [u8; 4] = [0, 1, 0x00, 0xC0];
+}
+
+impl ProtectionCipher for Aes128 {
+    const VERSION: u8 = b'D';
+    const DERIVED: [u8; 4] = [0, 2, 0x00, 0x80];
+}
+
+impl ProtectionCipher for Aes192 {
+    const VERSION: u8 = b'D';
+    const DERIVED: [u8; 4] = [0, 3, 0x00, 0xC0];
+}
+
+impl ProtectionCipher for Aes256 {
+    const VERSION: u8 = b'D';
+    const DERIVED: [u8; 4] = [0, 4, 0x01, 0x00];
+}
+
+/// What a header says of its key, as it is written there.
+#[derive(Clone, Copy)]
+pub(crate) struct Attributes {
+    pub(crate) usage: &'static str,
+    pub(crate) algorithm: char,
+    pub(crate) mode: char,
+}
+
+impl Attributes {
+    /// The only ones that a key of this usage and length may have.
+    pub(crate) fn of(usage: KeyUsage, key_length: usize) -> Self {
+        let algorithm = char::from(usage.algorithm(key_length));
+        Self { usage: usage.code(), algorithm, mode: char::from(usage.mode()) }
+    }
+}
+
+/// A key that protects key blocks, as the two keys derived from it.
+///
+/// The protection key itself is not kept. Both are wiped on drop by their crates.
+pub(crate) struct ProtectionKey<C: ProtectionCipher> {
+    encryption: C,
+    authentication: Cmac<C>,
+}
+
+/// The usage of the two derived keys in the derivation (two bytes).
+const ENCRYPTION: [u8; 2] = [0, 0];
+const AUTHENTICATION: [u8; 2] = [0, 1];
+
+impl<C: ProtectionCipher> ProtectionKey<C> {
+    /// Derives both keys.
+    pub(crate) fn new(key: &Key<C>) -> Self {
+        Self {
+            encryption: derive(key, ENCRYPTION),
+            authentication: Cmac::inner_init(derive(key, AUTHENTICATION)),
+        }
+    }
+
+    /// Wraps a key of at most 32 bytes: version number `00`, not exportable, no
+    /// optional blocks.
+    pub(crate) fn wrap(&self, attributes: Attributes, key: &[u8], entropy: &mut dyn Entropy) -> KeyBlock {
+        let length = (KEY_LENGTH_BYTES + key.len().max(PADDED_KEY_MIN)).next_multiple_of(C::BlockSize::USIZE);
+        let mut payload = Zeroizing::new([0; PAYLOAD_MAX]);
+        let payload = &mut payload[..length];
+        entropy.fill(payload);
+        let (bits, rest) = payload.split_at_mut(KEY_LENGTH_BYTES);
+        // INVARIANT: callers pass keys of 8 to 32 bytes, which is at most 256 bits.
+        bits.copy_from_slice(&u16::try_from(key.len() * 8).expect("keys are short").to_be_bytes());
+        rest[..key.len()].copy_from_slice(key);
+
+        let characters = HEADER_LENGTH + 2 * (length + C::BlockSize::USIZE);
+        let version = char::from(C::VERSION);
+        let Attributes { usage, algorithm, mode } = attributes;
+        let mut text = ArrayString::new();
+        let header = format_args!("{version}{characters:04}{usage}{algorithm}{mode}00N0000");
+        // INVARIANT: a 16-character header fits, and so does the body: PAYLOAD_MAX leaves room for both.
+        std::fmt::Write::write_fmt(&mut text, header).expect("the header fits");
+
+        let mac = self.mac(text.as_bytes(), payload);
+        self.encrypt(payload, &mac);
+        for byte in payload.iter().chain(&mac) {
+            for digit in hex::upper_byte(*byte) {
+                text.push(char::from(digit));
+            }
+        }
+        KeyBlock::from_wrapped(text)
+    }
+
+    /// Authenticates a block and takes its key out.
+    ///
+    /// # Errors
+    /// [`KeyBlockError::Version`] for another cipher's block,
+    /// [`KeyBlockError::Authentication`] if anything in it was changed.
+    pub(crate) fn unwrap(&self, block: &KeyBlock) -> Result<ClearKey, KeyBlockError> {
+        if block.version() != C::VERSION {
+            return Err(KeyBlockError::Version);
+        }
+        let Parts { header, key, mac } = block.parts()?;
+        let mut clear = ClearKey { payload: Zeroizing::new([0; PAYLOAD_MAX]), length: 0 };
+        let payload = clear.payload.get_mut(..key.len() / 2).ok_or(KeyBlockError::Length)?;
+        let mut iv = Block::<C>::default();
+        if !hex::decode(key, payload) || !hex::decode(mac, &mut iv) {
+            return Err(KeyBlockError::Character);
+        }
+        self.decrypt(payload, &iv);
+        if !bool::from(self.mac(header, payload).ct_eq(&iv[..])) {
+            return Err(KeyBlockError::Authentication);
+        }
+        let bits = usize::from(u16::from_be_bytes([payload[0], payload[1]]));
+        if bits % 8 != 0 || KEY_LENGTH_BYTES + bits / 8 > payload.len() {
+            return Err(KeyBlockError::KeyLength);
+        }
+        clear.length = bits / 8;
+        Ok(clear)
+    }
+
+    fn mac(&self, header: &[u8], payload: &[u8]) -> Block<C> {
+        let mut mac = self.authentication.clone();
+        mac.update(header);
+        mac.update(payload);
+        mac.finalize().into_bytes()
+    }
+
+    /// CBC with the MAC as initialisation vector; `payload` is whole blocks.
+    fn encrypt(&self, payload: &mut [u8], iv: &Block<C>) {
+        let mut previous = iv.clone();
+        for block in Block::<C>::slice_as_chunks_mut(payload).0 {
+            xor(block, &previous);
+            self.encryption.encrypt_block(block);
+            previous = block.clone();
+        }
+    }
+
+    fn decrypt(&self, payload: &mut [u8], iv: &Block<C>) {
+        let mut previous = iv.clone();
+        for block in Block::<C>::slice_as_chunks_mut(payload).0 {
+            let encrypted = block.clone();
+            self.encryption.decrypt_block(block);
+            xor(block, &previous);
+            previous = encrypted;
+        }
+    }
+}
+
+/// A key in clear, on its way from a block to a cipher; wiped on drop.
+pub(crate) struct ClearKey {
+    payload: Zeroizing<[u8; PAYLOAD_MAX]>,
+    length: usize,
+}
+
+impl ClearKey {
+    pub(crate) fn expose(&self) -> &[u8] {
+        &self.payload[KEY_LENGTH_BYTES..KEY_LENGTH_BYTES + self.length]
+    }
+}
+
+/// As many CMACs over counter, usage, zero, algorithm and length as the derived
+/// key needs; the last one is cut.
+fn derive<C: ProtectionCipher>(key: &Key<C>, usage: [u8; 2]) -> C {
+    let mut derived = Key::<C>::default();
+    for (counter, part) in (1..).zip(derived.chunks_mut(C::BlockSize::USIZE)) {
+        let mut mac: Cmac<C> = Cmac::inner_init(C::new(key));
+        mac.update(&[counter, usage[0], usage[1], 0]);
+        mac.update(&C::DERIVED);
+        let mut output = mac.finalize().into_bytes();
+        part.copy_from_slice(&output[..part.len()]);
+        output.as_mut_slice().zeroize();
+    }
+    let cipher = C::new(&derived);
+    derived.as_mut_slice().zeroize();
+    cipher
+}
+
+fn xor(block: &mut [u8], other: &[u8]) {
+    for (byte, other) in block.iter_mut().zip(other) {
+        *byte ^= other;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::vectors;
+    use proptest::prelude::*;
+
+    const MAC: Attributes = Attributes { usage: "M3", algorithm: 'T', mode: 'C' };
+
+    fn unwrap_as<C: ProtectionCipher>(kbpk: &[u8], block: &KeyBlock) -> Result<Vec<u8>, KeyBlockError> {
+        let key = ProtectionKey::<C>::new(kbpk.try_into().unwrap());
+        key.unwrap(block).map(|key| key.expose().to_vec())
+    }
+
+    fn unwrap_any(kbpk: &[u8], block: &KeyBlock) -> Result<Vec<u8>, KeyBlockError> {
+        match (block.version(), kbpk.len()) {
+            (b'B', 16) => unwrap_as::<TdesEde2>(kbpk, block),
+            (b'B', 24) => unwrap_as::<TdesEde3>(kbpk, block),
+            (b'D', 16) => unwrap_as::<Aes128>(kbpk, block),
+            (b'D', 24) => unwrap_as::<Aes192>(kbpk, block),
+            _ => unwrap_as::<Aes256>(kbpk, block),
+        }
+    }
+
+    #[test]
+    fn blocks_of_other_implementations_unwrap() {
+        for vector in vectors::family("tr31_unwrap") {
+            let block = KeyBlock::parse(vector.input("key_block")).unwrap();
+            let key = unwrap_any(&vector.input_bytes("kbpk"), &block).unwrap();
+            assert_eq!(key, vector.expected_bytes("key"), "{}", vector.id);
+            assert_eq!(block.usage_code(), vector.expected("key_usage").as_bytes(), "{}", vector.id);
+            assert_eq!([block.algorithm()], vector.expected("algorithm").as_bytes(), "{}", vector.id);
+            assert_eq!([block.mode()], vector.expected("mode_of_use").as_bytes(), "{}", vector.id);
+        }
+    }
+
+    #[test]
+    fn blocks_with_a_changed_header_are_not_authentic() {
+        for vector in vectors::family("tr31_reject") {
+            let block = KeyBlock::parse(vector.input("key_block")).unwrap();
+            let refused = unwrap_any(&vector.input_bytes("kbpk"), &block);
+            assert_eq!(refused, Err(KeyBlockError::Authentication), "{}", vector.id);
+        }
+    }
+
+    #[test]
+    fn published_cmacs_are_computed() {
+        fn cmac<C: CmacCipher + KeyInit>(key: &[u8], data: &[u8]) -> Vec<u8> {
+            let mut mac: Cmac<C> = Cmac::inner_init(C::new_from_slice(key).unwrap());
+            mac.update(data);
+            mac.finalize().into_bytes().to_vec()
+        }
+        for vector in vectors::family("cmac_aes") {
+            let (key, data) = (vector.input_bytes("key"), vector.input_bytes("data_hex"));
+            let mac = match key.len() {
+                16 => cmac::<Aes128>(&key, &data),
+                _ => cmac::<Aes192>(&key, &data),
+            };
+            assert_eq!(mac, vector.expected_bytes("mac16"), "{}", vector.id);
+        }
+    }
+
+    #[test]
+    fn a_block_of_another_version_is_refused_before_anything_else() {
+        let vector = &vectors::family("tr31_unwrap")[0];
+        let block = KeyBlock::parse(vector.input("key_block")).unwrap();
+        assert_eq!(unwrap_as::<Aes128>(&[1; 16], &block), Err(KeyBlockError::Version));
+    }
+
+    #[test]
+    fn des_keys_of_all_lengths_make_blocks_of_one_length() {
+        let protection = ProtectionKey::<Aes256>::new(&[7; 32].into());
+        let length = |key: &[u8]| {
+            let mut zeros = |bytes: &mut [u8]| bytes.fill(0);
+            protection.wrap(MAC, key, &mut zeros).as_str().len()
+        };
+        assert_eq!([length(&[1; 8]), length(&[1; 16]), length(&[1; 24])], [112; 3]);
+        assert_eq!(length(&[1; 32]), KEY_BLOCK_MAX);
+    }
+
+    fn round_trip<C: ProtectionCipher>(protection: &[u8], key: &[u8], fill: u8) -> Vec<u8> {
+        let protection = ProtectionKey::<C>::new(protection.try_into().unwrap());
+        let mut entropy = |bytes: &mut [u8]| bytes.fill(fill);
+        let block = protection.wrap(MAC, key, &mut entropy);
+        let parsed = KeyBlock::parse(block.as_str()).unwrap();
+        protection.unwrap(&parsed).unwrap().expose().to_vec()
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_wrapped_unwraps(
+            protection: [u8; 32], key in prop::collection::vec(any::<u8>(), 1..=32), fill: u8,
+        ) {
+            prop_assert_eq!(&round_trip::<TdesEde2>(&protection[..16], &key, fill), &key);
+            prop_assert_eq!(&round_trip::<TdesEde3>(&protection[..24], &key, fill), &key);
+            prop_assert_eq!(&round_trip::<Aes128>(&protection[..16], &key, fill), &key);
+            prop_assert_eq!(&round_trip::<Aes192>(&protection[..24], &key, fill), &key);
+            prop_assert_eq!(&round_trip::<Aes256>(&protection, &key, fill), &key);
+        }
+
+        #[test]
+        fn an_altered_block_never_unwraps(place in 0..112_usize, character in "[0-9A-Z]") {
+            let protection = ProtectionKey::<Aes256>::new(&[7; 32].into());
+            let mut zeros = |bytes: &mut [u8]| bytes.fill(0);
+            let block = protection.wrap(MAC, &[0x5A; 16], &mut zeros);
+            let mut text = block.as_str().to_owned();
+            text.replace_range(place..=place, &character);
+            prop_assume!(text != block.as_str());
+            if let Ok(altered) = KeyBlock::parse(&text) {
+                prop_assert!(protection.unwrap(&altered).is_err());
+            }
+        }
+    }
+}
