@@ -1,0 +1,204 @@
+//! The journal: one ordered history of records, durable before anything is answered.
+//!
+//! A [`Store`] appends [`RecordBatch`]es at an expected sequence number, says when they are durable, and
+//! lets [`Reader`]s replay them. [`SledStore`] is the store of a running switch, [`MemoryStore`] the one of
+//! tests and benches; [`DelayedStore`] and [`FaultyStore`] wrap either to show what a slow or a failing disk
+//! does.
+//!
+//! This module knows nothing of books, cards or money: a record's body is opaque bytes, the first of which
+//! is the body's version. It reads no wall clock; times come with the records. Nothing outside it names the
+//! engine underneath.
+//!
+//! Start at [`Store`], then [`RecordBatch`] for the bytes of a record, `extent` for the hash chain, `anchor`
+//! for the head kept outside the engine, and `verify` for what is proved before a journal opens.
+
+mod anchor;
+mod checkpoint;
+mod engine;
+mod error;
+mod extent;
+mod faulty;
+mod inspection;
+mod memory;
+mod record;
+mod sled_store;
+mod verify;
+
+#[cfg(test)]
+mod damage_tests;
+#[cfg(test)]
+mod sled_tests;
+#[cfg(test)]
+mod testing;
+
+use std::fmt;
+use std::ops::ControlFlow;
+
+pub use checkpoint::{CHECKPOINT_CHUNK_MAX, CHECKPOINTS_KEPT};
+pub use engine::catches_store_panics;
+pub use error::{Damage, JournalError};
+pub use extent::{EXTENT_BYTES_MAX, EXTENT_BYTES_MIN};
+pub use faulty::{AfterFault, DelayedStore, FaultyStore, Gate};
+pub use inspection::copy_for_inspection;
+pub use memory::MemoryStore;
+pub use record::{RECORD_BODY_MAX, Record, RecordBatch};
+pub use sled_store::{OpenReport, SledStore, StoreOptions};
+
+/// Position of a record: the first is 1; 0 means "before the first".
+pub type Seq = u64;
+
+/// SHA-256 of an extent; all zeros before the first one.
+pub type ChainHash = [u8; 32];
+
+/// A checkpoint as it was saved: what it is, and its chunks in order.
+pub type LoadedCheckpoint = (CheckpointMeta, Vec<Vec<u8>>);
+
+/// Where records are kept. One thread owns it; readers may live on others.
+///
+/// Any I/O error poisons a store: it may no longer know what the disk holds, so every later call that reads
+/// or writes answers [`JournalError::Poisoned`], and the way on is to start again from what is durable.
+/// A failed sync is never tried again: the kernel may have dropped the pages it could not write.
+pub trait Store: Send {
+    /// Appends the batch and makes it durable: the records are on disk when this returns `Ok`.
+    ///
+    /// `expected` is the store's next sequence number, `head().seq + 1`, and must be the batch's first. An
+    /// empty batch changes nothing and syncs nothing.
+    ///
+    /// # Errors
+    /// [`JournalError::Sequence`] and [`JournalError::TimeWentBack`] leave the store as it was; I/O errors
+    /// poison it.
+    fn append(&mut self, expected: Seq, batch: &RecordBatch) -> Result<Head, JournalError>;
+
+    /// The last durable record and the chain's hash there.
+    fn head(&self) -> Head;
+
+    /// A reader that may be used from another thread while the store appends; it sees durable records only.
+    fn reader(&self) -> Box<dyn Reader>;
+
+    /// Writes a checkpoint: chunks first, manifest last, and only then are all but the newest
+    /// [`CHECKPOINTS_KEPT`] removed.
+    ///
+    /// # Errors
+    /// A checkpoint past the head, a chunk past [`CHECKPOINT_CHUNK_MAX`] or a chain hash that is not the
+    /// chain's is refused; I/O errors poison the store.
+    fn save_checkpoint(
+        &mut self,
+        checkpoint: &CheckpointMeta,
+        chunks: &mut dyn Iterator<Item = Vec<u8>>,
+    ) -> Result<(), JournalError>;
+
+    /// The newest whole checkpoint at or before the head, or `None` when the whole journal must be replayed.
+    ///
+    /// # Errors
+    /// A damaged checkpoint is not an error: an older one is taken, and
+    /// [`passed_over_checkpoints`](Store::passed_over_checkpoints) names it.
+    fn load_checkpoint(&self) -> Result<Option<LoadedCheckpoint>, JournalError>;
+
+    /// The checkpoints that the last [`load_checkpoint`](Store::load_checkpoint) found damaged, newest first.
+    fn passed_over_checkpoints(&self) -> Vec<Seq> {
+        Vec::new()
+    }
+
+    /// How long the parts of the last commit took.
+    fn commit_timings(&self) -> CommitTimings;
+
+    /// Makes durable what `append` may leave for later (the anchor), and lets go of the store.
+    ///
+    /// Dropping a store does the same, but has no way to say that it failed.
+    ///
+    /// # Errors
+    /// The I/O error met, if any; acknowledged records are durable all the same.
+    fn close(self: Box<Self>) -> Result<(), JournalError> {
+        Ok(())
+    }
+}
+
+/// Replays the durable records of a [`Store`], from any thread.
+///
+/// A reader keeps the store's files open, and its lock held, until it is dropped.
+pub trait Reader: Send {
+    /// Visits the records from `from` on, in order and without a gap, up to what is durable at the call, or
+    /// until `visit` breaks.
+    ///
+    /// # Errors
+    /// [`JournalError::Damaged`] at a record whose bytes are not what was written.
+    fn read(
+        &self,
+        from: Seq,
+        visit: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>,
+    ) -> Result<(), JournalError>;
+
+    /// The last durable record and the chain's hash there.
+    fn head(&self) -> Head;
+}
+
+/// The end of the durable journal.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub struct Head {
+    /// The last durable record; 0 in an empty journal.
+    pub seq: Seq,
+    /// The hash of the extent that ends there; all zeros in an empty journal.
+    pub hash: ChainHash,
+    /// The time of that record in UTC milliseconds. No later record may carry an earlier one; an empty
+    /// journal accepts any time.
+    pub time_ms: i64,
+}
+
+impl Head {
+    /// The head of an empty journal.
+    pub const EMPTY: Self = Self { seq: 0, hash: [0; 32], time_ms: i64::MIN };
+}
+
+impl Default for Head {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl fmt::Debug for Head {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Head {{ seq: {}, hash: {}, time_ms: {} }}", self.seq, ShortHex(&self.hash), self.time_ms)
+    }
+}
+
+/// What a checkpoint is a picture of.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub struct CheckpointMeta {
+    /// The last record whose effects are in it.
+    pub seq: Seq,
+    /// The hash of the state, so that a restore can prove itself.
+    pub state_hash: [u8; 32],
+    /// The chain's hash at `seq` ([`Head::hash`]). It is compared with the journal whenever an extent ends
+    /// at `seq`, which it does at every head; inside an extent the chain has no hash to compare.
+    pub chain_hash: ChainHash,
+}
+
+impl fmt::Debug for CheckpointMeta {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (state, chain) = (ShortHex(&self.state_hash), ShortHex(&self.chain_hash));
+        write!(f, "CheckpointMeta {{ seq: {}, state_hash: {state}, chain_hash: {chain} }}", self.seq)
+    }
+}
+
+/// Nanoseconds that the parts of the last commit took.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct CommitTimings {
+    /// Encoding and hashing the extents, and handing them to the engine.
+    pub insert_ns: u64,
+    /// The engine writing its log.
+    pub flush_ns: u64,
+    /// `fdatasync` of the engine's file.
+    pub sync_ns: u64,
+    /// Writing the anchor, and syncing it when its turn has come.
+    pub anchor_ns: u64,
+}
+
+/// The first four bytes of a hash: enough to compare by eye.
+struct ShortHex<'a>(&'a [u8; 32]);
+
+impl fmt::Display for ShortHex<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().take(4).try_for_each(|byte| write!(f, "{byte:02x}"))?;
+        f.write_str("…")
+    }
+}

@@ -1,0 +1,105 @@
+//! What the journal's tests share: batches, checkpoints, a folder as a value, and a seeded generator.
+
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::ops::{ControlFlow, Range};
+use std::path::{Path, PathBuf};
+
+use super::{CheckpointMeta, Head, Reader, RecordBatch, Seq, SledStore, StoreOptions};
+
+/// The time of record 0; each record is a millisecond later.
+const TIME_MS: i64 = 1_700_000_000_000;
+
+/// `count` records from `first` on, whose bodies are `body_len` bytes that differ from record to record.
+pub(super) fn batch_of(first: Seq, count: u64, body_len: usize) -> RecordBatch {
+    batch_at(first, count, body_len, TIME_MS + i64::try_from(first).unwrap())
+}
+
+/// The same, all at one time.
+pub(super) fn batch_at(first: Seq, count: u64, body_len: usize, time_ms: i64) -> RecordBatch {
+    let mut batch = RecordBatch::new();
+    for seq in first..first + count {
+        let mut random = Lcg(seq);
+        batch.push(seq, time_ms, |out| out.extend((0..body_len).map(|_| random.byte()))).unwrap();
+    }
+    batch
+}
+
+/// A store with the default options.
+pub(super) fn open(dir: &Path) -> SledStore {
+    SledStore::open(dir, StoreOptions::default()).unwrap().0
+}
+
+/// Sequence number, time and body of every record.
+pub(super) fn read_all(reader: &dyn Reader) -> Vec<(Seq, i64, Vec<u8>)> {
+    let mut records = Vec::new();
+    let visit = &mut |record: super::Record<'_>| {
+        records.push((record.seq, record.time_ms, record.body.to_vec()));
+        ControlFlow::Continue(())
+    };
+    reader.read(1, visit).unwrap();
+    records
+}
+
+/// Three chunks that differ from checkpoint to checkpoint, one of them the longest there may be.
+pub(super) fn chunks_of(seq: Seq) -> Vec<Vec<u8>> {
+    let mut random = Lcg(seq);
+    [1_000, super::CHECKPOINT_CHUNK_MAX, 17].map(|len| (0..len).map(|_| random.byte()).collect()).to_vec()
+}
+
+/// The checkpoint at a head.
+pub(super) fn meta_at(head: &Head) -> CheckpointMeta {
+    CheckpointMeta { seq: head.seq, state_hash: [7; 32], chain_hash: head.hash }
+}
+
+/// All files of a folder, by path relative to it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Folder(pub(super) BTreeMap<PathBuf, Vec<u8>>);
+
+impl Folder {
+    pub(super) fn read(dir: &Path) -> Self {
+        let mut files = BTreeMap::new();
+        let mut folders = vec![dir.to_path_buf()];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    folders.push(path);
+                } else {
+                    files.insert(path.strip_prefix(dir).unwrap().to_path_buf(), fs::read(&path).unwrap());
+                }
+            }
+        }
+        Self(files)
+    }
+
+    pub(super) fn write(&self, dir: &Path) {
+        for (path, bytes) in &self.0 {
+            let path = dir.join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+    }
+}
+
+/// Knuth's MMIX generator: the same bytes on every machine, for the same seed.
+pub(super) struct Lcg(pub(super) u64);
+
+impl Lcg {
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 32
+    }
+
+    pub(super) fn byte(&mut self) -> u8 {
+        self.next().to_le_bytes()[0]
+    }
+
+    /// A number in the range, which is not empty.
+    pub(super) fn within(&mut self, range: &Range<usize>) -> usize {
+        let span = u64::try_from(range.len()).unwrap();
+        range.start + usize::try_from(self.next() % span).unwrap()
+    }
+}
