@@ -1,0 +1,385 @@
+//! Making it so: the only place where the books change.
+//!
+//! `apply` never decides. A live event was decided a moment ago and fits; one read from a journal may not, if the
+//! journal was damaged in a way its checksums do not see or was written by a program with a fault, so everything
+//! is checked again and nothing is applied in part that matters: a replay that meets an error stops for good.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Books, Card, CardId, CommonAccount, IssuerKey, Merchant, Orderer, Seq, Terminal, TerminalId, WorkingKeys,
+    event::{
+        CardState, Decided, Event, InstalledTerminal, IssuedCard, ListedReason, ListedSubject,
+        OpenedMerchant, ReversalEffect, Token,
+    },
+    product::Product,
+    transactions::{Standing, Transaction},
+};
+use crate::ledger::{AccountKind, Currency, Minor, Posting, Refusal};
+
+/// A list entry as the books keep it, for checkpoints; the rules hold it in the form they search.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Listed {
+    /// What.
+    pub subject: ListedSubject,
+    /// Why.
+    pub reason: ListedReason,
+    /// Until when, milliseconds since 1970 UTC.
+    pub expires_ms: Option<i64>,
+}
+
+/// Why an event does not fit the state it is applied to.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum ApplyError {
+    /// Records must follow one another.
+    #[error("record {got} does not follow record {last}")]
+    NotNext {
+        /// The last applied record.
+        last: Seq,
+        /// The one given.
+        got: Seq,
+    },
+    /// Recorded time went back.
+    #[error("record {seq} is earlier than the one before it")]
+    TimeWentBack {
+        /// The record.
+        seq: Seq,
+    },
+    /// The event names something that does not exist.
+    #[error("record {seq} names a {what} that does not exist")]
+    NoSuch {
+        /// The record.
+        seq: Seq,
+        /// What is missing.
+        what: &'static str,
+    },
+    /// The event opens something that exists.
+    #[error("record {seq} opens a {what} that exists already")]
+    Exists {
+        /// The record.
+        seq: Seq,
+        /// What exists.
+        what: &'static str,
+    },
+    /// The postings break a rule of the ledger.
+    #[error("record {seq}: {refusal}")]
+    Postings {
+        /// The record.
+        seq: Seq,
+        /// The rule.
+        #[source]
+        refusal: Refusal,
+    },
+}
+
+impl Books {
+    /// Applies one event as record `seq` with its recorded time.
+    ///
+    /// # Errors
+    /// The event does not fit; the books must not be used any more then.
+    pub fn apply(&mut self, seq: Seq, time_ms: i64, event: &Event) -> Result<(), ApplyError> {
+        if seq != self.seq + 1 {
+            return Err(ApplyError::NotNext { last: self.seq, got: seq });
+        }
+        if time_ms < self.time_ms {
+            return Err(ApplyError::TimeWentBack { seq });
+        }
+        self.seq = seq;
+        self.time_ms = time_ms;
+        match event {
+            Event::Decided(decided) => self.apply_decided(decided),
+            Event::SignedIn { terminal, version, pin, mac, .. } => {
+                let keys = WorkingKeys { version: *version, pin: pin.clone(), mac: mac.clone() };
+                self.apply_signed_in(*terminal, keys)
+            }
+            Event::SignedOff { terminal, .. } => {
+                self.terminal_mut(*terminal)?.signed_off = true;
+                Ok(())
+            }
+            genesis => self.apply_genesis(genesis),
+        }
+    }
+
+    fn apply_decided(&mut self, decided: &Decided) -> Result<(), ApplyError> {
+        let seq = self.seq;
+        self.ledger.post(&decided.postings).map_err(|refusal| ApplyError::Postings { seq, refusal })?;
+        let overlap_ms = self.policy.key_overlap_ms;
+        let time_ms = self.time_ms;
+        let terminal = self.terminal_mut(decided.key.terminal)?;
+        terminal.signed_off = false;
+        if let Some(version) = decided.adopts {
+            adopt(terminal, version, time_ms + overlap_ms);
+        }
+        if let Some(card) = decided.card {
+            let card = self.cards.get_mut(card as usize).ok_or(ApplyError::NoSuch { seq, what: "card" })?;
+            if let Some(tries) = decided.pin_tries {
+                card.pin_tries = tries;
+            }
+            if decided.activates {
+                card.state = CardState::Active;
+            }
+            if decided.blocks {
+                card.state = CardState::Blocked;
+            }
+        }
+        self.remember(decided);
+        Ok(())
+    }
+
+    fn remember(&mut self, decided: &Decided) {
+        let entry = Transaction {
+            key: decided.key,
+            seq: self.seq,
+            time_ms: self.time_ms,
+            kind: decided.kind,
+            card: decided.card,
+            amount: decided.amount,
+            currency: decided.currency,
+            reason: decided.reason,
+            shown: decided.shown,
+            standing: Standing::Answered,
+            postings: decided.postings.clone(),
+        };
+        match decided.reversal {
+            Some((original, ReversalEffect::Reversed)) => self.transactions.mark_reversed(&original),
+            Some((original, ReversalEffect::Tombstone)) => {
+                let tombstone = Transaction { key: original, standing: Standing::Tombstone, ..entry.clone() };
+                self.transactions.remember(tombstone, &self.policy);
+            }
+            Some((_, ReversalEffect::Nothing)) | None => {}
+        }
+        self.transactions.remember(entry, &self.policy);
+    }
+
+    fn apply_signed_in(&mut self, terminal: u32, keys: WorkingKeys) -> Result<(), ApplyError> {
+        let time_ms = self.time_ms;
+        let terminal = self.terminal_mut(terminal)?;
+        if time_ms - terminal.sign_in_minute_ms >= 60_000 {
+            terminal.sign_in_minute_ms = time_ms;
+            terminal.sign_ins = 0;
+        }
+        terminal.sign_ins = terminal.sign_ins.saturating_add(1);
+        terminal.newest_version = keys.version;
+        terminal.signed_off = false;
+        terminal.pending = Some(Box::new(keys));
+        Ok(())
+    }
+
+    fn apply_genesis(&mut self, event: &Event) -> Result<(), ApplyError> {
+        let seq = self.seq;
+        match event {
+            Event::PolicySet(policy) => {
+                self.policy = *policy;
+                self.transactions.reserve(policy);
+            }
+            Event::KeyInstalled { role, index, block } => {
+                self.issuer_keys.push(IssuerKey { role: *role, index: *index, block: block.clone() });
+            }
+            Event::PurseDefined(purse) => {
+                self.open_common(purse.currency);
+                self.purses.push(purse.clone());
+            }
+            Event::ProductDefined(product) => self.define_product(product)?,
+            Event::OrdererOpened { name, currency, float } => self.open_orderer(name, *currency, *float)?,
+            Event::MerchantOpened(merchant) => self.open_merchant(merchant)?,
+            Event::TerminalInstalled(terminal) => self.install_terminal(terminal)?,
+            Event::CardIssued(card) => self.issue_card(card)?,
+            Event::Listed { subject, reason, expires_ms, .. } => {
+                self.list(Listed { subject: *subject, reason: *reason, expires_ms: *expires_ms });
+            }
+            Event::GenesisDone => self.genesis_done = true,
+            Event::Decided(_) | Event::SignedIn { .. } | Event::SignedOff { .. } => {
+                return Err(ApplyError::NoSuch { seq, what: "way to apply this event" });
+            }
+        }
+        Ok(())
+    }
+
+    fn define_product(&mut self, product: &Product) -> Result<(), ApplyError> {
+        let known = product.purses.iter().all(|purse| usize::from(*purse) < self.purses.len());
+        if !known || usize::from(product.load_purse) >= product.purses.len() {
+            return Err(ApplyError::NoSuch { seq: self.seq, what: "purse type" });
+        }
+        self.products.push(product.clone());
+        Ok(())
+    }
+
+    fn open_orderer(&mut self, name: &str, currency: Currency, float: Minor) -> Result<(), ApplyError> {
+        self.open_common(currency);
+        let orderer = position(self.orderers.len());
+        let account = self.ledger.open(AccountKind::OrdererFloat { orderer }, currency, 0);
+        self.orderers.push(Orderer { name: name.to_owned(), float: account });
+        let bank = self.common[&(CommonAccount::Bank, currency)];
+        self.post(&[Posting { account: bank, amount: -float }, Posting { account, amount: float }])
+    }
+
+    fn open_merchant(&mut self, opened: &OpenedMerchant) -> Result<(), ApplyError> {
+        if self.merchants_by_id.contains_key(&opened.id) {
+            return Err(ApplyError::Exists { seq: self.seq, what: "merchant" });
+        }
+        self.open_common(opened.currency);
+        let merchant = position(self.merchants.len());
+        let payable =
+            self.ledger.open(AccountKind::MerchantPayable { merchant }, opened.currency, Minor::MIN);
+        let load_line = (opened.load_line > 0).then(|| {
+            self.ledger.open(AccountKind::LoadLine { merchant }, opened.currency, -opened.load_line)
+        });
+        self.merchants_by_id.insert(opened.id, merchant);
+        self.merchants.push(Merchant {
+            id: opened.id,
+            name: opened.name.clone(),
+            active: opened.active,
+            fee_bp: opened.fee_bp,
+            fee_min: opened.fee_min,
+            fee_max: opened.fee_max,
+            payable,
+            load_line,
+        });
+        Ok(())
+    }
+
+    fn install_terminal(&mut self, installed: &InstalledTerminal) -> Result<(), ApplyError> {
+        if self.merchants.get(installed.merchant as usize).is_none() {
+            return Err(ApplyError::NoSuch { seq: self.seq, what: "merchant" });
+        }
+        let position = TerminalId(position(self.terminals.len()));
+        if self.terminals_by_id.insert(installed.id, position).is_some() {
+            return Err(ApplyError::Exists { seq: self.seq, what: "terminal" });
+        }
+        self.transactions.add_terminal();
+        self.terminals.push(Terminal {
+            id: installed.id,
+            merchant: installed.merchant,
+            category: installed.category,
+            region: installed.region,
+            dialect: installed.dialect,
+            mac: installed.mac,
+            may_load: installed.may_load,
+            signed_off: false,
+            tmk: installed.tmk.clone(),
+            current: None,
+            pending: None,
+            previous: None,
+            previous_until_ms: 0,
+            newest_version: 0,
+            sign_in_minute_ms: 0,
+            sign_ins: 0,
+        });
+        Ok(())
+    }
+
+    fn issue_card(&mut self, issued: &IssuedCard) -> Result<(), ApplyError> {
+        let seq = self.seq;
+        let product = self.products.get(usize::from(issued.product));
+        let purses = product.ok_or(ApplyError::NoSuch { seq, what: "product" })?.purses.clone();
+        let orderer = self.orderers.get(usize::from(issued.orderer));
+        let float = orderer.ok_or(ApplyError::NoSuch { seq, what: "orderer" })?.float;
+        let card = position(self.cards.len());
+        if self.cards_by_token.insert(issued.token, CardId(card)).is_some() {
+            return Err(ApplyError::Exists { seq, what: "card" });
+        }
+        let mut first_purse = None;
+        for (index, purse) in purses.iter().enumerate() {
+            let kind = &self.purses[usize::from(*purse)];
+            let account =
+                self.ledger.open(AccountKind::Purse { card, purse: *purse }, kind.currency, kind.floor);
+            first_purse.get_or_insert(account);
+            let amount = issued.opening.get(index).copied().unwrap_or(0);
+            if amount != 0 {
+                self.post(&[Posting { account: float, amount: -amount }, Posting { account, amount }])?;
+            }
+        }
+        let first_purse = first_purse.ok_or(ApplyError::NoSuch { seq, what: "purse of the product" })?;
+        self.cards.push(Card {
+            token: issued.token,
+            bin: issued.bin,
+            last_four: issued.last_four,
+            product: issued.product,
+            orderer: issued.orderer,
+            state: issued.state,
+            expiry_yymm: issued.expiry_yymm,
+            pvki: issued.pvki,
+            pvv: issued.pvv,
+            pin_version: 0,
+            pin_tries: 0,
+            first_purse,
+            phone: issued.phone,
+        });
+        Ok(())
+    }
+
+    fn list(&mut self, entry: Listed) {
+        let subject = match entry.subject {
+            ListedSubject::Card(Token(token)) => risk::Subject::Card(token),
+            ListedSubject::Terminal(id) => risk::Subject::Terminal(id),
+            ListedSubject::Merchant(id) => risk::Subject::Merchant(id),
+            ListedSubject::Bin(bin) => risk::Subject::Bin(bin),
+        };
+        let reason = match entry.reason {
+            ListedReason::Lost => risk::ListReason::Lost,
+            ListedReason::Stolen => risk::ListReason::Stolen,
+            ListedReason::Fraud => risk::ListReason::Fraud,
+            ListedReason::Restricted => risk::ListReason::Restricted,
+        };
+        self.rules.lists.put(subject, risk::Entry { reason, expires_ms: entry.expires_ms });
+        self.listed.push(entry);
+    }
+
+    fn open_common(&mut self, currency: Currency) {
+        let accounts = [
+            (CommonAccount::Bank, AccountKind::Bank, Minor::MIN),
+            (CommonAccount::Fees, AccountKind::Fees, Minor::MIN),
+            (CommonAccount::Receivable, AccountKind::Receivable, Minor::MIN),
+        ];
+        for (which, kind, floor) in accounts {
+            if !self.common.contains_key(&(which, currency)) {
+                let account = self.ledger.open(kind, currency, floor);
+                self.common.insert((which, currency), account);
+            }
+        }
+    }
+
+    fn post(&mut self, postings: &[Posting]) -> Result<(), ApplyError> {
+        let seq = self.seq;
+        self.ledger.post(postings).map_err(|refusal| ApplyError::Postings { seq, refusal })
+    }
+
+    fn terminal_mut(&mut self, terminal: u32) -> Result<&mut Terminal, ApplyError> {
+        let seq = self.seq;
+        self.terminals.get_mut(terminal as usize).ok_or(ApplyError::NoSuch { seq, what: "terminal" })
+    }
+
+    /// Puts what follows from other state back, after a checkpoint was read: indexes, common accounts, rules.
+    pub(super) fn rebuild_indexes(&mut self) {
+        self.merchants_by_id =
+            self.merchants.iter().zip(0..).map(|(merchant, at)| (merchant.id, at)).collect();
+        self.terminals_by_id =
+            self.terminals.iter().zip(0..).map(|(terminal, at)| (terminal.id, TerminalId(at))).collect();
+        self.cards_by_token = self.cards.iter().zip(0..).map(|(card, at)| (card.token, CardId(at))).collect();
+        for (account, at) in self.ledger.accounts().iter().zip(0..) {
+            let which = match account.kind {
+                AccountKind::Bank => CommonAccount::Bank,
+                AccountKind::Fees => CommonAccount::Fees,
+                AccountKind::Receivable => CommonAccount::Receivable,
+                _ => continue,
+            };
+            self.common.insert((which, account.currency), crate::ledger::AccountId(at));
+        }
+        for entry in std::mem::take(&mut self.listed) {
+            self.list(entry);
+        }
+    }
+}
+
+fn adopt(terminal: &mut Terminal, version: u32, previous_until_ms: i64) {
+    if terminal.pending.as_ref().is_some_and(|keys| keys.version == version) {
+        terminal.previous = terminal.current.take();
+        terminal.previous_until_ms = previous_until_ms;
+        terminal.current = terminal.pending.take();
+    }
+}
+
+fn position(len: usize) -> u32 {
+    // INVARIANT: tables are positions of 32 bits; the limits on files keep them far below.
+    u32::try_from(len).expect("fewer than 2^32 rows")
+}

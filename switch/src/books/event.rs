@@ -1,0 +1,359 @@
+//! What happened. The journal holds these and nothing else; state is what they add up to.
+//!
+//! The first byte of a record's body is the version of its encoding, the rest is the event in `postcard`'s
+//! format. Variants and fields are only ever appended under a new version: `fixtures/events` holds a golden file
+//! of each version, and a test reads them all.
+
+use std::fmt;
+
+use arrayvec::{ArrayString, ArrayVec};
+use serde::{Deserialize, Serialize};
+
+use super::{policy::Policy, product::Product, reason::Reason, request::Kind, transactions::TransactionKey};
+use crate::ledger::{
+    Currency, Minor, Postings,
+    purse::{PURSES_MAX, PurseType},
+};
+
+/// Version of the encoding written now.
+pub const EVENT_VERSION: u8 = 1;
+
+/// A TR-31 key block in text form. It is encrypted; still, only its header is ever shown.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
+pub struct KeyText(pub Box<str>);
+
+impl fmt::Debug for KeyText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyText({}…)", self.0.get(..16).unwrap_or(""))
+    }
+}
+
+/// A keyed token that stands for a card number.
+#[derive(Clone, Copy, Deserialize, Eq, Hash, PartialEq, Serialize)]
+pub struct Token(pub [u8; 16]);
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token({:02x}{:02x}…)", self.0[0], self.0[1])
+    }
+}
+
+/// A PIN verification value, four ASCII digits. Not the PIN, but one in ten thousand PINs fits it.
+#[derive(Clone, Copy, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Pvv(pub [u8; 4]);
+
+impl fmt::Debug for Pvv {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pvv(…)")
+    }
+}
+
+/// What an issuer key is for.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+pub enum KeyRole {
+    /// Verifies PINs (PVV).
+    PinVerification,
+    /// Verifies card verification values.
+    CardVerification,
+    /// Turns card numbers into tokens.
+    Token,
+}
+
+/// Life of a card.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum CardState {
+    /// Issued at zero; the first load activates it.
+    Inactive,
+    /// In use.
+    Active,
+    /// Reported lost.
+    Lost,
+    /// Reported stolen.
+    Stolen,
+    /// Not to be served.
+    Blocked,
+    /// Closed for good.
+    Closed,
+}
+
+/// What a terminal speaks.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum TerminalDialect {
+    /// UnionPay-style POS.
+    Pos,
+    /// Telephone POS with a PSAM.
+    Epos,
+    /// ATM host.
+    Atm,
+}
+
+/// How a terminal's messages are authenticated.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum MacScheme {
+    /// UnionPay's fold and ECB: weak by construction, for deployed terminals.
+    UnionPayEcb,
+    /// ANSI X9.19, ISO/IEC 9797-1 algorithm 3.
+    X919,
+}
+
+/// A list entry as it was put on the list.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum ListedSubject {
+    /// A card.
+    Card(Token),
+    /// A terminal, by field 41.
+    Terminal([u8; 8]),
+    /// A merchant, by field 42.
+    Merchant([u8; 15]),
+    /// All cards beginning with these six digits.
+    Bin(u32),
+}
+
+/// Why something is listed.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum ListedReason {
+    /// Reported lost.
+    Lost,
+    /// Reported stolen.
+    Stolen,
+    /// Suspected fraud.
+    Fraud,
+    /// Not to be served.
+    Restricted,
+}
+
+/// What a reversal did to its original.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum ReversalEffect {
+    /// The original had been declined, or was reversed before: nothing to take back.
+    Nothing,
+    /// The original's postings were inverted by this event.
+    Reversed,
+    /// There is no original yet; should it come, it is declined.
+    Tombstone,
+}
+
+/// A decided request: everything that follows from it, in one record.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Decided {
+    /// Terminal, batch, STAN and class: what a repeat is known by.
+    pub key: TransactionKey,
+    /// What was asked.
+    pub kind: Kind,
+    /// The card, if it is one of ours.
+    pub card: Option<u32>,
+    /// Amount in minor units.
+    pub amount: Minor,
+    /// Its currency.
+    pub currency: Currency,
+    /// How it was answered, and why.
+    pub reason: Reason,
+    /// The balance that the answer showed.
+    pub shown: Option<Minor>,
+    /// The count of wrong PINs after this request, if it changed.
+    pub pin_tries: Option<u8>,
+    /// The card became active by this request.
+    pub activates: bool,
+    /// The card was blocked because a load was taken back that had been spent.
+    pub blocks: bool,
+    /// The working keys of this version were used for the first time and are now the terminal's.
+    pub adopts: Option<u32>,
+    /// What was done to the original, for a reversal.
+    pub reversal: Option<(TransactionKey, ReversalEffect)>,
+    /// What moved.
+    pub postings: Postings,
+}
+
+/// A merchant as it joined.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct OpenedMerchant {
+    /// Field 42.
+    pub id: [u8; 15],
+    /// Its name.
+    pub name: String,
+    /// Whether it may take payments.
+    pub active: bool,
+    /// Currency in which it is paid.
+    pub currency: Currency,
+    /// Fee in hundredths of a percent.
+    pub fee_bp: u32,
+    /// Lowest fee, minor units.
+    pub fee_min: Minor,
+    /// Highest fee, minor units.
+    pub fee_max: Minor,
+    /// Line on which its load terminals draw, minor units; 0 means loads draw on the card's orderer's float.
+    pub load_line: Minor,
+}
+
+/// A terminal as it was installed.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct InstalledTerminal {
+    /// Field 41.
+    pub id: [u8; 8],
+    /// Position of its merchant.
+    pub merchant: u32,
+    /// Merchant category code.
+    pub category: u16,
+    /// Region it stands in.
+    pub region: u32,
+    /// What it speaks.
+    pub dialect: TerminalDialect,
+    /// Its MAC.
+    pub mac: MacScheme,
+    /// Its master key.
+    pub tmk: KeyText,
+    /// Whether it may load cards.
+    pub may_load: bool,
+}
+
+/// A card as it was issued.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct IssuedCard {
+    /// Stands for the number.
+    pub token: Token,
+    /// First six digits.
+    pub bin: u32,
+    /// Last four digits.
+    pub last_four: u16,
+    /// Position of its product.
+    pub product: u16,
+    /// Position of its orderer.
+    pub orderer: u16,
+    /// State at issue.
+    pub state: CardState,
+    /// Year and month, `YYMM`.
+    pub expiry_yymm: u16,
+    /// Key index of the PIN verification value.
+    pub pvki: u8,
+    /// PIN verification value.
+    pub pvv: Pvv,
+    /// Linked phone, may be empty.
+    pub phone: ArrayString<16>,
+    /// Opening balance of each purse, taken from the orderer's float.
+    pub opening: ArrayVec<Minor, PURSES_MAX>,
+}
+
+/// One thing that happened.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub enum Event {
+    /// The limits that shape state, at genesis and whenever the configuration changes them.
+    PolicySet(Policy),
+    /// An issuer key came into use.
+    KeyInstalled {
+        /// What it is for.
+        role: KeyRole,
+        /// Index that goes into the value it verifies (PVKI), 0 where there is none.
+        index: u8,
+        /// The key.
+        block: KeyText,
+    },
+    /// A purse type was defined.
+    PurseDefined(PurseType),
+    /// A card product was defined.
+    ProductDefined(Product),
+    /// An orderer joined, with this float at the bank.
+    OrdererOpened {
+        /// Its name in files.
+        name: String,
+        /// Currency of the float.
+        currency: Currency,
+        /// The float, minor units.
+        float: Minor,
+    },
+    /// A merchant joined.
+    MerchantOpened(OpenedMerchant),
+    /// A terminal was installed.
+    TerminalInstalled(InstalledTerminal),
+    /// A card was issued.
+    CardIssued(IssuedCard),
+    /// Something was put on a blacklist.
+    Listed {
+        /// What.
+        subject: ListedSubject,
+        /// Why.
+        reason: ListedReason,
+        /// Until when, milliseconds since 1970 UTC.
+        expires_ms: Option<i64>,
+        /// Who says so.
+        source: String,
+    },
+    /// The import of the city is complete; from here on the journal is the truth.
+    GenesisDone,
+    /// A terminal was given new working keys; they are its own once it has used them.
+    SignedIn {
+        /// Position of the terminal.
+        terminal: u32,
+        /// The request's STAN.
+        stan: u32,
+        /// Version of the keys.
+        version: u32,
+        /// PIN key.
+        pin: KeyText,
+        /// MAC key.
+        mac: KeyText,
+    },
+    /// A terminal said that its shift is over.
+    SignedOff {
+        /// Position of the terminal.
+        terminal: u32,
+        /// The request's STAN.
+        stan: u32,
+    },
+    /// A request was decided.
+    Decided(Decided),
+}
+
+/// Why a record's body could not be read as an event.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum EventError {
+    /// The first byte names a version this program does not know.
+    #[error("event encoding version {0} is not known to this program")]
+    UnknownVersion(u8),
+    /// The rest is not an event of that version.
+    #[error("the body is not an event of its version")]
+    Malformed,
+}
+
+impl Event {
+    /// Writes the event behind what is in `out`.
+    ///
+    /// # Panics
+    /// Never: writing to memory cannot fail, and every event type has a serial form.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        out.push(EVENT_VERSION);
+        // INVARIANT: the flavour writes to a Vec and no event has a type without a serial form.
+        postcard::to_io(self, out).expect("events serialise to memory");
+    }
+
+    /// Reads an event from a record's body.
+    ///
+    /// # Errors
+    /// An unknown version, or bytes that are no event.
+    pub fn read(body: &[u8]) -> Result<Self, EventError> {
+        match body.split_first() {
+            Some((&EVENT_VERSION, rest)) => postcard::from_bytes(rest).map_err(|_| EventError::Malformed),
+            Some((&version, _)) => Err(EventError::UnknownVersion(version)),
+            None => Err(EventError::Malformed),
+        }
+    }
+
+    /// The word for this event in tables and files.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::PolicySet(_) => "policy_set",
+            Self::KeyInstalled { .. } => "key_installed",
+            Self::PurseDefined(_) => "purse_defined",
+            Self::ProductDefined(_) => "product_defined",
+            Self::OrdererOpened { .. } => "orderer_opened",
+            Self::MerchantOpened(_) => "merchant_opened",
+            Self::TerminalInstalled(_) => "terminal_installed",
+            Self::CardIssued(_) => "card_issued",
+            Self::Listed { .. } => "listed",
+            Self::GenesisDone => "genesis_done",
+            Self::SignedIn { .. } => "signed_in",
+            Self::SignedOff { .. } => "signed_off",
+            Self::Decided(decided) => decided.kind.name(),
+        }
+    }
+}

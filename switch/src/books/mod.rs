@@ -1,0 +1,369 @@
+//! The books: the single writer that decides every request.
+//!
+//! [`Books::decide`] looks and says what should happen; [`Books::apply`] makes it so. Replay only applies, so a
+//! changed rule or a mended fault cannot rewrite history. The books do no I/O and read no clock: the time comes
+//! with the request, what the HSM found out comes as [`request::Facts`], and what happened goes out as an event.
+//!
+//! Start at [`decide`], where the order of checks stands in one place. [`event`] is what the journal holds.
+
+pub mod apply;
+pub mod decide;
+pub mod event;
+pub mod policy;
+pub mod product;
+pub mod reason;
+pub mod request;
+pub mod snapshot;
+pub mod transactions;
+
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+
+use self::{
+    event::{CardState, KeyRole, KeyText, MacScheme, Pvv, TerminalDialect, Token},
+    policy::Policy,
+    product::Product,
+    transactions::Transactions,
+};
+use crate::ledger::{AccountId, Currency, Ledger, Minor, purse::PurseType};
+
+pub use crate::journal::Seq;
+
+/// Position of a terminal.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct TerminalId(pub u32);
+
+/// Position of a card.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub struct CardId(pub u32);
+
+/// A pair of working keys.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct WorkingKeys {
+    /// Counts the sign-ins of the terminal.
+    pub version: u32,
+    /// PIN key.
+    pub pin: KeyText,
+    /// MAC key.
+    pub mac: KeyText,
+}
+
+/// A terminal.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Terminal {
+    /// Field 41.
+    pub id: [u8; 8],
+    /// Position of its merchant.
+    pub merchant: u32,
+    /// Merchant category code.
+    pub category: u16,
+    /// Region it stands in.
+    pub region: u32,
+    /// What it speaks.
+    pub dialect: TerminalDialect,
+    /// Its MAC.
+    pub mac: MacScheme,
+    /// Whether it may load cards.
+    pub may_load: bool,
+    /// Whether it ended its shift and has sent nothing since. Told, not enforced: a sign-off carries no MAC.
+    pub signed_off: bool,
+    /// Its master key.
+    pub tmk: KeyText,
+    /// Keys in use.
+    pub current: Option<Box<WorkingKeys>>,
+    /// Keys given out at the last sign-in and not used yet.
+    pub pending: Option<Box<WorkingKeys>>,
+    /// Keys in use before, good until `previous_until_ms`.
+    pub previous: Option<Box<WorkingKeys>>,
+    /// End of the overlap, milliseconds since 1970 UTC.
+    pub previous_until_ms: i64,
+    /// Version of the newest keys.
+    pub newest_version: u32,
+    /// Start of the minute in which sign-ins are counted.
+    pub sign_in_minute_ms: i64,
+    /// Sign-ins in that minute.
+    pub sign_ins: u16,
+}
+
+impl Terminal {
+    /// Keys that may verify a message at this time: current, pending, previous.
+    pub fn keys_at(&self, now_ms: i64) -> impl Iterator<Item = &WorkingKeys> {
+        let previous = self.previous.as_deref().filter(|_| now_ms < self.previous_until_ms);
+        [self.current.as_deref(), self.pending.as_deref(), previous].into_iter().flatten()
+    }
+}
+
+/// A card.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Card {
+    /// Stands for the number.
+    pub token: Token,
+    /// First six digits.
+    pub bin: u32,
+    /// Last four digits.
+    pub last_four: u16,
+    /// Position of its product.
+    pub product: u16,
+    /// Position of its orderer.
+    pub orderer: u16,
+    /// State.
+    pub state: CardState,
+    /// Year and month, `YYMM`.
+    pub expiry_yymm: u16,
+    /// Key index of the PIN verification value.
+    pub pvki: u8,
+    /// PIN verification value.
+    pub pvv: Pvv,
+    /// Counts changes of the PIN verification value.
+    pub pin_version: u16,
+    /// Wrong PINs since the last right one.
+    pub pin_tries: u8,
+    /// First of its purses; they follow one another in the product's order of use.
+    pub first_purse: AccountId,
+    /// Linked phone, may be empty.
+    pub phone: arrayvec::ArrayString<16>,
+}
+
+impl Card {
+    /// The number as it may be shown: BIN and last four.
+    #[must_use]
+    pub fn masked(&self) -> String {
+        format!("{:06}…{:04}", self.bin, self.last_four)
+    }
+}
+
+/// A merchant.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Merchant {
+    /// Field 42.
+    pub id: [u8; 15],
+    /// Its name.
+    pub name: String,
+    /// Whether it may take payments.
+    pub active: bool,
+    /// Fee in hundredths of a percent.
+    pub fee_bp: u32,
+    /// Lowest fee, minor units.
+    pub fee_min: Minor,
+    /// Highest fee, minor units.
+    pub fee_max: Minor,
+    /// What it is owed.
+    pub payable: AccountId,
+    /// Line on which its load terminals draw.
+    pub load_line: Option<AccountId>,
+}
+
+impl Merchant {
+    /// The fee on a purchase, in minor units: a share rounded half up, between minimum and cap, never above the
+    /// amount.
+    #[must_use]
+    pub fn fee(&self, amount: Minor) -> Minor {
+        let share = (i128::from(amount) * i128::from(self.fee_bp) + 5_000) / 10_000;
+        let share = Minor::try_from(share).unwrap_or(self.fee_max);
+        share.max(self.fee_min).min(self.fee_max).min(amount)
+    }
+}
+
+/// An orderer of cards, whose float covers them.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Orderer {
+    /// Its name in files.
+    pub name: String,
+    /// The part of the float not used by cards.
+    pub float: AccountId,
+}
+
+/// An issuer key.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct IssuerKey {
+    /// What it is for.
+    pub role: KeyRole,
+    /// Key index (PVKI), 0 where there is none.
+    pub index: u8,
+    /// The key.
+    pub block: KeyText,
+}
+
+/// Everything that is known, as of the last applied record.
+#[derive(Clone, Debug, Default)]
+pub struct Books {
+    seq: Seq,
+    time_ms: i64,
+    genesis_done: bool,
+    policy: Policy,
+    ledger: Ledger,
+    issuer_keys: Vec<IssuerKey>,
+    purses: Vec<PurseType>,
+    products: Vec<Product>,
+    orderers: Vec<Orderer>,
+    merchants: Vec<Merchant>,
+    merchants_by_id: HashMap<[u8; 15], u32>,
+    terminals: Vec<Terminal>,
+    terminals_by_id: HashMap<[u8; 8], TerminalId>,
+    cards: Vec<Card>,
+    cards_by_token: HashMap<Token, CardId>,
+    common: HashMap<(CommonAccount, Currency), AccountId>,
+    transactions: Transactions,
+    listed: Vec<apply::Listed>,
+    rules: risk::RuleSet,
+}
+
+/// Accounts that exist once per currency.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+enum CommonAccount {
+    Bank,
+    Fees,
+    Receivable,
+}
+
+impl Books {
+    /// The last applied record.
+    #[must_use]
+    pub fn seq(&self) -> Seq {
+        self.seq
+    }
+
+    /// Recorded time of the last applied record, milliseconds since 1970 UTC. The next is never earlier.
+    #[must_use]
+    pub fn time_ms(&self) -> i64 {
+        self.time_ms
+    }
+
+    /// Whether the import of the city is complete.
+    #[must_use]
+    pub fn genesis_done(&self) -> bool {
+        self.genesis_done
+    }
+
+    /// The limits in force.
+    #[must_use]
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The money.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The requests that are remembered.
+    #[must_use]
+    pub fn transactions(&self) -> &Transactions {
+        &self.transactions
+    }
+
+    /// The issuer keys.
+    #[must_use]
+    pub fn issuer_keys(&self) -> &[IssuerKey] {
+        &self.issuer_keys
+    }
+
+    /// The purse types.
+    #[must_use]
+    pub fn purses(&self) -> &[PurseType] {
+        &self.purses
+    }
+
+    /// The products.
+    #[must_use]
+    pub fn products(&self) -> &[Product] {
+        &self.products
+    }
+
+    /// The orderers.
+    #[must_use]
+    pub fn orderers(&self) -> &[Orderer] {
+        &self.orderers
+    }
+
+    /// The merchants.
+    #[must_use]
+    pub fn merchants(&self) -> &[Merchant] {
+        &self.merchants
+    }
+
+    /// The terminals.
+    #[must_use]
+    pub fn terminals(&self) -> &[Terminal] {
+        &self.terminals
+    }
+
+    /// The cards.
+    #[must_use]
+    pub fn cards(&self) -> &[Card] {
+        &self.cards
+    }
+
+    /// The terminal with this field 41.
+    #[must_use]
+    pub fn find_terminal(&self, id: &[u8; 8]) -> Option<TerminalId> {
+        self.terminals_by_id.get(id).copied()
+    }
+
+    /// A terminal that [`Books::find_terminal`] named.
+    #[must_use]
+    pub fn terminal(&self, id: TerminalId) -> &Terminal {
+        &self.terminals[id.0 as usize]
+    }
+
+    /// The card that a token stands for.
+    #[must_use]
+    pub fn find_card(&self, token: &[u8; 16]) -> Option<CardId> {
+        self.cards_by_token.get(&Token(*token)).copied()
+    }
+
+    /// A card that [`Books::find_card`] named.
+    #[must_use]
+    pub fn card(&self, id: CardId) -> &Card {
+        &self.cards[id.0 as usize]
+    }
+
+    /// The accounts of a card's purses with their types, in order of use.
+    pub fn card_purses(&self, card: &Card) -> impl Iterator<Item = (AccountId, &PurseType)> {
+        let first = card.first_purse.0;
+        let product = &self.products[usize::from(card.product)];
+        product
+            .purses
+            .iter()
+            .zip(first..)
+            .map(|(purse, id)| (AccountId(id), &self.purses[usize::from(*purse)]))
+    }
+
+    /// What a card holds in a currency, all its purses together.
+    #[must_use]
+    pub fn card_balance(&self, card: &Card, currency: Currency) -> Minor {
+        self.card_purses(card)
+            .filter(|(_, purse)| purse.currency == currency)
+            .map(|(account, _)| self.ledger.balance(account))
+            .sum()
+    }
+
+    fn common_account(&self, which: CommonAccount, currency: Currency) -> Option<AccountId> {
+        self.common.get(&(which, currency)).copied()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fees_are_rounded_half_up_between_minimum_and_cap() {
+        let merchant = Merchant {
+            id: [b'0'; 15],
+            name: String::new(),
+            active: true,
+            fee_bp: 38,
+            fee_min: 5,
+            fee_max: 2_000,
+            payable: AccountId(0),
+            load_line: None,
+        };
+        let rows = [(1, 1), (4, 4), (100, 5), (10_000, 38), (12_500, 48), (12_368, 47), (100_000_000, 2_000)];
+        for (amount, want) in rows {
+            assert_eq!(merchant.fee(amount), want, "fee on {amount}");
+        }
+        assert_eq!(merchant.fee(Minor::MAX), 2_000);
+    }
+}

@@ -1,0 +1,43 @@
+//! Card products: which purses a card has, in which order they pay, and when a PIN is needed. Data, not code.
+
+use arrayvec::ArrayVec;
+use serde::{Deserialize, Serialize};
+
+use crate::ledger::{Minor, purse::PURSES_MAX};
+
+/// When a purchase needs a PIN.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum PinRule {
+    /// Always.
+    Always,
+    /// Not for a contactless purchase up to and including this amount, minor units.
+    ContactlessAbove(Minor),
+}
+
+/// One product.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Product {
+    /// Its name in files and tables.
+    pub name: String,
+    /// Positions of its purse types, in order of use.
+    pub purses: ArrayVec<u16, PURSES_MAX>,
+    /// Which of `purses` a load goes to (index into `purses`).
+    pub load_purse: u8,
+    /// What all purses together may hold after a load, minor units.
+    pub balance_max: Minor,
+    /// When a purchase needs a PIN.
+    pub pin: PinRule,
+    /// Whether a balance inquiry needs a PIN.
+    pub balance_needs_pin: bool,
+}
+
+impl Product {
+    /// Whether a purchase of this amount needs a PIN.
+    #[must_use]
+    pub fn purchase_needs_pin(&self, contactless: bool, amount: Minor) -> bool {
+        match self.pin {
+            PinRule::Always => true,
+            PinRule::ContactlessAbove(max) => !contactless || amount > max,
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The books as bytes: what a checkpoint holds, and the hash that proves two books equal.
+//!
+//! State is written table by table, row by row, so that neither side ever needs it in one piece twice. The hash
+//! is SHA-256 over the same bytes; indexes and everything else that follows from the tables is left out.
+
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+
+use super::{
+    Books, Card, IssuerKey, Merchant, Orderer, Seq, Terminal, apply::Listed, policy::Policy,
+    product::Product, transactions::Transaction,
+};
+use crate::ledger::{Account, purse::PurseType};
+
+/// Version of the snapshot's layout.
+const SNAPSHOT_VERSION: u8 = 1;
+
+/// Bytes after which a chunk is handed out. Rows are not split, so a chunk may be a row longer.
+const CHUNK_BYTES: usize = 32 << 10;
+
+#[derive(Debug, Deserialize, Serialize)]
+struct Header {
+    version: u8,
+    seq: Seq,
+    time_ms: i64,
+    genesis_done: bool,
+    policy: Policy,
+    evicted: u64,
+    issuer_keys: u64,
+    purses: u64,
+    products: u64,
+    orderers: u64,
+    merchants: u64,
+    terminals: u64,
+    cards: u64,
+    accounts: u64,
+    transactions: u64,
+    listed: u64,
+}
+
+/// The bytes are no snapshot of this version.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("the checkpoint cannot be read as books of version {SNAPSHOT_VERSION}")]
+pub struct SnapshotError;
+
+impl Books {
+    /// Writes the state in chunks.
+    pub fn snapshot(&self, emit: &mut dyn FnMut(&[u8])) {
+        let mut writer = Writer { buffer: Vec::with_capacity(CHUNK_BYTES * 2), emit };
+        writer.row(&self.header());
+        writer.rows(&self.issuer_keys);
+        writer.rows(&self.purses);
+        writer.rows(&self.products);
+        writer.rows(&self.orderers);
+        writer.rows(&self.merchants);
+        writer.rows(&self.terminals);
+        writer.rows(&self.cards);
+        writer.rows(self.ledger.accounts());
+        writer.rows(self.transactions.iter());
+        writer.rows(&self.listed);
+        writer.finish();
+    }
+
+    /// SHA-256 over the snapshot. Two books with this in common are the same, bit for bit.
+    #[must_use]
+    pub fn state_hash(&self) -> [u8; 32] {
+        let mut hash = Sha256::new();
+        self.snapshot(&mut |chunk| hash.update(chunk));
+        hash.finalize().into()
+    }
+
+    /// Reads the state back from its chunks.
+    ///
+    /// # Errors
+    /// The chunks are no snapshot of this version, or have bytes left over.
+    pub fn from_snapshot(chunks: &[Vec<u8>]) -> Result<Self, SnapshotError> {
+        let bytes = chunks.concat();
+        let mut reader = Reader { bytes: &bytes };
+        let header: Header = reader.row()?;
+        if header.version != SNAPSHOT_VERSION {
+            return Err(SnapshotError);
+        }
+        let mut books = Self {
+            seq: header.seq,
+            time_ms: header.time_ms,
+            genesis_done: header.genesis_done,
+            policy: header.policy,
+            ..Self::default()
+        };
+        books.issuer_keys = reader.rows::<IssuerKey>(header.issuer_keys)?;
+        books.purses = reader.rows::<PurseType>(header.purses)?;
+        books.products = reader.rows::<Product>(header.products)?;
+        books.orderers = reader.rows::<Orderer>(header.orderers)?;
+        books.merchants = reader.rows::<Merchant>(header.merchants)?;
+        books.terminals = reader.rows::<Terminal>(header.terminals)?;
+        books.cards = reader.rows::<Card>(header.cards)?;
+        for _ in 0..header.accounts {
+            books.ledger.restore(reader.row::<Account>()?);
+        }
+        books.terminals.iter().for_each(|_| books.transactions.add_terminal());
+        books.transactions.reserve(&header.policy);
+        for _ in 0..header.transactions {
+            let entry: Transaction = reader.row()?;
+            if entry.key.terminal as usize >= books.terminals.len() {
+                return Err(SnapshotError);
+            }
+            books.transactions.restore(entry);
+        }
+        books.transactions.restore_evicted(header.evicted);
+        books.listed = reader.rows::<Listed>(header.listed)?;
+        if !reader.bytes.is_empty() {
+            return Err(SnapshotError);
+        }
+        books.rebuild_indexes();
+        Ok(books)
+    }
+
+    fn header(&self) -> Header {
+        Header {
+            version: SNAPSHOT_VERSION,
+            seq: self.seq,
+            time_ms: self.time_ms,
+            genesis_done: self.genesis_done,
+            policy: self.policy,
+            evicted: self.transactions.evicted(),
+            issuer_keys: self.issuer_keys.len() as u64,
+            purses: self.purses.len() as u64,
+            products: self.products.len() as u64,
+            orderers: self.orderers.len() as u64,
+            merchants: self.merchants.len() as u64,
+            terminals: self.terminals.len() as u64,
+            cards: self.cards.len() as u64,
+            accounts: self.ledger.accounts().len() as u64,
+            transactions: self.transactions.len() as u64,
+            listed: self.listed.len() as u64,
+        }
+    }
+}
+
+struct Writer<'a> {
+    buffer: Vec<u8>,
+    emit: &'a mut dyn FnMut(&[u8]),
+}
+
+impl Writer<'_> {
+    fn row(&mut self, row: &impl Serialize) {
+        // INVARIANT: the flavour writes to a Vec and no row has a type without a serial form.
+        postcard::to_io(row, &mut self.buffer).expect("rows serialise to memory");
+        if self.buffer.len() >= CHUNK_BYTES {
+            (self.emit)(&self.buffer);
+            self.buffer.clear();
+        }
+    }
+
+    fn rows<'r, T: Serialize + 'r>(&mut self, rows: impl IntoIterator<Item = &'r T>) {
+        rows.into_iter().for_each(|row| self.row(row));
+    }
+
+    fn finish(self) {
+        if !self.buffer.is_empty() {
+            (self.emit)(&self.buffer);
+        }
+    }
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+}
+
+impl Reader<'_> {
+    fn row<T: DeserializeOwned>(&mut self) -> Result<T, SnapshotError> {
+        let (row, rest) = postcard::take_from_bytes(self.bytes).map_err(|_| SnapshotError)?;
+        self.bytes = rest;
+        Ok(row)
+    }
+
+    fn rows<T: DeserializeOwned>(&mut self, count: u64) -> Result<Vec<T>, SnapshotError> {
+        (0..count).map(|_| self.row()).collect()
+    }
+}

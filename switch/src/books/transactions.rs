@@ -1,0 +1,398 @@
+//! What was asked lately: the table that makes a repeat get the first answer and a reversal find its original.
+//!
+//! Bounded three ways: by age, by a quota for each terminal (so that one terminal cannot push out another's), and
+//! in all. An entry that leaves before its time is counted. Everything here happens in `apply`, so a replay keeps
+//! and evicts exactly what the books did.
+
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+
+use super::{Seq, policy::Policy, reason::Reason, request::Kind};
+use crate::ledger::{Currency, Minor, Postings};
+
+/// What a repeat is known by: F41 + F60.2 + F11 + MTI class (F42 follows from the terminal).
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+pub struct TransactionKey {
+    /// Position of the terminal.
+    pub terminal: u32,
+    /// Batch number.
+    pub batch: u32,
+    /// System trace audit number.
+    pub stan: u32,
+    /// Message class, the second digit of the MTI.
+    pub class: u8,
+}
+
+/// Where a remembered request stands.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Standing {
+    /// Answered, and in force if it was approved.
+    Answered,
+    /// Approved, then taken back.
+    Reversed,
+    /// Not seen yet, but already reversed: should it come, it is declined.
+    Tombstone,
+}
+
+/// One remembered request.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Transaction {
+    /// What it is known by.
+    pub key: TransactionKey,
+    /// Its record.
+    pub seq: Seq,
+    /// Recorded time, milliseconds since 1970 UTC.
+    pub time_ms: i64,
+    /// What was asked.
+    pub kind: Kind,
+    /// The card, if it is one of ours.
+    pub card: Option<u32>,
+    /// Amount, minor units.
+    pub amount: Minor,
+    /// Its currency.
+    pub currency: Currency,
+    /// How it was answered.
+    pub reason: Reason,
+    /// The balance that the answer showed.
+    pub shown: Option<Minor>,
+    /// Where it stands.
+    pub standing: Standing,
+    /// What it moved.
+    pub postings: Postings,
+}
+
+const NONE: u32 = u32::MAX;
+
+/// A slot of the slab: an entry in the list of all (oldest first) and in its terminal's list.
+#[derive(Clone, Debug)]
+struct Slot {
+    entry: Transaction,
+    older: u32,
+    newer: u32,
+    newer_of_terminal: u32,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct TerminalList {
+    oldest: u32,
+    newest: u32,
+    count: u32,
+}
+
+impl Default for TerminalList {
+    fn default() -> Self {
+        Self { oldest: NONE, newest: NONE, count: 0 }
+    }
+}
+
+/// The table.
+#[derive(Clone, Debug)]
+pub struct Transactions {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    by_key: HashMap<TransactionKey, u32>,
+    by_terminal: Vec<TerminalList>,
+    oldest: u32,
+    newest: u32,
+    evicted: u64,
+}
+
+impl Default for Transactions {
+    fn default() -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_key: HashMap::new(),
+            by_terminal: Vec::new(),
+            oldest: NONE,
+            newest: NONE,
+            evicted: 0,
+        }
+    }
+}
+
+impl Transactions {
+    /// Reserves room for the most entries the policy allows, so that later use allocates nothing. The memory is
+    /// touched only as entries come.
+    pub fn reserve(&mut self, policy: &Policy) {
+        let max = policy.duplicates_max as usize;
+        self.slots.reserve(max.saturating_sub(self.slots.len()));
+        self.free.reserve(max.saturating_sub(self.free.len()));
+        self.by_key.reserve(max.saturating_sub(self.by_key.len()));
+    }
+
+    /// Makes room for a terminal's list; called when the terminal is installed.
+    pub fn add_terminal(&mut self) {
+        self.by_terminal.push(TerminalList::default());
+    }
+
+    /// The request remembered under this key.
+    #[must_use]
+    pub fn find(&self, key: &TransactionKey) -> Option<&Transaction> {
+        self.by_key.get(key).map(|slot| &self.slots[*slot as usize].entry)
+    }
+
+    /// How many requests are remembered.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
+    /// Whether none is.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_key.is_empty()
+    }
+
+    /// How many entries left before their time, since the journal began.
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// Remembers a request; one under the same key (a tombstone) gives way to it.
+    pub fn remember(&mut self, entry: Transaction, policy: &Policy) {
+        self.expire(entry.time_ms, policy);
+        self.forget(&entry.key);
+        let list = self.by_terminal[entry.key.terminal as usize];
+        if list.count >= policy.duplicates_per_terminal {
+            self.evict(list.oldest);
+        } else if self.by_key.len() >= policy.duplicates_max as usize {
+            self.evict(self.oldest);
+        }
+        self.insert(entry);
+    }
+
+    /// Marks a request as taken back.
+    pub fn mark_reversed(&mut self, key: &TransactionKey) {
+        if let Some(slot) = self.by_key.get(key) {
+            self.slots[*slot as usize].entry.standing = Standing::Reversed;
+        }
+    }
+
+    /// All entries, oldest first, as a checkpoint saves them.
+    pub fn iter(&self) -> impl Iterator<Item = &Transaction> {
+        let mut at = self.oldest;
+        std::iter::from_fn(move || {
+            let slot = self.slots.get(at as usize)?;
+            at = slot.newer;
+            Some(&slot.entry)
+        })
+    }
+
+    /// Puts an entry back as a checkpoint saved it. The caller restores them in order, oldest first.
+    pub fn restore(&mut self, entry: Transaction) {
+        self.insert(entry);
+    }
+
+    /// Puts the count of early leavers back as a checkpoint saved it.
+    pub fn restore_evicted(&mut self, evicted: u64) {
+        self.evicted = evicted;
+    }
+
+    /// Drops a few entries older than the window: at most twice as many as come in, so the cost stays even.
+    fn expire(&mut self, now_ms: i64, policy: &Policy) {
+        for _ in 0..2 {
+            let Some(slot) = self.slots.get(self.oldest as usize) else { return };
+            if now_ms - slot.entry.time_ms < policy.duplicate_window_ms {
+                return;
+            }
+            self.remove(self.oldest);
+        }
+    }
+
+    fn forget(&mut self, key: &TransactionKey) {
+        if let Some(slot) = self.by_key.get(key).copied() {
+            self.remove(slot);
+        }
+    }
+
+    fn evict(&mut self, slot: u32) {
+        if slot != NONE {
+            self.remove(slot);
+            self.evicted += 1;
+        }
+    }
+
+    fn insert(&mut self, entry: Transaction) {
+        let key = entry.key;
+        let slot = Slot { entry, older: self.newest, newer: NONE, newer_of_terminal: NONE };
+        let at = match self.free.pop() {
+            Some(at) => {
+                self.slots[at as usize] = slot;
+                at
+            }
+            None => {
+                self.slots.push(slot);
+                // INVARIANT: the policy's maximum is 32 bits and `remember` keeps to it.
+                u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 slots")
+            }
+        };
+        match self.slots.get_mut(self.newest as usize) {
+            Some(newest) => newest.newer = at,
+            None => self.oldest = at,
+        }
+        self.newest = at;
+        let list = &mut self.by_terminal[key.terminal as usize];
+        match self.slots.get_mut(list.newest as usize) {
+            Some(newest) => newest.newer_of_terminal = at,
+            None => list.oldest = at,
+        }
+        list.newest = at;
+        list.count += 1;
+        self.by_key.insert(key, at);
+    }
+
+    fn remove(&mut self, at: u32) {
+        let Slot { older, newer, newer_of_terminal, ref entry } = self.slots[at as usize];
+        let key = entry.key;
+        match self.slots.get_mut(older as usize) {
+            Some(slot) => slot.newer = newer,
+            None => self.oldest = newer,
+        }
+        match self.slots.get_mut(newer as usize) {
+            Some(slot) => slot.older = older,
+            None => self.newest = older,
+        }
+        self.unlink_from_terminal(at, key.terminal, newer_of_terminal);
+        self.by_key.remove(&key);
+        self.free.push(at);
+    }
+
+    /// Nearly always the terminal's oldest; a tombstone that its original replaces may stand further on, and is
+    /// found by walking at most the terminal's quota.
+    fn unlink_from_terminal(&mut self, at: u32, terminal: u32, next: u32) {
+        let list = &mut self.by_terminal[terminal as usize];
+        list.count -= 1;
+        if list.oldest == at {
+            list.oldest = next;
+            if next == NONE {
+                list.newest = NONE;
+            }
+            return;
+        }
+        let mut before = list.oldest;
+        while self.slots[before as usize].newer_of_terminal != at {
+            before = self.slots[before as usize].newer_of_terminal;
+        }
+        self.slots[before as usize].newer_of_terminal = next;
+        if list.newest == at {
+            list.newest = before;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(max: u32, per_terminal: u32) -> Policy {
+        Policy {
+            duplicates_max: max,
+            duplicates_per_terminal: per_terminal,
+            duplicate_window_ms: 1_000,
+            ..Policy::default()
+        }
+    }
+
+    fn entry(terminal: u32, stan: u32, time_ms: i64) -> Transaction {
+        Transaction {
+            key: TransactionKey { terminal, batch: 1, stan, class: 2 },
+            seq: u64::from(stan),
+            time_ms,
+            kind: Kind::Purchase,
+            card: None,
+            amount: 1,
+            currency: 156,
+            reason: Reason::Approved,
+            shown: None,
+            standing: Standing::Answered,
+            postings: Postings::new(),
+        }
+    }
+
+    fn table(terminals: u32) -> Transactions {
+        let mut table = Transactions::default();
+        (0..terminals).for_each(|_| table.add_terminal());
+        table
+    }
+
+    fn stans(table: &Transactions) -> Vec<(u32, u32)> {
+        table.iter().map(|entry| (entry.key.terminal, entry.key.stan)).collect()
+    }
+
+    #[test]
+    fn one_past_its_quota_a_terminal_loses_its_own_oldest() {
+        let mut table = table(2);
+        let policy = policy(100, 2);
+        table.remember(entry(1, 1, 0), &policy);
+        for stan in 1..=3 {
+            table.remember(entry(0, stan, 0), &policy);
+        }
+        assert_eq!(stans(&table), [(1, 1), (0, 2), (0, 3)]);
+        assert_eq!(table.evicted(), 1);
+    }
+
+    #[test]
+    fn one_past_the_maximum_the_oldest_of_all_goes() {
+        let mut table = table(3);
+        let policy = policy(2, 100);
+        for terminal in 0..3 {
+            table.remember(entry(terminal, 7, 0), &policy);
+        }
+        assert_eq!(stans(&table), [(1, 7), (2, 7)]);
+        assert_eq!(table.evicted(), 1);
+    }
+
+    #[test]
+    fn what_is_older_than_the_window_goes_uncounted() {
+        let mut table = table(1);
+        let policy = policy(100, 100);
+        table.remember(entry(0, 1, 0), &policy);
+        table.remember(entry(0, 2, 999), &policy);
+        assert_eq!(table.len(), 2);
+        table.remember(entry(0, 3, 1_000), &policy);
+        assert_eq!(stans(&table), [(0, 2), (0, 3)]);
+        assert_eq!(table.evicted(), 0);
+    }
+
+    #[test]
+    fn the_same_key_is_kept_once_wherever_it_stands() {
+        let mut table = table(1);
+        let policy = policy(100, 100);
+        for stan in [1, 2, 3, 2, 3, 1] {
+            table.remember(entry(0, stan, 0), &policy);
+        }
+        assert_eq!(stans(&table), [(0, 2), (0, 3), (0, 1)]);
+        assert_eq!(table.by_terminal[0].count, 3);
+        assert_eq!(table.evicted(), 0);
+    }
+
+    #[test]
+    fn long_use_agrees_with_a_plain_list() {
+        let mut table = table(5);
+        let policy = policy(40, 10);
+        let mut naive: Vec<(u32, u32, i64)> = Vec::new();
+        let mut seed = 12_345_u32;
+        for step in 0..20_000_i64 {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let (terminal, stan, now) = ((seed >> 8) % 5, (seed >> 16) % 30, step * 40);
+            table.remember(entry(terminal, stan, now), &policy);
+            for _ in 0..2 {
+                if naive.first().is_some_and(|old| now - old.2 >= 1_000) {
+                    naive.remove(0);
+                }
+            }
+            naive.retain(|old| (old.0, old.1) != (terminal, stan));
+            if naive.iter().filter(|old| old.0 == terminal).count() >= 10 {
+                let at = naive.iter().position(|old| old.0 == terminal).expect("it has ten");
+                naive.remove(at);
+            } else if naive.len() >= 40 {
+                naive.remove(0);
+            }
+            naive.push((terminal, stan, now));
+            let want: Vec<(u32, u32)> = naive.iter().map(|old| (old.0, old.1)).collect();
+            assert_eq!(stans(&table), want, "step {step}");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The only place that reads time. Everything else is given a [`Moment`].
+
+use std::time::Instant;
+
+use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+
+/// The system's clock in the configured zone; never goes back.
+#[derive(Clone, Debug)]
+pub struct Clock {
+    zone: TimeZone,
+    last_ms: i64,
+}
+
+/// A point in time with its local calendar.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Moment {
+    unix_ms: i64,
+    local: DateTime,
+}
+
+/// The zone's name is not known.
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
+#[error("time zone {0:?} is not in the IANA time zone database")]
+pub struct UnknownZone(String);
+
+impl Clock {
+    /// A clock in an IANA zone such as `Asia/Shanghai`.
+    ///
+    /// # Errors
+    /// The zone is unknown.
+    pub fn new(zone: &str) -> Result<Self, UnknownZone> {
+        let zone = TimeZone::get(zone).map_err(|_| UnknownZone(zone.to_owned()))?;
+        Ok(Self { zone, last_ms: i64::MIN })
+    }
+
+    /// Never returns a moment before this one, so that recorded time does not go back over a restart.
+    pub fn not_before(&mut self, unix_ms: i64) {
+        self.last_ms = self.last_ms.max(unix_ms);
+    }
+
+    /// Now, or the last moment given out if the system's clock has gone back since.
+    pub fn now(&mut self) -> Moment {
+        self.last_ms = self.last_ms.max(Timestamp::now().as_millisecond());
+        self.at(self.last_ms)
+    }
+
+    /// The moment of a recorded time. Times outside the calendar count as its first moment.
+    #[must_use]
+    pub fn at(&self, unix_ms: i64) -> Moment {
+        let timestamp = Timestamp::from_millisecond(unix_ms).unwrap_or(Timestamp::UNIX_EPOCH);
+        Moment { unix_ms, local: self.zone.to_datetime(timestamp) }
+    }
+}
+
+/// A reading of the monotonic clock, for durations only; it is never recorded.
+#[must_use]
+pub fn stopwatch() -> Instant {
+    Instant::now()
+}
+
+impl Moment {
+    /// Milliseconds since 1970 UTC.
+    #[must_use]
+    pub fn unix_ms(&self) -> i64 {
+        self.unix_ms
+    }
+
+    /// `YYMM` as cards carry their expiry: 2611 is November 2026.
+    #[must_use]
+    pub fn year_month(&self) -> u16 {
+        self.two_digits_of_year() * 100 + u16::from(self.local.month().unsigned_abs())
+    }
+
+    /// `hhmmss`, field 12.
+    #[must_use]
+    pub fn hhmmss(&self) -> u64 {
+        let part = |value: i8| u64::from(value.unsigned_abs());
+        part(self.local.hour()) * 10_000 + part(self.local.minute()) * 100 + part(self.local.second())
+    }
+
+    /// `MMDD`, field 13.
+    #[must_use]
+    pub fn mmdd(&self) -> u64 {
+        u64::from(self.local.month().unsigned_abs()) * 100 + u64::from(self.local.day().unsigned_abs())
+    }
+
+    /// The first six of the twelve digits of a retrieval reference number: last digit of the year, day of the
+    /// year, hour.
+    #[must_use]
+    pub fn rrn_prefix(&self) -> u64 {
+        let year = u64::from(self.two_digits_of_year() % 10);
+        let day = u64::from(self.local.day_of_year().unsigned_abs());
+        year * 100_000 + day * 100 + u64::from(self.local.hour().unsigned_abs())
+    }
+
+    fn two_digits_of_year(&self) -> u16 {
+        self.local.year().unsigned_abs() % 100
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_reads_as_the_zone_does() {
+        let clock = Clock::new("Asia/Shanghai").expect("a zone of the database");
+        // 2026-11-20 23:30:05 UTC is already the 21st in Shanghai, day 325 of the year.
+        let moment = clock.at(1_795_217_405_000);
+        assert_eq!((moment.hhmmss(), moment.mmdd(), moment.year_month()), (73_005, 1_121, 2_611));
+        assert_eq!(moment.rrn_prefix(), 632_507);
+    }
+
+    #[test]
+    fn recorded_time_never_goes_back() {
+        let mut clock = Clock::new("UTC").expect("a zone of the database");
+        let ahead = clock.now().unix_ms() + 60_000;
+        clock.not_before(ahead);
+        assert_eq!(clock.now().unix_ms(), ahead);
+    }
+
+    #[test]
+    fn an_unknown_zone_is_named() {
+        let error = Clock::new("Mars/Olympus").expect_err("no such zone");
+        assert_eq!(error.to_string(), "time zone \"Mars/Olympus\" is not in the IANA time zone database");
+    }
+}
