@@ -1,0 +1,258 @@
+//! The cards: `cards.csv`, one row at a time, because a real city has millions.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::hash::{BuildHasher, RandomState};
+use std::iter::FusedIterator;
+
+use arrayvec::ArrayVec;
+use hsm_sim::Pan;
+
+use super::error::{CityError, Problem};
+use super::parties::ORDERERS;
+use super::products::{self, ProductRow, ProductsFile};
+use super::secret::{Phone, Secret};
+use super::table::{self, Row, Table};
+use super::{CITY_CURRENCY, City};
+use crate::ledger::Minor;
+use crate::ledger::purse::PURSES_MAX;
+
+pub(super) const FILE: &str = "cards.csv";
+
+/// One card. Its secrets are those of a test card.
+#[derive(Clone, Debug)]
+pub struct CardRow {
+    /// Card number.
+    pub pan: Pan,
+    /// Last month it is valid, `YYMM`.
+    pub expiry_yymm: u16,
+    /// Service code of ISO/IEC 7813, ASCII digits.
+    pub service_code: [u8; 3],
+    /// PIN, 4 to 12 ASCII digits.
+    pub pin: Secret<ArrayVec<u8, 12>>,
+    /// Verification value of the track, ASCII digits.
+    pub cvv: Secret<[u8; 3]>,
+    /// Verification value printed on the card, ASCII digits.
+    pub cvv2: Secret<[u8; 3]>,
+    /// Track 2 between its sentinels, `=` as separator; agrees with the columns above.
+    pub track2: Secret<ArrayVec<u8, 37>>,
+    /// Position of its product in [`ProductsFile::products`].
+    pub product: u16,
+    /// Where in its life it is.
+    pub state: CardState,
+    /// Position of its orderer in [`City::orderers`].
+    pub orderer: u16,
+    /// Phone of the holder, if one is linked.
+    pub phone: Option<Phone>,
+    /// Opening balances of the product's purses, in the product's order of use, minor units.
+    pub opening: ArrayVec<Minor, PURSES_MAX>,
+    /// Line in the file, from 1.
+    pub line: u64,
+}
+
+/// Life of a card.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CardState {
+    /// In use.
+    Active,
+    /// Issued at zero; the first load activates it.
+    Inactive,
+    /// Reported lost.
+    Lost,
+    /// Reported stolen.
+    Stolen,
+    /// Not to be served.
+    Blocked,
+    /// Closed for good, with nothing on it.
+    Closed,
+}
+
+/// The rows of `cards.csv`. The first fault ends them.
+///
+/// After the last card come the floats: an orderer whose float does not cover its cards is a fault too, so
+/// an import is good only when the iterator ended without one.
+pub struct Cards<'a> {
+    city: &'a City,
+    table: Table,
+    columns: Columns,
+    /// Hashes of the card numbers seen, under a key of this process: the numbers themselves need not stay in memory.
+    seen: HashSet<u64>,
+    hasher: RandomState,
+    /// Opening balances of each orderer's cards.
+    totals: Vec<Minor>,
+    finished: bool,
+}
+
+/// What names in a row stand for.
+struct Columns {
+    products: HashMap<String, u16>,
+    orderers: HashMap<String, u16>,
+    /// One `balance_<purse>` for each purse, in the order of the products file.
+    balances: Vec<String>,
+}
+
+impl<'a> Cards<'a> {
+    pub(super) fn open(city: &'a City) -> Result<Self, CityError> {
+        let ProductsFile { purses, products } = &city.products;
+        let balances: Vec<String> = purses.iter().map(|purse| format!("balance_{}", purse.name)).collect();
+        let mut columns = table::columns([
+            "pan",
+            "expiry_yymm",
+            "service_code",
+            "pin",
+            "cvv",
+            "cvv2",
+            "track2",
+            "product",
+            "state",
+            "orderer",
+            "phone",
+        ]);
+        columns.extend(balances.iter().cloned().map(Cow::Owned));
+        Ok(Self {
+            city,
+            table: Table::open(&city.dir, FILE, columns)?,
+            columns: Columns {
+                products: products.iter().map(|product| product.name.clone()).zip(0..).collect(),
+                orderers: city.orderers.iter().map(|orderer| orderer.orderer.clone()).zip(0..).collect(),
+                balances,
+            },
+            seen: HashSet::new(),
+            hasher: RandomState::new(),
+            totals: vec![0; city.orderers.len()],
+            finished: false,
+        })
+    }
+
+    fn next_card(&mut self) -> Result<Option<CardRow>, CityError> {
+        let Some(row) = self.table.next_row()? else {
+            return self.check_floats().map(|()| None);
+        };
+        let card = self.columns.card(&row, &self.city.products)?;
+        row.unique("pan", &mut self.seen, self.hasher.hash_one(row.text("pan")))?;
+        let opening: Minor = card.opening.iter().sum();
+        let total = &mut self.totals[usize::from(card.orderer)];
+        *total = total.checked_add(opening).ok_or_else(|| {
+            row.fault("orderer", Problem::Contradiction("the balances of its cards have no sum"))
+        })?;
+        Ok(Some(card))
+    }
+
+    fn check_floats(&self) -> Result<(), CityError> {
+        let mut rows = self.city.orderers.iter().zip(&self.totals);
+        let Some((orderer, _)) = rows.find(|(orderer, total)| orderer.float_minor < **total) else {
+            return Ok(());
+        };
+        let problem = Problem::Contradiction("the float does not cover the opening balances of its cards");
+        Err(CityError { line: Some(orderer.line), ..CityError::of_key(ORDERERS, "float", problem) })
+    }
+}
+
+impl Iterator for Cards<'_> {
+    type Item = Result<CardRow, CityError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.finished {
+            return None;
+        }
+        let next = self.next_card().transpose();
+        self.finished = !matches!(next, Some(Ok(_)));
+        next
+    }
+}
+
+impl FusedIterator for Cards<'_> {}
+
+impl Columns {
+    /// Reads one row and checks it against itself and its product.
+    fn card(&self, row: &Row<'_>, file: &ProductsFile) -> Result<CardRow, CityError> {
+        let states = [
+            ("active", CardState::Active),
+            ("inactive", CardState::Inactive),
+            ("lost", CardState::Lost),
+            ("stolen", CardState::Stolen),
+            ("blocked", CardState::Blocked),
+            ("closed", CardState::Closed),
+        ];
+        let pan =
+            Pan::parse(row.text("pan").as_bytes()).map_err(|err| row.fault("pan", Problem::Pan(err)))?;
+        let place = |names: &HashMap<String, u16>, column, file| {
+            let found = names.get(row.text(column)).copied();
+            found.ok_or_else(|| row.fault(column, Problem::UnknownName(file)))
+        };
+        let product = place(&self.products, "product", products::FILE)?;
+        let own = &file.products[usize::from(product)];
+        let card = CardRow {
+            pan,
+            expiry_yymm: row.parsed("expiry_yymm", "4 digits, year and month", expiry)?,
+            service_code: row.parsed("service_code", "3 digits", three_digits)?,
+            pin: Secret::new(row.parsed("pin", "4 to 12 digits", pin)?),
+            cvv: Secret::new(row.parsed("cvv", "3 digits", three_digits)?),
+            cvv2: Secret::new(row.parsed("cvv2", "3 digits", three_digits)?),
+            track2: Secret::new(row.parsed("track2", TRACK2, |text| track2(text, row))?),
+            product,
+            state: row.word("state", &states, "active, inactive, lost, stolen, blocked or closed")?,
+            orderer: place(&self.orderers, "orderer", ORDERERS)?,
+            phone: row.optional("phone", "empty or 3 to 15 digits", Phone::parse)?,
+            opening: self.opening(row, own, file)?,
+            line: row.line(),
+        };
+        let bin = row.text("pan").get(..6).and_then(table::bin);
+        row.require(
+            bin.is_some_and(|bin| own.bins.contains(&bin)),
+            "pan",
+            "no BIN of its product begins it",
+        )?;
+        let empty = card.opening.iter().all(|balance| *balance == 0);
+        let must_be_empty = matches!(card.state, CardState::Inactive | CardState::Closed);
+        row.require(empty || !must_be_empty, "state", "an inactive or closed card holds no money")?;
+        Ok(card)
+    }
+
+    fn opening(
+        &self,
+        row: &Row<'_>,
+        product: &ProductRow,
+        file: &ProductsFile,
+    ) -> Result<ArrayVec<Minor, PURSES_MAX>, CityError> {
+        let balance = |column| row.parsed(column, "an amount in minor units, 1 to 15 digits", table::amount);
+        for (place, column) in (0_u16..).zip(&self.balances) {
+            let own = product.purses.contains(&place);
+            row.require(own || balance(column)? == 0, column, "its product has no such purse")?;
+        }
+        let mut opening = ArrayVec::new();
+        for place in product.purses.iter().map(|place| usize::from(*place)) {
+            let (purse, column) = (&file.purses[place], &self.balances[place]);
+            let amount = balance(column)?;
+            row.require(amount <= purse.max_minor, column, "above the most the purse may hold")?;
+            let counted = amount == 0 || purse.currency == CITY_CURRENCY;
+            row.require(counted, column, "an opening balance in another currency than the orderer's float")?;
+            opening.push(amount);
+        }
+        let total: Minor = opening.iter().sum();
+        row.require(total <= product.balance_max_minor, "product", "the balances are above its balance_max")?;
+        Ok(opening)
+    }
+}
+
+fn expiry(text: &str) -> Option<u16> {
+    let yymm: u16 = table::digits(text, 4..=4)?.parse().ok()?;
+    (1..=12).contains(&(yymm % 100)).then_some(yymm)
+}
+
+fn three_digits(text: &str) -> Option<[u8; 3]> {
+    table::digits(text, 3..=3)?.as_bytes().try_into().ok()
+}
+
+fn pin(text: &str) -> Option<ArrayVec<u8, 12>> {
+    table::digits(text, 4..=12)?.as_bytes().try_into().ok()
+}
+
+const TRACK2: &str = "PAN=YYMM, service code, CVV and digits of this row's columns, at most 37 characters";
+
+fn track2(text: &str, row: &Row<'_>) -> Option<ArrayVec<u8, 37>> {
+    let rest = text.strip_prefix(row.text("pan"))?.strip_prefix('=')?;
+    let rest = rest.strip_prefix(row.text("expiry_yymm"))?.strip_prefix(row.text("service_code"))?;
+    table::digits(rest.strip_prefix(row.text("cvv"))?, 0..=37)?;
+    text.as_bytes().try_into().ok()
+}

@@ -1,0 +1,48 @@
+//! TOML files of the city: read whole, unknown keys refused, and no value of theirs in an error.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use super::error::{CityError, Problem};
+
+/// Longest TOML file, in bytes.
+pub(super) const FILE_BYTES_MAX: u64 = 1 << 20;
+
+/// Reads `path`, which errors call `file`.
+pub(super) fn read<T: DeserializeOwned>(
+    path: &Path,
+    file: impl Into<Cow<'static, str>>,
+) -> Result<T, CityError> {
+    let file = file.into();
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|opened| opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    let fault = |problem| Err(CityError::of_file(file.clone(), problem));
+    match read {
+        Err(err) => return fault(Problem::Unreadable(err.kind())),
+        Ok(_) if bytes.len() as u64 > FILE_BYTES_MAX => return fault(Problem::TooLong(FILE_BYTES_MAX)),
+        Ok(_) => {}
+    }
+    let Ok(text) = std::str::from_utf8(&bytes) else { return fault(Problem::NotUtf8) };
+    toml::from_str(text).map_err(|err| {
+        let line = err.span().map(|span| {
+            let newlines = bytes.iter().take(span.start).filter(|byte| **byte == b'\n').count();
+            newlines as u64 + 1
+        });
+        CityError { line, ..CityError::of_file(file.clone(), Problem::Toml(rule_of(&err))) }
+    })
+}
+
+/// The parser's words where they name a key; else words of our own, because its others may quote the value.
+fn rule_of(err: &toml::de::Error) -> String {
+    let names_a_key = ["unknown field", "missing field", "duplicate"];
+    let message = err.message();
+    if names_a_key.iter().any(|start| message.starts_with(start)) {
+        message.to_owned()
+    } else {
+        "not TOML, or a value of the wrong kind or out of range".to_owned()
+    }
+}

@@ -1,0 +1,229 @@
+//! The clear test keys of the software HSM: `keys.toml`. The only place where keys are read in clear, beside the
+//! terminal master keys of `terminals.csv`; real keys come as key blocks.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use super::City;
+use super::document;
+use super::error::{CityError, Problem};
+use super::secret::Secret;
+use super::table::{self, DES_KEY};
+use super::terminals::PSAMS;
+
+/// Most versions of PSAM masters: a version is one byte.
+const VERSIONS_MAX: usize = 256;
+
+/// All keys of the file.
+#[derive(Clone, Debug)]
+pub struct TestKeys {
+    /// The local master key.
+    pub lmk: LmkKind,
+    /// PIN verification key (Visa PVV).
+    pub pvk: Secret<[u8; 16]>,
+    /// Index of `pvk`, 1 to 6.
+    pub pvki: u8,
+    /// Card verification key.
+    pub cvk: Secret<[u8; 16]>,
+    /// Turns card numbers into tokens, HMAC-SHA-256.
+    pub token: Secret<[u8; 32]>,
+    /// PSAM masters, one set a version.
+    pub psam_masters: Vec<PsamMaster>,
+}
+
+/// Which local master key the HSM uses.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
+#[serde(rename_all = "lowercase")]
+pub enum LmkKind {
+    /// The well-known test LMK.
+    Test,
+}
+
+/// Masters from which the keys of a PSAM are derived; no two of a file are equal.
+#[derive(Clone, Debug)]
+pub struct PsamMaster {
+    /// Key version, as in `psams.csv` and F57 tag 03.
+    pub version: u8,
+    /// For PIN keys.
+    pub pin: Secret<[u8; 16]>,
+    /// For MAC keys.
+    pub mac: Secret<[u8; 16]>,
+    /// For track keys.
+    pub track: Secret<[u8; 16]>,
+    /// For the PSAM's authenticator at sign-in.
+    pub auth: Secret<[u8; 16]>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawKeys {
+    lmk: LmkKind,
+    pvk: String,
+    pvki: u8,
+    cvk: String,
+    token: String,
+    #[serde(default)]
+    psam_master: Vec<RawMaster>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawMaster {
+    version: u8,
+    pin: String,
+    mac: String,
+    track: String,
+    auth: String,
+}
+
+impl TestKeys {
+    /// Reads the key file.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is not the TOML it should be, a key of wrong form, a key or version twice.
+    pub fn open(path: &Path) -> Result<Self, CityError> {
+        let mut file = KeyFile::named(path);
+        let raw: RawKeys = document::read(path, file.name.clone())?;
+        let pvki = raw.pvki;
+        file.require((1..=6).contains(&pvki), "pvki", Problem::Form("a key index from 1 to 6"))?;
+        let token = table::hex(&raw.token).map(Secret::new);
+        let keys = Self {
+            lmk: raw.lmk,
+            pvk: file.des_key("pvk", &raw.pvk)?,
+            pvki,
+            cvk: file.des_key("cvk", &raw.cvk)?,
+            token: token.ok_or_else(|| file.fault("token", Problem::Form("64 hex digits")))?,
+            psam_masters: file.masters(&raw.psam_master)?,
+        };
+        Ok(keys)
+    }
+}
+
+impl City {
+    /// Checks that every PSAM was made under a version of masters that `keys` has.
+    ///
+    /// # Errors
+    /// The first PSAM whose version is missing.
+    pub fn check_keys(&self, keys: &TestKeys) -> Result<(), CityError> {
+        let known = |version| keys.psam_masters.iter().any(|master| master.version == version);
+        // The header is line 1, and no field of this file can hold a line break.
+        match (2..).zip(&self.psams).find(|(_, psam)| !known(psam.key_version)) {
+            None => Ok(()),
+            Some((line, _)) => {
+                let problem = Problem::UnknownName("the psam_master entries of the key file");
+                Err(CityError { line: Some(line), ..CityError::of_key(PSAMS, "key_version", problem) })
+            }
+        }
+    }
+}
+
+/// The file's name for errors, and the keys seen so far.
+struct KeyFile {
+    name: String,
+    seen: HashSet<[u8; 16]>,
+}
+
+impl KeyFile {
+    fn named(path: &Path) -> Self {
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+        Self { name, seen: HashSet::new() }
+    }
+
+    fn fault(&self, key: impl Into<String>, problem: Problem) -> CityError {
+        CityError::of_key(self.name.clone(), key.into(), problem)
+    }
+
+    fn require(&self, holds: bool, key: impl Into<String>, problem: Problem) -> Result<(), CityError> {
+        if holds { Ok(()) } else { Err(self.fault(key, problem)) }
+    }
+
+    /// A key of one use: one key for two uses would let one stand in for the other.
+    fn des_key(&mut self, key: impl Into<String>, text: &str) -> Result<Secret<[u8; 16]>, CityError> {
+        let key = key.into();
+        let bytes = table::des_key(text).ok_or_else(|| self.fault(key.clone(), Problem::Form(DES_KEY)))?;
+        let fresh = self.seen.insert(bytes);
+        self.require(fresh, key, Problem::Duplicate)?;
+        Ok(Secret::new(bytes))
+    }
+
+    fn masters(&mut self, raw: &[RawMaster]) -> Result<Vec<PsamMaster>, CityError> {
+        let few = raw.len() <= VERSIONS_MAX;
+        self.require(few, "psam_master", Problem::TooManyRows(VERSIONS_MAX))?;
+        let mut versions = HashSet::new();
+        let mut masters = Vec::new();
+        for (place, raw) in raw.iter().enumerate() {
+            let key = |name: &str| format!("psam_master[{place}].{name}");
+            self.require(versions.insert(raw.version), key("version"), Problem::Duplicate)?;
+            masters.push(PsamMaster {
+                version: raw.version,
+                pin: self.des_key(key("pin"), &raw.pin)?,
+                mac: self.des_key(key("mac"), &raw.mac)?,
+                track: self.des_key(key("track"), &raw.track)?,
+                auth: self.des_key(key("auth"), &raw.auth)?,
+            });
+        }
+        Ok(masters)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+
+    const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/city/keys.toml");
+
+    fn with(change: impl FnOnce(String) -> String) -> Result<TestKeys, CityError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("keys.toml");
+        std::fs::write(&path, change(std::fs::read_to_string(SAMPLE).unwrap())).unwrap();
+        TestKeys::open(&path)
+    }
+
+    #[test]
+    fn the_sample_keys_fit_the_sample_city_and_stay_hidden() {
+        let keys = TestKeys::open(Path::new(SAMPLE)).unwrap();
+        assert_eq!((keys.lmk, keys.pvki, keys.psam_masters.len()), (LmkKind::Test, 1, 2));
+        let mut city = City::open(Path::new(SAMPLE).parent().unwrap()).unwrap();
+        city.check_keys(&keys).unwrap();
+        city.psams[1].key_version = 9;
+        let err = city.check_keys(&keys).unwrap_err().to_string();
+        assert_eq!(err, "psams.csv line 3, key_version: is not in the psam_master entries of the key file");
+
+        let shown = format!("{keys:?}").to_uppercase();
+        let text = std::fs::read_to_string(SAMPLE).unwrap();
+        for secret in text.split('"').filter(|part| part.len() >= 32 && !part.contains(' ')) {
+            assert!(!shown.contains(secret));
+        }
+        assert!(!shown.contains(&format!("{:?}", keys.cvk.expose())));
+    }
+
+    #[test]
+    fn a_wrong_key_file_is_refused_by_the_key_and_never_by_its_value() {
+        const INTRUDER: &str = "99817263549981726354";
+        let quoted = format!("\"{INTRUDER}\"");
+        let sample = std::fs::read_to_string(SAMPLE).unwrap();
+        let value = |key: &str| sample.split(&format!("\n{key} = ")).nth(1).unwrap().lines().next().unwrap();
+        // Line of the file with the given start, its new text, and how the error goes on behind the file's name.
+        let rows = [
+            ("lmk", format!("lmk = {quoted}"), " line 13: not TOML, or a value of the wrong kind"),
+            ("pvki", "pvki = 7".to_owned(), ", pvki: must be a key index from 1 to 6"),
+            ("cvk", format!("cvk = {quoted}"), ", cvk: must be 32 hex digits of odd parity"),
+            ("cvk", format!("cvk = {INTRUDER}"), " line 20: not TOML, or a value of the wrong kind"),
+            ("cvk", format!("cvk = {}", value("pvk")), ", cvk: stands here a second time"),
+            ("token", format!("token = {quoted}"), ", token: must be 64 hex digits"),
+            ("version", "version = 2".to_owned(), ", psam_master[1].version: stands here a second time"),
+            ("pin", format!("pin = {quoted}"), ", psam_master[0].pin: must be 32 hex digits of odd parity"),
+            ("mac", format!("mac = {}", value("pin")), ", psam_master[0].mac: stands here a second time"),
+            ("auth", format!("zmk = {quoted}"), " line 31: unknown field `zmk`"),
+        ];
+        for (key, line, want) in rows {
+            let old = format!("\n{key} = {}", value(key));
+            let err = with(|text| text.replacen(&old, &format!("\n{line}"), 1)).unwrap_err();
+            assert!(err.to_string().starts_with(&format!("keys.toml{want}")), "{key}: {err}");
+            assert!(!format!("{err} {err:?}").contains(INTRUDER), "{key}");
+        }
+    }
+}

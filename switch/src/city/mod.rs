@@ -1,0 +1,101 @@
+//! A city from its files: merchants, terminals, PSAMs, orderers, products, lists and cards, checked against each
+//! other as they are read.
+//!
+//! Nothing here decides, derives a key or opens a journal; an empty journal imports what [`City`] holds, once, and is
+//! the truth from then on. The files and their columns are described in `fixtures/README.md`.
+//!
+//! Start at [`City::open`]; cards stream from [`City::cards`]. The keys of the software HSM are [`TestKeys`].
+
+mod blacklist;
+mod cards;
+mod document;
+mod error;
+mod keys;
+mod parties;
+mod products;
+mod secret;
+mod table;
+mod terminals;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+pub use blacklist::{BlacklistRow, ListKind, ListReason, Listed};
+pub use cards::{CardRow, CardState, Cards};
+pub use error::{CityError, Problem};
+pub use keys::{LmkKind, PsamMaster, TestKeys};
+pub use parties::{MerchantRow, MerchantState, OrdererRow};
+pub use products::{PinRule, ProductRow, ProductsFile, PurseRow};
+pub use secret::{Phone, Secret};
+pub use terminals::{Dialect, MacKind, PsamRow, PsamState, TerminalRow};
+
+use crate::ledger::Currency;
+
+/// Currency of floats, fees and credit lines: CNY, ISO 4217 number 156, in fen.
+pub const CITY_CURRENCY: Currency = 156;
+
+const LINKS: &str = "links.toml";
+
+/// Everything of a city but its cards, which stream.
+#[derive(Clone, Debug)]
+pub struct City {
+    dir: PathBuf,
+    /// `merchants.csv`.
+    pub merchants: Vec<MerchantRow>,
+    /// `psams.csv`.
+    pub psams: Vec<PsamRow>,
+    /// `terminals.csv`.
+    pub terminals: Vec<TerminalRow>,
+    /// `orderers.csv`.
+    pub orderers: Vec<OrdererRow>,
+    /// `products.toml`.
+    pub products: ProductsFile,
+    /// `blacklist.csv`, expired entries included.
+    pub blacklist: Vec<BlacklistRow>,
+}
+
+/// `links.toml`: the only list it may hold yet is an empty one.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Links {
+    link: Vec<toml::Table>,
+}
+
+impl City {
+    /// Reads all files of `dir` but `cards.csv` and the keys.
+    ///
+    /// # Errors
+    /// The first fault found: a file that cannot be read, a wrong header or field, a name that stands nowhere, an
+    /// identifier twice.
+    pub fn open(dir: &Path) -> Result<Self, CityError> {
+        let links: Links = document::read(&dir.join(LINKS), LINKS)?;
+        if !links.link.is_empty() {
+            let problem =
+                Problem::Contradiction("there are no upstream links in this version; it must be empty");
+            return Err(CityError::of_key(LINKS, "link", problem));
+        }
+        let merchants = parties::merchants(dir)?;
+        let psams = terminals::psams(dir)?;
+        Ok(Self {
+            dir: dir.to_owned(),
+            terminals: terminals::terminals(dir, &merchants, &psams)?,
+            merchants,
+            psams,
+            orderers: parties::orderers(dir)?,
+            products: products::open(dir)?,
+            blacklist: blacklist::open(dir)?,
+        })
+    }
+
+    /// The cards, from the first row, each checked as it is read; see [`Cards`] for how they end.
+    ///
+    /// # Errors
+    /// A file that cannot be read or has another header.
+    pub fn cards(&self) -> Result<Cards<'_>, CityError> {
+        Cards::open(self)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+//! Purses and card products: `products.toml`. A new purse or product is a new entry, not new code.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use arrayvec::ArrayVec;
+use serde::Deserialize;
+
+use super::document;
+use super::error::{CityError, Problem};
+use super::table;
+use crate::ledger::purse::{CATEGORIES_MAX, PURSES_MAX};
+use crate::ledger::{Currency, Minor};
+
+pub(super) const FILE: &str = "products.toml";
+
+/// Most entries of either kind.
+pub(super) const ENTRIES_MAX: usize = 256;
+
+// The errors below name these numbers in words.
+const _: () = assert!(PURSES_MAX == 4 && CATEGORIES_MAX == 16 && ENTRIES_MAX == 256);
+
+/// All purses and products, names resolved.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ProductsFile {
+    /// Purse types, in the order of the file.
+    pub purses: Vec<PurseRow>,
+    /// Products, in the order of the file.
+    pub products: Vec<ProductRow>,
+}
+
+/// One purse type.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PurseRow {
+    /// Name in files; `cards.csv` has a column `balance_<name>`.
+    pub name: String,
+    /// ISO 4217 number.
+    pub currency: Currency,
+    /// Merchant category codes where it may be spent; empty: anywhere.
+    pub mcc: ArrayVec<u16, CATEGORIES_MAX>,
+    /// Most it may hold, minor units.
+    pub max_minor: Minor,
+    /// Lowest balance, minor units; not above zero.
+    pub floor_minor: Minor,
+}
+
+/// One card product.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ProductRow {
+    /// Name in files.
+    pub name: String,
+    /// First six digits of its card numbers; no other product has them.
+    pub bins: Vec<u32>,
+    /// Positions in [`ProductsFile::purses`], in order of use.
+    pub purses: ArrayVec<u16, PURSES_MAX>,
+    /// Where a load goes: position in `purses` of this product.
+    pub load_purse: u8,
+    /// Most its purses may hold together after a load, minor units.
+    pub balance_max_minor: Minor,
+    /// When a purchase needs a PIN.
+    pub pin: PinRule,
+    /// Whether a balance inquiry needs a PIN.
+    pub balance_needs_pin: bool,
+}
+
+/// When a purchase needs a PIN.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PinRule {
+    /// Always.
+    Always,
+    /// Not when it is contactless and its amount, minor units, is at most this.
+    Above(Minor),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFile {
+    purse: Vec<RawPurse>,
+    product: Vec<RawProduct>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPurse {
+    name: String,
+    currency: u16,
+    mcc: Vec<u16>,
+    max: i64,
+    floor: i64,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawProduct {
+    name: String,
+    bins: Vec<String>,
+    purses: Vec<String>,
+    load_purse: String,
+    balance_max: i64,
+    pin: RawPin,
+    no_pin_max: i64,
+    balance_needs_pin: bool,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum RawPin {
+    Always,
+    Above,
+}
+
+pub(super) fn open(dir: &Path) -> Result<ProductsFile, CityError> {
+    let raw: RawFile = document::read(&dir.join(FILE), FILE)?;
+    for (key, entries) in [("purse", raw.purse.len()), ("product", raw.product.len())] {
+        require((1..=ENTRIES_MAX).contains(&entries), key, "there must be 1 to 256 of them")?;
+    }
+    let mut names = HashSet::new();
+    let mut purses = Vec::new();
+    for (place, purse) in raw.purse.iter().enumerate() {
+        let purse = read_purse(purse, &format!("purse[{place}]"))?;
+        unique(&mut names, purse.name.clone(), format!("purse[{place}].name"))?;
+        purses.push(purse);
+    }
+    let (mut names, mut bins) = (HashSet::new(), HashSet::new());
+    let mut products = Vec::new();
+    for (place, product) in raw.product.iter().enumerate() {
+        let product = read_product(product, &format!("product[{place}]"), &purses)?;
+        unique(&mut names, product.name.clone(), format!("product[{place}].name"))?;
+        for bin in &product.bins {
+            unique(&mut bins, *bin, format!("product[{place}].bins"))?;
+        }
+        products.push(product);
+    }
+    Ok(ProductsFile { purses, products })
+}
+
+fn read_purse(raw: &RawPurse, entry: &str) -> Result<PurseRow, CityError> {
+    let name = named(&raw.name, entry)?;
+    require((1..=999).contains(&raw.currency), format!("{entry}.currency"), "must be an ISO 4217 number")?;
+    require(raw.max > 0, format!("{entry}.max"), "must be an amount above zero")?;
+    require(raw.floor <= 0, format!("{entry}.floor"), "must not be above zero")?;
+    let codes = raw.mcc.iter().all(|mcc| *mcc <= 9999) && raw.mcc.len() <= CATEGORIES_MAX;
+    require(codes, format!("{entry}.mcc"), "must be at most 16 codes of 4 digits")?;
+    let mcc = raw.mcc.iter().copied().collect();
+    Ok(PurseRow { name, currency: raw.currency, mcc, max_minor: raw.max, floor_minor: raw.floor })
+}
+
+fn read_product(raw: &RawProduct, entry: &str, purses: &[PurseRow]) -> Result<ProductRow, CityError> {
+    let name = named(&raw.name, entry)?;
+    let bins: Option<Vec<u32>> = raw.bins.iter().map(|bin| table::bin(bin)).collect();
+    let bins = bins.filter(|bins| !bins.is_empty()).ok_or_else(|| {
+        CityError::of_key(FILE, format!("{entry}.bins"), Problem::Form("one or more BINs of 6 digits"))
+    })?;
+    let mut own: ArrayVec<u16, PURSES_MAX> = ArrayVec::new();
+    let key = || format!("{entry}.purses");
+    require((1..=PURSES_MAX).contains(&raw.purses.len()), key(), "must be 1 to 4 purses")?;
+    for wanted in &raw.purses {
+        let found = (0_u16..).zip(purses).find(|(_, purse)| purse.name == *wanted).map(|(place, _)| place);
+        let place = found.ok_or_else(|| CityError::of_key(FILE, key(), Problem::UnknownName("[[purse]]")))?;
+        require(!own.contains(&place), key(), "a purse stands there twice")?;
+        own.push(place);
+    }
+    let load_purse =
+        (0_u8..).zip(&raw.purses).find(|(_, purse)| **purse == raw.load_purse).map(|(place, _)| place);
+    let load_purse = load_purse.ok_or_else(|| {
+        CityError::of_key(FILE, format!("{entry}.load_purse"), Problem::UnknownName("purses of its product"))
+    })?;
+    require(raw.balance_max > 0, format!("{entry}.balance_max"), "must be an amount above zero")?;
+    Ok(ProductRow {
+        name,
+        bins,
+        purses: own,
+        load_purse,
+        balance_max_minor: raw.balance_max,
+        pin: pin_rule(raw, entry)?,
+        balance_needs_pin: raw.balance_needs_pin,
+    })
+}
+
+fn pin_rule(raw: &RawProduct, entry: &str) -> Result<PinRule, CityError> {
+    let key = format!("{entry}.no_pin_max");
+    match raw.pin {
+        RawPin::Always => {
+            require(raw.no_pin_max == 0, key, "must be 0 where pin is \"always\"")?;
+            Ok(PinRule::Always)
+        }
+        RawPin::Above => {
+            require(raw.no_pin_max > 0, key, "must be above 0 where pin is \"above\"")?;
+            Ok(PinRule::Above(raw.no_pin_max))
+        }
+    }
+}
+
+fn named(name: &str, entry: &str) -> Result<String, CityError> {
+    let form = Problem::Form("1 to 16 letters, digits, hyphens and underscores");
+    table::code(name).ok_or_else(|| CityError::of_key(FILE, format!("{entry}.name"), form))
+}
+
+fn require(holds: bool, key: impl Into<String>, rule: &'static str) -> Result<(), CityError> {
+    if holds { Ok(()) } else { Err(CityError::of_key(FILE, key.into(), Problem::Contradiction(rule))) }
+}
+
+fn unique<K: Eq + std::hash::Hash>(seen: &mut HashSet<K>, key: K, at: String) -> Result<(), CityError> {
+    if seen.insert(key) { Ok(()) } else { Err(CityError::of_key(FILE, at, Problem::Duplicate)) }
+}

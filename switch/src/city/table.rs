@@ -1,0 +1,272 @@
+//! CSV files row by row: the header checked, each field found by its column's name, each fault with its line.
+//!
+//! Start at [`Table::open`]. What a column means is for the modules of the single files to say.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::fs::File;
+use std::hash::Hash;
+use std::path::Path;
+
+use csv::StringRecord;
+
+use super::error::{CityError, Problem};
+
+/// Longest field of any file, in bytes.
+pub(super) const FIELD_BYTES_MAX: usize = 256;
+
+/// Most rows of a file that is kept in memory.
+pub(super) const ROWS_MAX: usize = 65_535;
+
+/// An open CSV file behind its header.
+pub(super) struct Table {
+    file: &'static str,
+    columns: Vec<Cow<'static, str>>,
+    reader: csv::Reader<File>,
+    record: StringRecord,
+}
+
+/// One row of a file.
+pub(super) struct Row<'a> {
+    file: &'static str,
+    columns: &'a [Cow<'static, str>],
+    record: &'a StringRecord,
+    line: u64,
+}
+
+impl Table {
+    /// Opens `dir/file` and compares its header.
+    pub(super) fn open(
+        dir: &Path,
+        file: &'static str,
+        columns: Vec<Cow<'static, str>>,
+    ) -> Result<Self, CityError> {
+        let opened = File::open(dir.join(file))
+            .map_err(|err| CityError::of_file(file, Problem::Unreadable(err.kind())))?;
+        let mut reader = csv::Reader::from_reader(opened);
+        let header = reader.headers().map_err(|err| csv_fault(file, &err))?;
+        if !header.iter().eq(columns.iter().map(AsRef::as_ref)) {
+            let problem = Problem::Header(columns.join(","));
+            return Err(CityError { line: Some(1), ..CityError::of_file(file, problem) });
+        }
+        Ok(Self { file, columns, reader, record: StringRecord::new() })
+    }
+
+    /// The next row; none at the end.
+    pub(super) fn next_row(&mut self) -> Result<Option<Row<'_>>, CityError> {
+        if !self.reader.read_record(&mut self.record).map_err(|err| csv_fault(self.file, &err))? {
+            return Ok(None);
+        }
+        let line = self.record.position().map_or(0, csv::Position::line);
+        let row = Row { file: self.file, columns: &self.columns, record: &self.record, line };
+        let mut fields = row.columns.iter().zip(row.record);
+        match fields.find(|(_, field)| field.len() > FIELD_BYTES_MAX) {
+            Some((column, _)) => Err(row.fault(column, Problem::FieldTooLong(FIELD_BYTES_MAX))),
+            None => Ok(Some(row)),
+        }
+    }
+
+    /// All rows, as `read` understands them.
+    pub(super) fn read_all<T>(
+        mut self,
+        mut read: impl FnMut(&Row<'_>) -> Result<T, CityError>,
+    ) -> Result<Vec<T>, CityError> {
+        let mut rows = Vec::new();
+        while let Some(row) = self.next_row()? {
+            if rows.len() == ROWS_MAX {
+                return Err(CityError::of_file(row.file, Problem::TooManyRows(ROWS_MAX)));
+            }
+            rows.push(read(&row)?);
+        }
+        Ok(rows)
+    }
+}
+
+impl Row<'_> {
+    /// The line the row begins at.
+    pub(super) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// A fault in one of this row's columns.
+    pub(super) fn fault(&self, column: &str, problem: Problem) -> CityError {
+        let column = self.columns.iter().find(|name| *name == column).cloned();
+        CityError { line: Some(self.line), column, ..CityError::of_file(self.file, problem) }
+    }
+
+    /// The text of a column; the header was compared, so it is there.
+    pub(super) fn text(&self, column: &str) -> &str {
+        let place = self.columns.iter().position(|name| *name == column);
+        place.and_then(|place| self.record.get(place)).unwrap_or_default()
+    }
+
+    /// A column as `parse` understands it; `form` says what it must be.
+    pub(super) fn parsed<T>(
+        &self,
+        column: &str,
+        form: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<T, CityError> {
+        parse(self.text(column)).ok_or_else(|| self.fault(column, Problem::Form(form)))
+    }
+
+    /// As [`Row::parsed`], with nothing for an empty field.
+    pub(super) fn optional<T>(
+        &self,
+        column: &str,
+        form: &'static str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Result<Option<T>, CityError> {
+        if self.text(column).is_empty() { Ok(None) } else { self.parsed(column, form, parse).map(Some) }
+    }
+
+    /// One of a few words.
+    pub(super) fn word<T: Copy>(
+        &self,
+        column: &str,
+        words: &[(&str, T)],
+        form: &'static str,
+    ) -> Result<T, CityError> {
+        let find = |text: &str| words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value);
+        self.parsed(column, form, find)
+    }
+
+    /// Fails if the rule does not hold.
+    pub(super) fn require(&self, holds: bool, column: &str, rule: &'static str) -> Result<(), CityError> {
+        if holds { Ok(()) } else { Err(self.fault(column, Problem::Contradiction(rule))) }
+    }
+
+    /// Fails if the key is already among those seen.
+    pub(super) fn unique<K: Eq + Hash>(
+        &self,
+        column: &str,
+        seen: &mut HashSet<K>,
+        key: K,
+    ) -> Result<(), CityError> {
+        if seen.insert(key) { Ok(()) } else { Err(self.fault(column, Problem::Duplicate)) }
+    }
+}
+
+fn csv_fault(file: &'static str, err: &csv::Error) -> CityError {
+    let problem = match err.kind() {
+        csv::ErrorKind::Io(err) => Problem::Unreadable(err.kind()),
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            Problem::FieldCount { expected: *expected_len, found: *len }
+        }
+        // The reader neither seeks nor deserialises, so only the encoding is left.
+        _ => Problem::NotUtf8,
+    };
+    CityError { line: err.position().map(csv::Position::line), ..CityError::of_file(file, problem) }
+}
+
+/// Names of columns known when compiling.
+pub(super) fn columns<const N: usize>(names: [&'static str; N]) -> Vec<Cow<'static, str>> {
+    names.map(Cow::Borrowed).into()
+}
+
+// --- Forms that several files share ----------------------------------------------------------------------
+
+/// Digits only, as many as `lengths` allows.
+pub(super) fn digits(text: &str, lengths: std::ops::RangeInclusive<usize>) -> Option<&str> {
+    let valid = lengths.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+    valid.then_some(text)
+}
+
+/// A merchant category code of ISO 18245.
+pub(super) fn mcc(text: &str) -> Option<u16> {
+    digits(text, 4..=4)?.parse().ok()
+}
+
+/// A region: six digits of GB/T 2260.
+pub(super) fn region(text: &str) -> Option<u32> {
+    digits(text, 6..=6)?.parse().ok()
+}
+
+/// A BIN: the first six digits of a card number.
+pub(super) fn bin(text: &str) -> Option<u32> {
+    digits(text, 6..=6)?.parse().ok()
+}
+
+/// An amount in minor units, not negative.
+pub(super) fn amount(text: &str) -> Option<i64> {
+    digits(text, 1..=15)?.parse().ok()
+}
+
+/// Letters and digits, 1 to `N` of them, filled up with spaces on the right: the form of F41 and F42.
+pub(super) fn padded_id<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let valid = (1..=N).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let mut id = [b' '; N];
+    valid.then(|| id[..text.len()].copy_from_slice(text.as_bytes()))?;
+    Some(id)
+}
+
+/// A name for people: 1 to 40 characters, none of them a control character.
+pub(super) fn name(text: &str) -> Option<String> {
+    let valid = (1..=40).contains(&text.chars().count()) && !text.chars().any(char::is_control);
+    valid.then(|| text.to_owned())
+}
+
+/// A name for files: 1 to 16 letters, digits, hyphens and underscores.
+pub(super) fn code(text: &str) -> Option<String> {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    ((1..=16).contains(&text.len()) && text.bytes().all(allowed)).then(|| text.to_owned())
+}
+
+/// `N` bytes in hex, upper or lower case.
+pub(super) fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let mut bytes = [0; N];
+    if text.len() != 2 * N {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
+        let high = char::from(pair[0]).to_digit(16)?;
+        let low = char::from(pair[1]).to_digit(16)?;
+        *byte = u8::try_from(high << 4 | low).ok()?;
+    }
+    Some(bytes)
+}
+
+/// What [`des_key`] asks for.
+pub(super) const DES_KEY: &str = "32 hex digits of odd parity, the two halves different";
+
+/// A double-length DES key: each byte of odd parity, halves different (else it would be single DES).
+pub(super) fn des_key(text: &str) -> Option<[u8; 16]> {
+    let key: [u8; 16] = hex(text)?;
+    let odd = key.iter().all(|byte| byte.count_ones() % 2 == 1);
+    (odd && key[..8] != key[8..]).then_some(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shared_forms_take_what_they_say_and_nothing_else() {
+        let rows = [
+            ("an MCC", mcc("0742") == Some(742)),
+            ("a short MCC", mcc("742").is_none()),
+            ("an MCC with a sign", mcc("+742").is_none()),
+            ("a region", region("310000") == Some(310_000)),
+            ("a BIN of seven", bin("9156001").is_none()),
+            ("an amount", amount("0") == Some(0)),
+            ("a negative amount", amount("-1").is_none()),
+            ("an amount past fifteen digits", amount("1000000000000000").is_none()),
+            ("a short identifier", padded_id("AB1") == Some(*b"AB1     ")),
+            ("an identifier one too long", padded_id::<8>("123456789").is_none()),
+            ("an empty identifier", padded_id::<8>("").is_none()),
+            ("an identifier with a space", padded_id::<8>("A B").is_none()),
+            ("a name one too long", name(&"x".repeat(41)).is_none()),
+            ("a name with a line break", name("a\nb").is_none()),
+            ("a code one too long", code(&"x".repeat(17)).is_none()),
+            ("hex", hex("0aFf") == Some([0x0a, 0xff])),
+            ("hex with a sign", hex::<2>("+a+f").is_none()),
+            ("hex of another length", hex::<2>("0aff00").is_none()),
+            ("a key", des_key("0123456789ABCDEFFEDCBA9876543210").is_some()),
+            ("a key of even parity", des_key("0023456789ABCDEFFEDCBA9876543210").is_none()),
+            ("a key of equal halves", des_key("0123456789ABCDEF0123456789ABCDEF").is_none()),
+        ];
+        for (name, holds) in rows {
+            assert!(holds, "{name}");
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Terminals and their security modules: `terminals.csv` and `psams.csv`.
+//!
+//! What a terminal may do comes from its row, never from a message.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+
+use super::error::{CityError, Problem};
+use super::parties::{MERCHANTS, MerchantRow};
+use super::secret::{Phone, Secret};
+use super::table::{self, DES_KEY, Row, Table};
+
+pub(super) const TERMINALS: &str = "terminals.csv";
+pub(super) const PSAMS: &str = "psams.csv";
+
+/// One terminal.
+#[derive(Clone, Debug)]
+pub struct TerminalRow {
+    /// F41.
+    pub terminal_id: [u8; 8],
+    /// F42 of its merchant, filled up with spaces.
+    pub merchant_id: [u8; 15],
+    /// Position of that merchant in the city's list.
+    pub merchant: u16,
+    /// Merchant category code of what is sold here, ISO 18245; may differ from the merchant's own.
+    pub mcc: u16,
+    /// Region, six digits of GB/T 2260.
+    pub region: u32,
+    /// What it speaks.
+    pub dialect: Dialect,
+    /// How its messages are authenticated.
+    pub mac: MacKind,
+    /// Terminal master key in clear: a test key, no two terminals have the same.
+    pub tmk: Secret<[u8; 16]>,
+    /// Number of its PSAM as 8 BCD bytes; `epos` terminals have one, others none.
+    pub psam_no: Option<[u8; 8]>,
+    /// The line an `epos` terminal calls from; others may have none.
+    pub phone: Option<Phone>,
+    /// Whether cards may be loaded here.
+    pub may_load: bool,
+}
+
+/// What a terminal speaks.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Dialect {
+    /// UnionPay-style POS.
+    Pos,
+    /// Telephone POS with a PSAM.
+    Epos,
+    /// Behind an ATM host.
+    Atm,
+}
+
+/// How a terminal's messages are authenticated.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum MacKind {
+    /// UnionPay's XOR fold and ECB: forgeable, for deployed `pos` terminals on private networks only.
+    UnionPayEcb,
+    /// ANSI X9.19, ISO/IEC 9797-1 algorithm 3. `epos` terminals use padding method 2, others method 1.
+    X919,
+}
+
+/// One PSAM.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PsamRow {
+    /// Its number as 8 BCD bytes.
+    pub psam_no: [u8; 8],
+    /// Version of the masters its keys were derived from.
+    pub key_version: u8,
+    /// Whether it may be used.
+    pub state: PsamState,
+}
+
+/// Whether a PSAM may be used.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum PsamState {
+    /// It may.
+    Active,
+    /// It was reported stolen or replaced.
+    Revoked,
+}
+
+pub(super) fn psams(dir: &Path) -> Result<Vec<PsamRow>, CityError> {
+    let states = [("active", PsamState::Active), ("revoked", PsamState::Revoked)];
+    let mut seen = HashSet::new();
+    Table::open(dir, PSAMS, table::columns(["psam_no", "key_version", "state"]))?.read_all(|row| {
+        let psam = PsamRow {
+            psam_no: row.parsed("psam_no", PSAM_NO, psam_no)?,
+            key_version: row.parsed("key_version", "a number from 0 to 255", |text| text.parse().ok())?,
+            state: row.word("state", &states, "active or revoked")?,
+        };
+        row.unique("psam_no", &mut seen, psam.psam_no)?;
+        Ok(psam)
+    })
+}
+
+pub(super) fn terminals(
+    dir: &Path,
+    merchants: &[MerchantRow],
+    psams: &[PsamRow],
+) -> Result<Vec<TerminalRow>, CityError> {
+    let columns = table::columns([
+        "terminal_id",
+        "merchant_id",
+        "mcc",
+        "region",
+        "dialect",
+        "mac",
+        "tmk",
+        "psam_no",
+        "phone",
+        "may_load",
+    ]);
+    let places: HashMap<[u8; 15], u16> =
+        merchants.iter().map(|merchant| merchant.merchant_id).zip(0..).collect();
+    let psams: HashSet<[u8; 8]> = psams.iter().map(|psam| psam.psam_no).collect();
+    let mut used = Used::default();
+    Table::open(dir, TERMINALS, columns)?.read_all(|row| {
+        let terminal = terminal(row, &places)?;
+        if terminal.psam_no.is_some_and(|number| !psams.contains(&number)) {
+            return Err(row.fault("psam_no", Problem::UnknownName(PSAMS)));
+        }
+        used.check(row, &terminal)?;
+        Ok(terminal)
+    })
+}
+
+/// Reads one row and checks it against itself.
+fn terminal(row: &Row<'_>, merchants: &HashMap<[u8; 15], u16>) -> Result<TerminalRow, CityError> {
+    let dialects = [("pos", Dialect::Pos), ("epos", Dialect::Epos), ("atm", Dialect::Atm)];
+    let macs = [("ecb", MacKind::UnionPayEcb), ("x9.19", MacKind::X919)];
+    let merchant_id = row.parsed("merchant_id", "1 to 15 letters and digits", table::padded_id)?;
+    let merchant = *merchants
+        .get(&merchant_id)
+        .ok_or_else(|| row.fault("merchant_id", Problem::UnknownName(MERCHANTS)))?;
+    let full_id = |text: &str| table::padded_id(text).filter(|_| text.len() == 8);
+    let terminal = TerminalRow {
+        terminal_id: row.parsed("terminal_id", "8 letters and digits", full_id)?,
+        merchant_id,
+        merchant,
+        mcc: row.parsed("mcc", "4 digits", table::mcc)?,
+        region: row.parsed("region", "6 digits", table::region)?,
+        dialect: row.word("dialect", &dialects, "pos, epos or atm")?,
+        mac: row.word("mac", &macs, "ecb or x9.19")?,
+        tmk: Secret::new(row.parsed("tmk", DES_KEY, table::des_key)?),
+        psam_no: row.optional("psam_no", PSAM_NO, psam_no)?,
+        phone: row.optional("phone", "3 to 15 digits", Phone::parse)?,
+        may_load: row.word("may_load", &[("yes", true), ("no", false)], "yes or no")?,
+    };
+    let epos = terminal.dialect == Dialect::Epos;
+    let ecb = terminal.mac == MacKind::UnionPayEcb;
+    row.require(
+        !ecb || terminal.dialect == Dialect::Pos,
+        "mac",
+        "ecb is for terminals of the dialect pos only",
+    )?;
+    row.require(
+        terminal.psam_no.is_some() == epos,
+        "psam_no",
+        "terminals of the dialect epos have a PSAM, others none",
+    )?;
+    row.require(terminal.phone.is_some() || !epos, "phone", "a terminal of the dialect epos needs a phone")?;
+    Ok(terminal)
+}
+
+/// What may belong to one terminal only.
+#[derive(Default)]
+struct Used {
+    ids: HashSet<[u8; 8]>,
+    psams: HashSet<[u8; 8]>,
+    phones: HashSet<Phone>,
+    keys: HashSet<[u8; 16]>,
+}
+
+impl Used {
+    fn check(&mut self, row: &Row<'_>, terminal: &TerminalRow) -> Result<(), CityError> {
+        row.unique("terminal_id", &mut self.ids, terminal.terminal_id)?;
+        row.unique("tmk", &mut self.keys, *terminal.tmk.expose())?;
+        if let Some(number) = terminal.psam_no {
+            row.unique("psam_no", &mut self.psams, number)?;
+        }
+        match terminal.phone {
+            // One line, one PSAM, one terminal; a plain terminal's phone is only where to call.
+            Some(phone) if terminal.dialect == Dialect::Epos => row.unique("phone", &mut self.phones, phone),
+            _ => Ok(()),
+        }
+    }
+}
+
+const PSAM_NO: &str = "16 digits, not all of them 6 to 9";
+
+/// Derivation runs over the number and its complement. The complement of a number made only of the digits 6 to 9
+/// is a number too, whose keys would be the same with their halves swapped.
+fn psam_no(text: &str) -> Option<[u8; 8]> {
+    let digits = table::digits(text, 16..=16)?;
+    if digits.bytes().all(|digit| digit >= b'6') { None } else { table::hex(digits) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_psam_number_has_sixteen_digits_and_no_complement() {
+        let rows = [
+            ("3100000000000101", Some([0x31, 0, 0, 0, 0, 0, 1, 1])),
+            ("6789678967896785", Some([0x67, 0x89, 0x67, 0x89, 0x67, 0x89, 0x67, 0x85])),
+            ("6789678967896786", None),
+            ("310000000000010", None),
+            ("31000000000001AB", None),
+        ];
+        for (text, want) in rows {
+            assert_eq!(psam_no(text), want, "{text}");
+        }
+    }
+}
