@@ -1,0 +1,108 @@
+//! A batch: the requests that one pass of the stages works on, with every buffer it needs, used again and again.
+
+use std::{ops::Range, time::Instant};
+
+use bytes::BytesMut;
+
+use crate::{
+    books::request::{Answer, Facts, Request},
+    channel::ConnectionId,
+    dialect::pos::{Encoded, Envelope},
+    journal::RecordBatch,
+    verify::{NewKeys, Seal},
+};
+
+/// How far a job has come.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum State {
+    /// A frame, not looked at.
+    #[default]
+    Frame,
+    /// A request to be decided.
+    Request,
+    /// To be answered.
+    Answered,
+    /// Nothing to answer.
+    Dropped,
+}
+
+/// One frame on its way to its answer.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Who sent it.
+    pub connection: ConnectionId,
+    /// When its last byte was read.
+    pub arrived: Instant,
+    /// Whether its listener's network is private.
+    pub private_line: bool,
+    /// Where it lies in the batch's input.
+    pub frame: Range<usize>,
+    /// How far it has come.
+    pub state: State,
+    /// What it asks.
+    pub request: Request,
+    /// What its answer repeats of it.
+    pub envelope: Envelope,
+    /// What the HSM found out.
+    pub facts: Facts,
+    /// The keys it came under, if its MAC was right.
+    pub seal: Option<Seal>,
+    /// What the books said.
+    pub answer: Option<Answer>,
+    /// Its answer's place in the batch's output.
+    pub encoded: Encoded,
+}
+
+impl Job {
+    /// A frame just read.
+    #[must_use]
+    pub fn new(connection: ConnectionId, arrived: Instant, private_line: bool, frame: Range<usize>) -> Self {
+        Self {
+            connection,
+            arrived,
+            private_line,
+            frame,
+            state: State::Frame,
+            request: Request::default(),
+            envelope: Envelope::default(),
+            facts: Facts::default(),
+            seal: None,
+            answer: None,
+            encoded: Encoded::default(),
+        }
+    }
+}
+
+/// Frames in, answers out.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// The frames, one behind the other.
+    pub input: Vec<u8>,
+    /// What is known of each.
+    pub jobs: Vec<Job>,
+    /// Working keys made for sign-ins of this batch.
+    pub new_keys: Vec<NewKeys>,
+    /// The records that follow from it.
+    pub records: RecordBatch,
+    /// The answers' frames.
+    pub output: BytesMut,
+}
+
+impl Batch {
+    /// Adds a frame.
+    pub fn push(&mut self, connection: ConnectionId, arrived: Instant, private_line: bool, frame: &[u8]) {
+        let start = self.input.len();
+        self.input.extend_from_slice(frame);
+        self.jobs.push(Job::new(connection, arrived, private_line, start..self.input.len()));
+    }
+
+    /// Empties the batch and keeps its memory. Frames may have held card data, so they are overwritten.
+    pub fn clear(&mut self) {
+        self.input.fill(0);
+        self.input.clear();
+        self.jobs.clear();
+        self.new_keys.clear();
+        self.records.clear();
+        self.output.clear();
+    }
+}

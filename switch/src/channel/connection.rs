@@ -1,0 +1,239 @@
+//! One connection: reads frames in, writes answers out, keeps its deadlines.
+
+use std::{
+    cell::{Cell, RefCell},
+    pin::Pin,
+    rc::Rc,
+    time::Duration,
+};
+
+use bytes::BytesMut;
+use tokio::{
+    net::TcpStream,
+    sync::Notify,
+    time::{Instant, Sleep},
+};
+
+use super::{
+    ConnectionId, Disconnect,
+    framing::{self, Next},
+    hub::Hub,
+};
+use crate::clock::stopwatch;
+
+/// A connection, as the hub and its own task see it.
+#[derive(Debug)]
+pub struct Connection {
+    pub(super) id: ConnectionId,
+    pub(super) stream: TcpStream,
+    /// Whether its listener's network is private.
+    pub(super) private_line: bool,
+    /// Answers not written yet.
+    pub(super) outbox: RefCell<BytesMut>,
+    /// Requests under way.
+    pub(super) under_way: Cell<usize>,
+    /// Already among the connections that the delivery under way will write to.
+    pub(super) touched: Cell<bool>,
+    /// Tells the task that something about the connection has changed.
+    pub(super) changed: Notify,
+    ended: Cell<Option<Disconnect>>,
+    peer_done: Cell<bool>,
+}
+
+impl Connection {
+    pub(super) fn new(id: ConnectionId, stream: TcpStream, private_line: bool) -> Self {
+        Self {
+            id,
+            stream,
+            private_line,
+            outbox: RefCell::default(),
+            under_way: Cell::new(0),
+            touched: Cell::new(false),
+            changed: Notify::new(),
+            ended: Cell::new(None),
+            peer_done: Cell::new(false),
+        }
+    }
+
+    /// Ends the connection from outside its task.
+    pub(super) fn end(&self, why: Disconnect) {
+        if self.ended.get().is_none() {
+            self.ended.set(Some(why));
+            self.changed.notify_one();
+        }
+    }
+
+    /// One request less under way; wakes the task if it had stopped reading for want of room.
+    pub(super) fn answered(&self, window: usize) {
+        let before = self.under_way.get();
+        self.under_way.set(before.saturating_sub(1));
+        if before >= window || self.waits_for_end() {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Whether the task waits for the last answers, to close.
+    pub(super) fn waits_for_end(&self) -> bool {
+        self.peer_done.get()
+    }
+
+    fn settled(&self) -> bool {
+        self.under_way.get() == 0 && self.outbox.borrow().is_empty()
+    }
+}
+
+/// Serves a connection until it ends.
+pub(super) async fn serve(hub: Rc<Hub>, connection: Rc<Connection>) {
+    let mut reader = Reader::new(&hub);
+    let why = loop {
+        if let Some(why) = next_step(&hub, &connection, &mut reader).await {
+            break why;
+        }
+    };
+    hub.close(&connection, why);
+}
+
+/// What one connection's task keeps between reads.
+struct Reader {
+    /// The beginning of a frame, or frames that wait for room.
+    partial: Vec<u8>,
+    /// Since when a frame is begun and not finished.
+    begun: Option<Instant>,
+    last_read: Instant,
+    deadline: Pin<Box<Sleep>>,
+}
+
+impl Reader {
+    fn new(hub: &Hub) -> Self {
+        let now = Instant::from_std(stopwatch());
+        let deadline = Box::pin(tokio::time::sleep_until(now + hub.limits.idle));
+        Self { partial: Vec::new(), begun: None, last_read: now, deadline }
+    }
+}
+
+async fn next_step(hub: &Hub, connection: &Connection, reader: &mut Reader) -> Option<Disconnect> {
+    if let Some(why) = connection.ended.get() {
+        return Some(why);
+    }
+    if hub.is_stopping() {
+        // Set here too, so that the last answer wakes the task.
+        connection.peer_done.set(true);
+    }
+    if connection.waits_for_end() && connection.settled() {
+        return Some(if hub.is_stopping() { Disconnect::Stopping } else { Disconnect::Peer });
+    }
+    let may_read = !connection.waits_for_end() && connection.under_way.get() < hub.limits.connection_window;
+    if may_read
+        && !reader.partial.is_empty()
+        && let Err(why) = take_partial(hub, connection, reader)
+    {
+        return Some(why);
+    }
+    let may_read = may_read && connection.under_way.get() < hub.limits.connection_window;
+    watch_begun_frame(hub, reader, may_read);
+    let has_unwritten = !connection.outbox.borrow().is_empty();
+    tokio::select! {
+        ready = connection.stream.readable(), if may_read => match ready {
+            Ok(()) => read(hub, connection, reader).err(),
+            Err(_) => Some(Disconnect::Failed),
+        },
+        ready = connection.stream.writable(), if has_unwritten => {
+            match ready {
+                Ok(()) => hub.flush(connection),
+                Err(_) => connection.end(Disconnect::Failed),
+            }
+            None
+        },
+        () = connection.changed.notified() => None,
+        () = &mut reader.deadline => past_deadline(hub, connection, reader),
+    }
+}
+
+/// Reads once and takes the frames that are complete.
+fn read(hub: &Hub, connection: &Connection, reader: &mut Reader) -> Result<(), Disconnect> {
+    let mut scratch = hub.scratch.borrow_mut();
+    let count = match connection.stream.try_read(&mut scratch) {
+        Ok(0) => {
+            // The peer has said all it will; what it asked is still answered.
+            connection.peer_done.set(true);
+            return Ok(());
+        }
+        Ok(count) => count,
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
+        Err(_) => return Err(Disconnect::Failed),
+    };
+    hub.metrics.socket_read();
+    reader.last_read = Instant::from_std(stopwatch());
+    if reader.partial.is_empty() {
+        let taken = take_frames(hub, connection, &scratch[..count])?;
+        reader.partial.extend_from_slice(&scratch[taken..count]);
+        reader.begun = reader.begun.filter(|_| taken == 0);
+    } else {
+        reader.partial.extend_from_slice(&scratch[..count]);
+    }
+    // Frames may hold card data; nothing of them stays in the shared buffer.
+    scratch[..count].fill(0);
+    drop(scratch);
+    take_partial(hub, connection, reader)
+}
+
+fn take_partial(hub: &Hub, connection: &Connection, reader: &mut Reader) -> Result<(), Disconnect> {
+    if reader.partial.is_empty() {
+        return Ok(());
+    }
+    let taken = take_frames(hub, connection, &reader.partial)?;
+    if taken > 0 {
+        reader.begun = None;
+        reader.partial.drain(..taken);
+    }
+    if reader.partial.is_empty() {
+        reader.partial = Vec::new();
+    }
+    Ok(())
+}
+
+/// Takes whole frames while there is room for them; how many bytes were taken.
+fn take_frames(hub: &Hub, connection: &Connection, bytes: &[u8]) -> Result<usize, Disconnect> {
+    let arrived = stopwatch();
+    let mut taken = 0;
+    while connection.under_way.get() < hub.limits.connection_window {
+        match framing::next(&bytes[taken..], hub.limits.frame_bytes) {
+            Next::Frame(frame, end) => {
+                hub.admit(connection, frame, arrived);
+                taken += end;
+            }
+            Next::Incomplete => break,
+            Next::TooLong => return Err(Disconnect::FrameTooLong),
+        }
+    }
+    Ok(taken)
+}
+
+/// Starts the time in which a begun frame must be finished. It does not run while the switch itself does not read.
+fn watch_begun_frame(hub: &Hub, reader: &mut Reader, may_read: bool) {
+    if reader.partial.is_empty() || !may_read {
+        reader.begun = None;
+    } else if reader.begun.is_none() {
+        let now = Instant::from_std(stopwatch());
+        reader.begun = Some(now);
+        reader.deadline.as_mut().reset(now + hub.limits.frame_finish);
+    }
+}
+
+fn past_deadline(hub: &Hub, connection: &Connection, reader: &mut Reader) -> Option<Disconnect> {
+    let now = Instant::from_std(stopwatch());
+    let left = |since: Instant, limit: Duration| (since + limit).checked_duration_since(now);
+    let frame_left = match reader.begun.map(|begun| left(begun, hub.limits.frame_finish)) {
+        Some(None | Some(Duration::ZERO)) => return Some(Disconnect::FrameTimeout),
+        Some(Some(time)) => time,
+        None => hub.limits.idle,
+    };
+    let idle_left = match left(reader.last_read, hub.limits.idle) {
+        None | Some(Duration::ZERO) if connection.under_way.get() == 0 => return Some(Disconnect::Idle),
+        // The peer waits for the switch, not the other way round.
+        None | Some(Duration::ZERO) => hub.limits.idle,
+        Some(time) => time,
+    };
+    reader.deadline.as_mut().reset(now + frame_left.min(idle_left));
+    None
+}

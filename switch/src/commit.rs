@@ -1,0 +1,143 @@
+//! The commit thread: makes records durable, then lets the answers go. The only writer of the journal.
+//!
+//! It takes every batch that is waiting and commits them together, so one sync serves many answers when it is
+//! busy and nobody waits for company when it is not.
+
+use std::{sync::Arc, thread::JoinHandle};
+
+use crossbeam::{channel::Receiver, queue::SegQueue};
+use tokio::sync::Notify;
+
+use crate::{
+    batch::Batch,
+    clock::stopwatch,
+    journal::{CheckpointMeta, JournalError, RecordBatch, Store},
+    telemetry::metrics::Metrics,
+};
+
+/// Most batches committed together.
+const BATCHES_MAX: usize = 256;
+
+/// What the commit thread is asked to do, in order.
+#[derive(Debug)]
+pub enum Commit {
+    /// Make this batch's records durable, then release it.
+    Batch(Box<Batch>),
+    /// Save this state of the books and stop.
+    Finish {
+        /// The record the state stands at.
+        seq: u64,
+        /// Hash of the state.
+        state_hash: [u8; 32],
+        /// The state.
+        chunks: Vec<Vec<u8>>,
+    },
+}
+
+/// Batches whose records are durable, on their way back to their connections.
+#[derive(Debug, Default)]
+pub struct Released {
+    /// The batches, in order.
+    pub batches: SegQueue<Box<Batch>>,
+    /// Rung once for each commit.
+    pub bell: Notify,
+}
+
+/// What to do when the journal fails: nothing may be answered any more. Must not return to serving.
+pub type Fatal = Box<dyn Fn(&JournalError) + Send>;
+
+/// Starts the commit thread. It ends after [`Commit::Finish`], or when nobody can send any more.
+///
+/// # Errors
+/// The system gives no thread.
+pub fn start(
+    mut store: Box<dyn Store>,
+    work: Receiver<Commit>,
+    released: Arc<Released>,
+    metrics: Metrics,
+    fatal: Fatal,
+) -> std::io::Result<JoinHandle<Result<(), JournalError>>> {
+    std::thread::Builder::new().name("commit".into()).spawn(move || {
+        let mut committer = Committer { metrics, released, joined: RecordBatch::new(), waiting: Vec::new() };
+        while let Ok(first) = work.recv() {
+            match committer.serve(store.as_mut(), first, &work) {
+                Ok(None) => {}
+                Ok(Some(finish)) => {
+                    save(store.as_mut(), finish)?;
+                    return store.close();
+                }
+                Err(error) => {
+                    fatal(&error);
+                    return Err(error);
+                }
+            }
+        }
+        store.close()
+    })
+}
+
+struct Committer {
+    metrics: Metrics,
+    released: Arc<Released>,
+    joined: RecordBatch,
+    #[expect(clippy::vec_box, reason = "the box is what travels between threads")]
+    waiting: Vec<Box<Batch>>,
+}
+
+impl Committer {
+    /// Commits what waits, beginning with `first`. Returns the order to finish if that came behind.
+    fn serve(
+        &mut self,
+        store: &mut dyn Store,
+        first: Commit,
+        work: &Receiver<Commit>,
+    ) -> Result<Option<Commit>, JournalError> {
+        let mut next = Some(first);
+        let mut finish = None;
+        while let Some(order) = next {
+            match order {
+                Commit::Batch(batch) => self.waiting.push(batch),
+                order @ Commit::Finish { .. } => finish = Some(order),
+            }
+            let full = self.waiting.len() >= BATCHES_MAX || finish.is_some();
+            next = if full { None } else { work.try_recv().ok() };
+        }
+        self.commit(store)?;
+        self.release();
+        Ok(finish)
+    }
+
+    fn commit(&mut self, store: &mut dyn Store) -> Result<(), JournalError> {
+        let records = match self.waiting.as_slice() {
+            [] => return Ok(()),
+            [only] => &only.records,
+            many => {
+                self.joined.clear();
+                many.iter().for_each(|batch| self.joined.append(&batch.records));
+                &self.joined
+            }
+        };
+        // Answers that follow from no record still wait their turn behind those that do.
+        let Some(first) = records.first_seq() else { return Ok(()) };
+        let begun = stopwatch();
+        let head = store.append(first, records)?;
+        self.metrics.committed(records.len(), head.seq, begun.elapsed(), &store.commit_timings());
+        Ok(())
+    }
+
+    fn release(&mut self) {
+        if self.waiting.is_empty() {
+            return;
+        }
+        for batch in self.waiting.drain(..) {
+            self.released.batches.push(batch);
+        }
+        self.released.bell.notify_one();
+    }
+}
+
+fn save(store: &mut dyn Store, finish: Commit) -> Result<(), JournalError> {
+    let Commit::Finish { seq, state_hash, chunks } = finish else { return Ok(()) };
+    let meta = CheckpointMeta { seq, state_hash, chain_hash: store.head().hash };
+    store.save_checkpoint(&meta, &mut chunks.into_iter())
+}

@@ -1,0 +1,486 @@
+//! `pos`: UnionPay-style POS terminals, BCD. `docs/dialect-pos.md` describes it for people who build terminals.
+//!
+//! A frame here is what follows the two length bytes: TPDU (5), application header (6), message. Start at
+//! [`parse`] and [`encode`].
+
+use std::ops::Range;
+
+use arrayvec::ArrayVec;
+use bytes::{BufMut, BytesMut};
+use hsm_sim::{Pan, PanError};
+use iso8583::{Builder, EncodeError, Message, Mti, Spec};
+
+use crate::{
+    books::{
+        reason::Reason,
+        request::{Answer, CardInput, EntryMode, KeyScheme, Kind, Request, Stripe, TrackValue},
+    },
+    clock::Moment,
+    ledger::Currency,
+};
+
+/// Bytes of the TPDU.
+const TPDU: usize = 5;
+/// Bytes of the application header.
+const HEADER: usize = 6;
+/// Where the message begins in a frame.
+pub const MESSAGE_AT: usize = TPDU + HEADER;
+
+/// What of a request its answer repeats, and where its MAC stands.
+#[derive(Clone, Debug, Default)]
+pub struct Envelope {
+    tpdu: [u8; TPDU],
+    header: [u8; HEADER],
+    mti: Option<Mti>,
+    processing_code: Option<u32>,
+    condition_code: Option<u8>,
+    /// Field 60 as ASCII digits.
+    private_60: ArrayVec<u8, 17>,
+    has_pan: bool,
+    has_amount: bool,
+    has_currency: bool,
+    /// The MAC and the bytes of the frame that it covers.
+    pub mac: Option<([u8; 8], Range<usize>)>,
+}
+
+/// Why a frame gets no answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Dropped {
+    /// Shorter than its headers and a message type.
+    TooShort,
+    /// The message type is an answer's.
+    AnswerReceived,
+    /// It cannot be decoded as far as message type, STAN and terminal, so there is nobody to answer.
+    Undecodable,
+}
+
+/// What a frame turned out to be.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Parsed {
+    /// A request to be worked on.
+    Request,
+    /// Enough of a request to be refused for its format.
+    FormatError,
+    /// Nothing to answer.
+    Dropped(Dropped),
+}
+
+/// A transaction the dialect knows: message type, processing code, condition code (field 25).
+const KINDS: [(u16, u32, u8, Kind); 3] =
+    [(0x0200, 0, 0, Kind::Purchase), (0x0200, 310_000, 0, Kind::Balance), (0x0200, 630_000, 91, Kind::Load)];
+
+/// Reads a frame into `request` and `envelope`, which are overwritten.
+pub fn parse(frame: &[u8], request: &mut Request, envelope: &mut Envelope) -> Parsed {
+    *request = Request::default();
+    *envelope = Envelope::default();
+    if frame.len() < MESSAGE_AT + 2 {
+        return Parsed::Dropped(Dropped::TooShort);
+    }
+    envelope.tpdu.copy_from_slice(&frame[..TPDU]);
+    envelope.header.copy_from_slice(&frame[TPDU..MESSAGE_AT]);
+    let (message, error) = Message::decode_partial(Spec::pos(), &frame[MESSAGE_AT..]);
+    if message.mti().is_answer() {
+        return Parsed::Dropped(Dropped::AnswerReceived);
+    }
+    envelope.mti = Some(message.mti());
+    let addressed = read_address(&message, request);
+    if addressed.is_none() {
+        return Parsed::Dropped(Dropped::Undecodable);
+    }
+    read_envelope(&message, envelope);
+    let complete = error.is_none().then(|| read_request(&message, request, envelope)).flatten();
+    match complete {
+        Some(()) => Parsed::Request,
+        None => Parsed::FormatError,
+    }
+}
+
+/// Who is to be answered, about what: STAN and terminal.
+fn read_address(message: &Message<'_>, request: &mut Request) -> Option<()> {
+    request.stan = u32::try_from(message.number(11)?).ok()?;
+    request.terminal = message.fixed(41)?;
+    request.merchant = message.fixed(42);
+    request.class = message.mti().class();
+    Some(())
+}
+
+fn read_envelope(message: &Message<'_>, envelope: &mut Envelope) {
+    envelope.processing_code = message.number(3).and_then(|code| u32::try_from(code).ok());
+    envelope.condition_code = message.number(25).and_then(|code| u8::try_from(code).ok());
+    if let Some(digits) = message.digits(60) {
+        envelope.private_60 = digits.iter().take(17).collect();
+    }
+    envelope.has_pan = message.has(2);
+    envelope.has_amount = message.has(4);
+    envelope.has_currency = message.has(49);
+    if let (Some(mac), Some(start)) = (message.fixed(64), message.start(64)) {
+        envelope.mac = Some((mac, MESSAGE_AT..MESSAGE_AT + start));
+    }
+}
+
+/// The request itself. `None` when a field that its kind needs is missing or has no meaning.
+fn read_request(message: &Message<'_>, request: &mut Request, envelope: &Envelope) -> Option<()> {
+    request.merchant?;
+    request.batch = number_at(&envelope.private_60, 2..8)?;
+    request.kind = kind(message, envelope);
+    match request.kind {
+        Kind::SignIn => {
+            request.key_scheme = match number_at(&envelope.private_60, 8..11)? {
+                1 => KeyScheme::Single,
+                4 => KeyScheme::WithTrackKey,
+                _ => KeyScheme::Double,
+            };
+            Some(())
+        }
+        Kind::SignOff | Kind::Echo | Kind::Unsupported => Some(()),
+        Kind::Reversal => {
+            read_amount(message, request)?;
+            read_card(message, request)
+        }
+        Kind::Purchase | Kind::Load => {
+            read_amount(message, request)?;
+            read_card_and_pin(message, request)
+        }
+        Kind::Balance => {
+            request.currency = currency(message)?;
+            read_card_and_pin(message, request)
+        }
+    }
+}
+
+fn kind(message: &Message<'_>, envelope: &Envelope) -> Kind {
+    let management = number_at(&envelope.private_60, 8..11);
+    match (message.mti().raw(), management) {
+        (0x0800, Some(1 | 3 | 4)) => Kind::SignIn,
+        (0x0820, Some(2)) => Kind::SignOff,
+        (0x0820, Some(301)) => Kind::Echo,
+        (0x0400, _) => Kind::Reversal,
+        (mti, _) => {
+            let known = KINDS.iter().find(|(known, code, condition, _)| {
+                (*known, Some(*code), Some(*condition))
+                    == (mti, envelope.processing_code, envelope.condition_code)
+            });
+            known.map_or(Kind::Unsupported, |(.., kind)| *kind)
+        }
+    }
+}
+
+fn read_amount(message: &Message<'_>, request: &mut Request) -> Option<()> {
+    // Twelve digits always fit.
+    request.amount = i64::try_from(message.number(4)?).ok()?;
+    request.currency = currency(message)?;
+    Some(())
+}
+
+fn currency(message: &Message<'_>) -> Option<Currency> {
+    let digits = message.text(49)?;
+    let mut value: Currency = 0;
+    for digit in digits {
+        value = value * 10 + Currency::from(digit.is_ascii_digit().then(|| digit - b'0')?);
+    }
+    Some(value)
+}
+
+fn read_card_and_pin(message: &Message<'_>, request: &mut Request) -> Option<()> {
+    request.entry = match message.number(22)? / 10 {
+        1 => EntryMode::Manual,
+        2 => EntryMode::Stripe,
+        5 => EntryMode::Chip,
+        7 => EntryMode::Contactless,
+        _ => EntryMode::Unknown,
+    };
+    request.pin_block = message.fixed(52);
+    // Field 53, first digit: 2 is ISO format 0 (with the card number), the only one accepted.
+    let format = message.digits(53).and_then(|digits| digits.iter().next());
+    request.pin_format_refused = request.pin_block.is_some() && format.is_some_and(|digit| digit != b'2');
+    request.has_chip_data = message.has(55);
+    read_card(message, request)?;
+    // These kinds are about a card; a reversal finds its own.
+    (!matches!(request.card, CardInput::None)).then_some(())
+}
+
+fn read_card(message: &Message<'_>, request: &mut Request) -> Option<()> {
+    let typed = message.digits(2).map(|digits| digits.iter().collect::<ArrayVec<u8, 19>>());
+    let track = message.digits(35).map(|digits| digits.iter().collect::<ArrayVec<u8, 37>>());
+    let typed_expiry = message.number(14).and_then(|expiry| u16::try_from(expiry).ok());
+    request.card = match (typed, track) {
+        (None, None) => CardInput::None,
+        (Some(pan), None) => card(&pan, typed_expiry, TrackValue::NotRead),
+        (typed, Some(track)) => read_track(&track, typed.as_deref()),
+    };
+    Some(())
+}
+
+/// Track 2: number, separator, `YYMM`, service code (3), verification value (3), issuer's discretion.
+fn read_track(track: &[u8], typed: Option<&[u8]>) -> CardInput {
+    let Some(separator) = track.iter().position(|digit| *digit == b'=') else { return CardInput::NotACard };
+    let (pan, rest) = (&track[..separator], &track[separator + 1..]);
+    if typed.is_some_and(|typed| typed != pan) {
+        return CardInput::Disagree;
+    }
+    let expiry = number_at(rest, 0..4).and_then(|expiry| u16::try_from(expiry).ok());
+    let value = match (rest.first_chunk(), rest.get(4..7), rest.get(7..10)) {
+        (Some(expiry), Some(service_code), Some(cvv)) => TrackValue::Read(Stripe {
+            expiry: *expiry,
+            service_code: [service_code[0], service_code[1], service_code[2]],
+            cvv: [cvv[0], cvv[1], cvv[2]],
+        }),
+        _ => TrackValue::Missing,
+    };
+    card(pan, expiry, value)
+}
+
+fn card(pan: &[u8], expiry_yymm: Option<u16>, value: TrackValue) -> CardInput {
+    match Pan::parse(pan) {
+        Ok(pan) => CardInput::Read { pan, expiry_yymm, value },
+        Err(PanError::Length | PanError::NotDigits | PanError::CheckDigit) => CardInput::NotACard,
+    }
+}
+
+fn number_at(digits: &[u8], range: Range<usize>) -> Option<u32> {
+    digits
+        .get(range)?
+        .iter()
+        .try_fold(0_u32, |value, digit| digit.is_ascii_digit().then(|| value * 10 + u32::from(digit - b'0')))
+}
+
+/// The working keys a sign-in's answer carries, each under the terminal's master key.
+#[derive(Clone, Copy)]
+pub struct SignInKeys<'a> {
+    /// PIN key and its check value.
+    pub pin: (&'a [u8; 16], &'a [u8; 4]),
+    /// MAC key and its check value.
+    pub mac: (&'a [u8; 16], &'a [u8; 4]),
+}
+
+impl std::fmt::Debug for SignInKeys<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SignInKeys(…)")
+    }
+}
+
+/// An answer's frame in the output buffer.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Encoded {
+    /// Everything, length bytes included.
+    pub frame: Range<usize>,
+    /// What its MAC covers; the eight bytes behind it are the MAC's place. Empty if the answer carries none.
+    pub mac_covers: Range<usize>,
+}
+
+/// Writes an answer behind what is in `out`. With `sealed` it has room for a MAC, which is still to be made.
+///
+/// # Errors
+/// A field does not fit its table, which is a fault of the switch; `out` is then as it was.
+pub fn encode(
+    request: &Request,
+    envelope: &Envelope,
+    answer: &Answer,
+    moment: &Moment,
+    keys: Option<SignInKeys<'_>>,
+    sealed: bool,
+    out: &mut BytesMut,
+) -> Result<Encoded, EncodeError> {
+    let start = out.len();
+    let header_end = write_headers(envelope, answer, out);
+    let written = write_message(request, envelope, answer, moment, keys, sealed, out);
+    let (message, mac_at) = match written {
+        Ok(written) => written,
+        Err(error) => {
+            out.truncate(start);
+            return Err(error);
+        }
+    };
+    debug_assert_eq!(message.start, header_end);
+    // INVARIANT: the largest answer of this dialect has under 300 bytes.
+    let length = u16::try_from(message.end - start - 2).expect("an answer fits two length bytes");
+    out[start..start + 2].copy_from_slice(&length.to_be_bytes());
+    let mac_covers = mac_at.map_or(0..0, |at| message.start..message.start + at);
+    Ok(Encoded { frame: start..message.end, mac_covers })
+}
+
+/// Length (patched later), TPDU with destination and origin swapped, application header.
+fn write_headers(envelope: &Envelope, answer: &Answer, out: &mut BytesMut) -> usize {
+    let [kind, to_high, to_low, from_high, from_low] = envelope.tpdu;
+    out.put_u16(0);
+    out.put_slice(&[kind, from_high, from_low, to_high, to_low]);
+    let mut header = envelope.header;
+    // The sixth digit is the processing request: 3 asks the terminal to sign in again.
+    header[2] = (header[2] & 0xF0) | if answer.reason == Reason::SignInAgain { 3 } else { 0 };
+    out.put_slice(&header);
+    out.len()
+}
+
+type Written = (Range<usize>, Option<usize>);
+
+fn write_message(
+    request: &Request,
+    envelope: &Envelope,
+    answer: &Answer,
+    moment: &Moment,
+    keys: Option<SignInKeys<'_>>,
+    sealed: bool,
+    out: &mut BytesMut,
+) -> Result<Written, EncodeError> {
+    let mti = envelope.mti.unwrap_or(Mti::new(0)).answer();
+    let mut message = Builder::new(Spec::pos(), out, mti);
+    if let (true, Some(pan)) = (envelope.has_pan, request.card.pan()) {
+        message.digits(2, pan.expose())?;
+    }
+    if let Some(code) = envelope.processing_code {
+        message.number(3, u64::from(code))?;
+    }
+    if envelope.has_amount {
+        message.number(4, request.amount.unsigned_abs())?;
+    }
+    message.number(11, u64::from(request.stan))?;
+    message.number(12, moment.hhmmss())?;
+    message.number(13, moment.mmdd())?;
+    if let Some(code) = envelope.condition_code {
+        message.number(25, u64::from(code))?;
+    }
+    if let Some(seq) = answer.seq {
+        message.text(37, &decimal::<12>(moment.rrn_prefix() * 1_000_000 + seq % 1_000_000))?;
+        if answer.reason == Reason::Approved && request.class != 8 && request.kind != Kind::Reversal {
+            message.text(38, &decimal::<6>(seq % 1_000_000))?;
+        }
+    }
+    message.text(39, response_code(answer.reason))?;
+    message.text(41, &request.terminal)?;
+    if let Some(merchant) = &request.merchant {
+        message.text(42, merchant)?;
+    }
+    if envelope.has_currency {
+        message.text(49, &decimal::<3>(u64::from(request.currency)))?;
+    }
+    if let Some(balance) = answer.balance {
+        message.text(54, &balance_item(request.currency, balance))?;
+    }
+    if !envelope.private_60.is_empty() {
+        message.digits(60, &envelope.private_60)?;
+    }
+    if let Some(keys) = keys {
+        message.bytes(62, &working_keys(keys))?;
+    }
+    let mac_at = if sealed { Some(message.mac_placeholder(64)?) } else { None };
+    Ok((message.finish()?, mac_at))
+}
+
+/// ISO 8583 field 54: account type 00, amount type 02 (available), currency, sign, twelve digits.
+fn balance_item(currency: Currency, balance: i64) -> [u8; 20] {
+    let mut item = *b"0002000C000000000000";
+    item[4..7].copy_from_slice(&decimal::<3>(u64::from(currency)));
+    if balance < 0 {
+        item[7] = b'D';
+    }
+    item[8..].copy_from_slice(&decimal::<12>(balance.unsigned_abs()));
+    item
+}
+
+/// Field 62 of a sign-in's answer: PIN key, its check value, MAC key, its check value.
+fn working_keys(keys: SignInKeys<'_>) -> [u8; 40] {
+    let mut field = [0; 40];
+    field[..16].copy_from_slice(keys.pin.0);
+    field[16..20].copy_from_slice(keys.pin.1);
+    field[20..36].copy_from_slice(keys.mac.0);
+    field[36..].copy_from_slice(keys.mac.1);
+    field
+}
+
+/// The last `N` digits of a number, in ASCII.
+fn decimal<const N: usize>(mut value: u64) -> [u8; N] {
+    let mut digits = [b'0'; N];
+    for digit in digits.iter_mut().rev() {
+        *digit = b'0' + (value % 10) as u8;
+        value /= 10;
+    }
+    digits
+}
+
+/// Answers a frame for which there is no permit, without working on it. Nothing is written if it cannot be
+/// answered.
+pub fn turn_away(frame: &[u8], moment: &Moment, out: &mut BytesMut) -> bool {
+    let (mut request, mut envelope) = (Request::default(), Envelope::default());
+    if matches!(parse(frame, &mut request, &mut envelope), Parsed::Dropped(_)) {
+        return false;
+    }
+    let answer = Answer {
+        reason: Reason::Overloaded,
+        seq: None,
+        time_ms: moment.unix_ms(),
+        balance: None,
+        repeat: false,
+    };
+    encode(&request, &envelope, &answer, moment, None, false, out).is_ok()
+}
+
+/// Field 39 for each reason. UnionPay's codes; `docs/dialect-pos.md` has the table with what a terminal does.
+#[must_use]
+pub fn response_code(reason: Reason) -> &'static [u8; 2] {
+    match reason {
+        Reason::Approved => b"00",
+        Reason::InvalidMerchant => b"03",
+        Reason::InvalidTransaction => b"12",
+        Reason::InvalidAmount => b"13",
+        Reason::NoSuchCard => b"14",
+        Reason::NoOriginal => b"25",
+        Reason::FormatError => b"30",
+        Reason::Unsupported => b"40",
+        Reason::Lost => b"41",
+        Reason::Stolen => b"43",
+        Reason::InsufficientFunds => b"51",
+        Reason::Expired => b"54",
+        Reason::WrongPin | Reason::PinRequired => b"55",
+        Reason::TerminalNotPermitted => b"58",
+        Reason::VerificationFailed | Reason::SuspectedFraud => b"59",
+        Reason::AmountLimit => b"61",
+        Reason::Restricted => b"62",
+        Reason::AmountDiffers => b"64",
+        Reason::TooManySignIns => b"65",
+        Reason::LateOriginal => b"68",
+        Reason::PinTriesExceeded => b"75",
+        Reason::SignInAgain => b"77",
+        Reason::NotActive => b"78",
+        Reason::DuplicateDiffers => b"94",
+        Reason::Overloaded | Reason::SystemError => b"96",
+        Reason::TerminalUnknown => b"97",
+        Reason::PinFormat => b"99",
+        Reason::MacFailed => b"A0",
+    }
+}
+
+/// What a response code means, for people.
+#[must_use]
+pub fn response_meaning(code: &[u8]) -> &'static str {
+    match code {
+        b"00" => "approved",
+        b"03" => "invalid merchant",
+        b"12" => "invalid transaction",
+        b"13" => "invalid amount",
+        b"14" => "no such card",
+        b"25" => "no original",
+        b"30" => "format error",
+        b"40" => "not supported",
+        b"41" => "lost card",
+        b"43" => "stolen card",
+        b"51" => "insufficient funds",
+        b"54" => "expired card",
+        b"55" => "wrong or missing PIN",
+        b"58" => "not permitted to terminal",
+        b"59" => "verification failed",
+        b"61" => "amount limit",
+        b"62" => "restricted card",
+        b"64" => "amount differs",
+        b"65" => "count limit",
+        b"68" => "too late",
+        b"75" => "PIN tries exceeded",
+        b"77" => "sign in again",
+        b"78" => "card not active",
+        b"94" => "duplicate that differs",
+        b"96" => "system busy or faulty",
+        b"97" => "terminal unknown",
+        b"99" => "PIN format",
+        b"A0" => "MAC failed",
+        _ => "not a code of this dialect",
+    }
+}

@@ -1,0 +1,157 @@
+//! The stages between a frame and its answer, as plain functions over a batch. They do no I/O; which thread runs
+//! them is the affair of [`crate::app`].
+
+use std::time::Instant;
+
+use crate::{
+    batch::{Batch, Job, State},
+    books::{
+        Books,
+        decide::Verdict,
+        reason::Reason,
+        request::{Answer, Request},
+    },
+    clock::{Clock, Moment},
+    dialect::pos::{self, Parsed, SignInKeys},
+    journal::RecordBatch,
+    telemetry::metrics::Metrics,
+    verify::{NewKeys, Verifier},
+};
+
+/// Everything the stages need beside the batch.
+#[derive(Debug)]
+pub struct Stages {
+    /// The state.
+    pub books: Books,
+    /// The HSM's side.
+    pub verifier: Verifier,
+    /// Time.
+    pub clock: Clock,
+    /// Counters.
+    pub metrics: Metrics,
+}
+
+impl Stages {
+    /// Takes a batch of frames all the way to answers and records. Nothing has left the process when it returns:
+    /// the answers may go out once the records are durable.
+    pub fn run(&mut self, batch: &mut Batch) {
+        let now = self.clock.now();
+        self.parse(batch);
+        self.verifier.verify(&self.books, &mut batch.jobs, &batch.input, &mut batch.new_keys, &now);
+        self.decide(batch, &now);
+        self.answer(batch, &now);
+    }
+
+    /// Frames to requests.
+    pub fn parse(&mut self, batch: &mut Batch) {
+        for job in &mut batch.jobs {
+            let frame = &batch.input[job.frame.clone()];
+            match pos::parse(frame, &mut job.request, &mut job.envelope) {
+                Parsed::Request => {
+                    job.request.private_line = job.private_line;
+                    self.metrics.request(job.request.kind);
+                    job.state = State::Request;
+                }
+                Parsed::FormatError => {
+                    job.answer = Some(unrecorded(Reason::FormatError));
+                    job.state = State::Answered;
+                }
+                Parsed::Dropped(why) => {
+                    self.metrics.dropped(why);
+                    job.state = State::Dropped;
+                }
+            }
+        }
+    }
+
+    /// Requests to events and answers, one after the other: each sees what the one before it did.
+    pub fn decide(&mut self, batch: &mut Batch, now: &Moment) {
+        let Batch { input, jobs, new_keys, records, .. } = batch;
+        for job in jobs.iter_mut().filter(|job| job.state == State::Request) {
+            let answer = self.decide_one(job, input, new_keys, records, now);
+            if answer.repeat {
+                self.metrics.repeat();
+            }
+            job.answer = Some(answer);
+            job.state = State::Answered;
+        }
+    }
+
+    fn decide_one(
+        &mut self,
+        job: &mut Job,
+        input: &[u8],
+        new_keys: &mut Vec<NewKeys>,
+        records: &mut RecordBatch,
+        now: &Moment,
+    ) -> Answer {
+        for _ in 0..2 {
+            let made = job.facts.new_keys.and_then(|at| new_keys.get(at)).map(|keys| &keys.recorded);
+            match self.books.decide(&job.request, &job.facts, made, now) {
+                Verdict::Answer(answer) => return answer,
+                Verdict::Record(event, answer) => {
+                    let seq = self.books.seq() + 1;
+                    if records.push(seq, now.unix_ms(), |body| event.write(body)).is_err() {
+                        return unrecorded(Reason::SystemError);
+                    }
+                    // INVARIANT: `decide` checked everything that `apply` checks, and nothing came between. Should
+                    // they disagree, the process ends here and recovery replays what is durable.
+                    self.books.apply(seq, now.unix_ms(), &event).expect("a decided event applies");
+                    return answer;
+                }
+                Verdict::VerifyAgain => {
+                    self.metrics.verified_again();
+                    self.verifier.verify(&self.books, std::slice::from_mut(job), input, new_keys, now);
+                }
+            }
+        }
+        unrecorded(Reason::SystemError)
+    }
+
+    /// Answers to frames, with their MACs.
+    pub fn answer(&mut self, batch: &mut Batch, now: &Moment) {
+        let Batch { jobs, new_keys, output, .. } = batch;
+        for job in jobs.iter_mut().filter(|job| job.state == State::Answered) {
+            let Some(answer) = job.answer.as_mut() else { continue };
+            // A repeat is told the time of the first; everything else the time of now.
+            let moment = if answer.repeat { self.clock.at(answer.time_ms) } else { *now };
+            let keys = sign_in_keys(&job.request, answer, job.facts.new_keys.and_then(|at| new_keys.get(at)));
+            let sealed = job.seal.is_some();
+            match pos::encode(&job.request, &job.envelope, answer, &moment, keys, sealed, output) {
+                Ok(encoded) => {
+                    job.encoded = encoded;
+                    self.metrics.answered(answer.reason);
+                }
+                Err(_) => job.state = State::Dropped,
+            }
+        }
+        let metrics = &self.metrics;
+        self.verifier.seal(jobs, output, &mut |_| metrics.unsealed());
+    }
+
+    /// Turns a frame away for want of a permit; whether an answer was written.
+    pub fn turn_away(&mut self, frame: &[u8], out: &mut bytes::BytesMut) -> bool {
+        self.metrics.turned_away();
+        pos::turn_away(frame, &self.clock.now(), out)
+    }
+
+    /// Records how long the answers of a batch took, at the moment they are released.
+    pub fn released(&self, batch: &Batch, at: Instant) {
+        for job in batch.jobs.iter().filter(|job| job.state == State::Answered) {
+            self.metrics.answer_took(at.saturating_duration_since(job.arrived));
+        }
+    }
+}
+
+fn sign_in_keys<'a>(request: &Request, answer: &Answer, keys: Option<&'a NewKeys>) -> Option<SignInKeys<'a>> {
+    let approved = request.kind == crate::books::request::Kind::SignIn && answer.reason == Reason::Approved;
+    let made = &keys.filter(|_| approved)?.made;
+    Some(SignInKeys {
+        pin: (&made.pin_cryptogram, &made.pin_check_value),
+        mac: (&made.mac_cryptogram, &made.mac_check_value),
+    })
+}
+
+fn unrecorded(reason: Reason) -> Answer {
+    Answer { reason, seq: None, time_ms: 0, balance: None, repeat: false }
+}
