@@ -1,0 +1,383 @@
+//! The wiring: the only place that knows which thread runs which stage.
+//!
+//! Three threads. *io* runs every connection and, between reads, the stages over what came in. *commit* writes the
+//! journal and lets answers go. *admin* answers people and scrapers. A batch goes io → commit → io; with one
+//! hand-over each way an idle switch answers fastest, and a busy one makes few and large batches.
+
+use std::{
+    cell::RefCell,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    rc::Rc,
+    sync::Arc,
+    thread::JoinHandle,
+    time::Duration,
+};
+
+use crossbeam::channel::{Sender, unbounded};
+use hsm_sim::{Hsm, Lmk};
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde::{Deserialize, Serialize};
+use tokio::{net::TcpListener, sync::mpsc};
+
+use crate::{
+    batch::Batch,
+    books::Books,
+    channel::{
+        hub::{Hub, Limits, Work},
+        listener,
+    },
+    clock::{Clock, UnknownZone, stopwatch},
+    commit::{self, Commit, Fatal, Released},
+    config::Config,
+    console,
+    journal::{JournalError, Reader, Seq, SledStore, Store, StoreOptions},
+    recovery::{self, RecoveryError},
+    stages::Stages,
+    telemetry::metrics::{self, Metrics},
+    verify::{KeysError, Verifier},
+};
+
+/// How long a stop waits for what is under way.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Name of the file in the data folder that says on which ports the switch listens.
+pub const PORTS_FILE: &str = "ports.json";
+
+/// Orders and questions waiting for the io thread at most.
+const CONTROL_MAX: usize = 64;
+
+/// Why the switch did not start, or did not stop well.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The journal refuses.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The books could not be made.
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
+    /// The keys in the books cannot be used.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The zone is unknown.
+    #[error(transparent)]
+    Zone(#[from] UnknownZone),
+    /// A port could not be opened.
+    #[error("{key}: cannot listen on {address}")]
+    Listen {
+        /// The setting.
+        key: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file with the ports could not be written.
+    #[error("cannot write {}", path.display())]
+    Ports {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The system gives no thread or runtime, or the metrics cannot be set up.
+    #[error("cannot start: {0}")]
+    System(String),
+    /// A thread ended in a panic.
+    #[error("the {0} thread panicked")]
+    Panicked(&'static str),
+}
+
+/// Where the switch listens.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Ports {
+    /// `pos` terminals.
+    pub pos: SocketAddr,
+    /// The admin port.
+    pub admin: SocketAddr,
+}
+
+/// An order or a question to the io thread.
+pub enum Control {
+    /// Stop well.
+    Stop,
+    /// Look at the books between two batches. What is seen may be ahead of what is durable.
+    Look(Box<dyn FnOnce(&Books) + Send>),
+}
+
+impl std::fmt::Debug for Control {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Stop => "Stop",
+            Self::Look(_) => "Look",
+        })
+    }
+}
+
+/// A running switch.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub ports: Ports,
+    /// Its counters, as the admin port shows them.
+    pub prometheus: PrometheusHandle,
+    control: mpsc::Sender<Control>,
+    io: JoinHandle<Result<(), AppError>>,
+    commit: JoinHandle<Result<(), JournalError>>,
+    admin: console::Server,
+    ports_file: PathBuf,
+}
+
+/// Starts the switch on its own store in the configured data folder.
+///
+/// # Errors
+/// Everything that keeps it from serving; no port is open then.
+pub fn start(config: &Config, progress: &mut dyn FnMut(Seq)) -> Result<Running, AppError> {
+    let options = StoreOptions {
+        extent_bytes: config.journal.extent_bytes,
+        anchor_sync_every: config.journal.anchor_sync_every,
+    };
+    let (store, report) = SledStore::open_with_progress(&journal_dir(&config.data.dir), options, progress)?;
+    tracing::info!(
+        seq = report.head.seq,
+        extents = report.extents,
+        created = report.created,
+        "journal verified"
+    );
+    if report.ahead_of_anchor > 0 {
+        tracing::info!(
+            records = report.ahead_of_anchor,
+            "records behind the anchor: the last stop was not a clean one"
+        );
+    }
+    start_on(config, Box::new(store), Box::new(die), progress)
+}
+
+/// Starts the switch on a store of the caller's; `fatal` is called when that fails.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_on(
+    config: &Config,
+    mut store: Box<dyn Store>,
+    fatal: Fatal,
+    progress: &mut dyn FnMut(Seq),
+) -> Result<Running, AppError> {
+    let (metrics, prometheus) = metrics::recorder().map_err(|error| AppError::System(error.to_string()))?;
+    let mut clock = Clock::new(&config.time.zone)?;
+    let mut hsm = Hsm::new(Lmk::test());
+    let mut entropy = system_entropy;
+    let books = recovery::open_books(store.as_mut(), config, &mut hsm, &mut entropy, &mut clock, progress)?;
+    let verifier = Verifier::new(hsm, Box::new(entropy), &books)?;
+    metrics.hsm_test_mode(verifier.is_test());
+    if verifier.is_test() {
+        tracing::warn!("the HSM works under the published test LMK: for tests and development only");
+    }
+    let stages = Stages { books, verifier, clock, metrics: metrics.clone() };
+
+    let pos = listen("pos.listen", config.pos.listen)?;
+    let admin = listen("admin.listen", config.admin.listen)?;
+    let ports = Ports { pos: local(&pos)?, admin: local(&admin)? };
+    let (control, orders) = mpsc::channel(CONTROL_MAX);
+    let reader: Box<dyn Reader> = store.reader();
+    let (to_commit, work) = unbounded();
+    let released = Arc::new(Released::default());
+    let commit = commit::start(store, work, Arc::clone(&released), metrics.clone(), fatal)
+        .map_err(|error| AppError::System(error.to_string()))?;
+    let io = Io {
+        limits: limits(config),
+        private_line: config.pos.private,
+        listener: pos,
+        stages,
+        metrics,
+        to_commit,
+        released,
+        orders,
+    };
+    let io = std::thread::Builder::new()
+        .name("io".into())
+        .spawn(move || io.run())
+        .map_err(|error| AppError::System(error.to_string()))?;
+    let admin = console::start(admin, control.clone(), reader, prometheus.clone())
+        .map_err(|error| AppError::System(error.to_string()))?;
+    let ports_file = config.data.dir.join(PORTS_FILE);
+    write_ports(&ports_file, &ports)?;
+    tracing::info!(pos = %ports.pos, admin = %ports.admin, "ready");
+    Ok(Running { ports, prometheus, control, io, commit, admin, ports_file })
+}
+
+impl Running {
+    /// Stops well: accepts nothing more, answers what is under way, syncs, saves a checkpoint.
+    ///
+    /// # Errors
+    /// The first thing that did not end well.
+    pub fn stop(self) -> Result<(), AppError> {
+        // A full channel is full of questions; the order waits behind them. A closed one means the thread is gone,
+        // which `join` reports.
+        let _thread_gone = self.control.blocking_send(Control::Stop);
+        let io = self.io.join().map_err(|_| AppError::Panicked("io"))?;
+        self.admin.stop();
+        let commit = self.commit.join().map_err(|_| AppError::Panicked("commit"))?;
+        // The ports are closed; whoever reads the file next must not be sent there.
+        let _already_gone = std::fs::remove_file(&self.ports_file);
+        io?;
+        Ok(commit?)
+    }
+
+    /// Looks at the books between two batches and returns what `look` returns; `None` if the switch is gone.
+    pub fn look<T: Send + 'static>(&self, look: impl FnOnce(&Books) -> T + Send + 'static) -> Option<T> {
+        let (tell, told) = std::sync::mpsc::channel();
+        let look = Control::Look(Box::new(move |books| {
+            // The asker may have gone away; then nobody wants to know.
+            let _asker_gone = tell.send(look(books));
+        }));
+        self.control.blocking_send(look).ok()?;
+        told.recv().ok()
+    }
+
+    /// Whether the io or the commit thread has ended, which a serving switch's do not.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.io.is_finished() || self.commit.is_finished()
+    }
+}
+
+/// Where in a data folder the journal lies.
+#[must_use]
+pub fn journal_dir(data: &Path) -> PathBuf {
+    data.join("journal")
+}
+
+/// What the io thread owns.
+struct Io {
+    limits: Limits,
+    private_line: bool,
+    listener: std::net::TcpListener,
+    stages: Stages,
+    metrics: Metrics,
+    to_commit: Sender<Commit>,
+    released: Arc<Released>,
+    orders: mpsc::Receiver<Control>,
+}
+
+impl Io {
+    fn run(self) -> Result<(), AppError> {
+        let system = |error: std::io::Error| AppError::System(error.to_string());
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
+        tokio::task::LocalSet::new().block_on(&runtime, self.serve()).map_err(system)
+    }
+
+    async fn serve(mut self) -> std::io::Result<()> {
+        let listener = TcpListener::from_std(self.listener)?;
+        let stages = Rc::new(RefCell::new(self.stages));
+        let stage_work = StageWork { stages: Rc::clone(&stages), to_commit: self.to_commit.clone() };
+        let hub = Rc::new(Hub::new(self.limits, self.metrics, Box::new(stage_work)));
+        tokio::task::spawn_local(listener::accept(Rc::clone(&hub), listener, self.private_line));
+        let batches = Rc::clone(&hub);
+        tokio::task::spawn_local(async move { batches.run_batches().await });
+        tokio::task::spawn_local(deliver(Rc::clone(&hub), Rc::clone(&stages), self.released));
+
+        while let Some(Control::Look(look)) = self.orders.recv().await {
+            look(&stages.borrow().books);
+        }
+        hub.stop();
+        let begun = stopwatch();
+        while !hub.drained() && begun.elapsed() < DRAIN {
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        if !hub.drained() {
+            let (requests, connections) = (hub.permits_in_use(), hub.connections_open());
+            tracing::warn!(requests, connections, "stopping although not everything was answered");
+        }
+        let stages = stages.borrow();
+        let mut chunks = Vec::new();
+        stages.books.snapshot(&mut |chunk| chunks.push(chunk.to_vec()));
+        let (seq, state_hash) = (stages.books.seq(), stages.books.state_hash());
+        tracing::info!(seq, "stopped; saving a checkpoint");
+        // If the commit thread is gone, its own error says why.
+        let _commit_gone = self.to_commit.send(Commit::Finish { seq, state_hash, chunks });
+        Ok(())
+    }
+}
+
+/// Runs the stages over a batch and sends it to be committed.
+struct StageWork {
+    stages: Rc<RefCell<Stages>>,
+    to_commit: Sender<Commit>,
+}
+
+impl Work for StageWork {
+    fn run(&mut self, mut batch: Box<Batch>) {
+        self.stages.borrow_mut().run(&mut batch);
+        // If the commit thread is gone, nothing may be answered; the process is on its way out.
+        let _commit_gone = self.to_commit.send(Commit::Batch(batch));
+    }
+
+    fn turn_away(&mut self, frame: &[u8], out: &mut bytes::BytesMut) -> bool {
+        self.stages.borrow_mut().turn_away(frame, out)
+    }
+}
+
+async fn deliver(hub: Rc<Hub>, stages: Rc<RefCell<Stages>>, released: Arc<Released>) {
+    loop {
+        released.bell.notified().await;
+        let now = stopwatch();
+        hub.deliver(std::iter::from_fn(|| {
+            let batch = released.batches.pop()?;
+            stages.borrow().released(&batch, now);
+            Some(batch)
+        }));
+    }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        connections: config.limits.connections,
+        frame_bytes: config.limits.frame_bytes,
+        frame_finish: config.limits.frame_finish,
+        permits: config.limits.permits,
+        connection_window: config.limits.connection_window,
+        outbox_bytes: config.limits.outbox_bytes,
+        idle: config.limits.idle,
+    }
+}
+
+fn listen(key: &'static str, address: SocketAddr) -> Result<std::net::TcpListener, AppError> {
+    let open = || {
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    };
+    open().map_err(|source| AppError::Listen { key, address, source })
+}
+
+fn local(listener: &std::net::TcpListener) -> Result<SocketAddr, AppError> {
+    listener.local_addr().map_err(|error| AppError::System(error.to_string()))
+}
+
+/// Writes the ports beside and renames, so that a reader sees all or nothing.
+fn write_ports(path: &Path, ports: &Ports) -> Result<(), AppError> {
+    let write = || {
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder)?;
+        }
+        let beside = path.with_extension("json.new");
+        std::fs::write(&beside, serde_json::to_vec(ports)?)?;
+        std::fs::rename(&beside, path)
+    };
+    write().map_err(|source| AppError::Ports { path: path.to_owned(), source })
+}
+
+/// Random bytes from the operating system.
+fn system_entropy(bytes: &mut [u8]) {
+    // INVARIANT: the system's random source does not fail after boot; without it no key may be made.
+    getrandom::fill(bytes).expect("the operating system gives random bytes");
+}
+
+/// A journal that cannot be written ends the process: what is durable is intact, and what is not was not answered.
+fn die(error: &JournalError) {
+    tracing::error!(error = %error, "the journal cannot be written; stopping at once, start again to recover");
+    std::process::abort();
+}

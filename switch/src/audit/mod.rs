@@ -1,0 +1,345 @@
+//! Looking back: the trial balance, the entries, and the proof that a journal adds up. The same answers come from a
+//! stopped folder and, through the admin port, from a running switch.
+
+use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    app::journal_dir,
+    books::{
+        Books,
+        event::{Decided, Event},
+    },
+    dialect::pos::response_code,
+    journal::{JournalError, Reader, Seq, SledStore, Store, StoreOptions, copy_for_inspection},
+    ledger::{Account, AccountKind, BrokenInvariant, Currency, Minor},
+    recovery::{self, RecoveryError},
+};
+
+/// The most entries asked for at once.
+pub const ENTRIES_MAX: usize = 1000;
+
+/// Why an audit could not be made, or what it found.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    /// The journal refuses.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The journal does not replay.
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
+    /// The ledger breaks a rule.
+    #[error("the ledger does not add up")]
+    Ledger(#[from] BrokenInvariant),
+    /// A replay from the first record gives another state than the switch or its checkpoint has.
+    #[error("a replay from the first record gives another state at record {seq} than the {than}")]
+    StateDiffers {
+        /// The record.
+        seq: Seq,
+        /// What the replay was compared with.
+        than: &'static str,
+    },
+    /// The work was cut off.
+    #[error("the audit was cut off; ask again")]
+    Interrupted,
+}
+
+/// One line of the trial balance: all accounts of a kind in a currency.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct BalanceRow {
+    /// Kind of account.
+    pub kind: String,
+    /// ISO 4217 number.
+    pub currency: Currency,
+    /// How many accounts.
+    pub accounts: u64,
+    /// Their balances together, minor units.
+    pub balance: i128,
+}
+
+/// The trial balance.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct BalanceSheet {
+    /// The last record in it.
+    pub seq: Seq,
+    /// A line for each kind and currency.
+    pub rows: Vec<BalanceRow>,
+    /// Sum per currency; zero, or the ledger is broken.
+    pub sums: Vec<(Currency, i128)>,
+}
+
+/// One posting of an entry.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct EntryPosting {
+    /// The account in words.
+    pub account: String,
+    /// Minor units.
+    pub amount: Minor,
+}
+
+/// One record for people.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Entry {
+    /// Its sequence number.
+    pub seq: Seq,
+    /// Its time, RFC 3339 in UTC.
+    pub time: String,
+    /// What happened.
+    pub event: String,
+    /// Field 41.
+    pub terminal: Option<String>,
+    /// The terminal's number for it.
+    pub stan: Option<u32>,
+    /// BIN and last four.
+    pub card: Option<String>,
+    /// Amount, minor units.
+    pub amount: Option<Minor>,
+    /// ISO 4217 number.
+    pub currency: Option<Currency>,
+    /// Field 39 and the reason.
+    pub outcome: Option<String>,
+    /// What moved.
+    pub postings: Vec<EntryPosting>,
+}
+
+/// A proof that held.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Verification {
+    /// Records replayed, from the first.
+    pub records: Seq,
+    /// Accounts whose balance and floor were checked.
+    pub accounts: u64,
+    /// State hash of the replay, hex.
+    pub state_hash: String,
+    /// What the state hash was compared with.
+    pub compared_with: String,
+    /// The journal's last hash, hex.
+    pub head: String,
+}
+
+/// The trial balance of these books.
+#[must_use]
+pub fn balance_sheet(books: &Books) -> BalanceSheet {
+    let mut rows: BTreeMap<(&str, Currency), (u64, i128)> = BTreeMap::new();
+    for account in books.ledger().accounts() {
+        let row = rows.entry((account.kind.name(), account.currency)).or_default();
+        row.0 += 1;
+        row.1 += i128::from(account.balance);
+    }
+    let rows = rows.into_iter().map(|((kind, currency), (accounts, balance))| BalanceRow {
+        kind: kind.to_owned(),
+        currency,
+        accounts,
+        balance,
+    });
+    BalanceSheet { seq: books.seq(), rows: rows.collect(), sums: books.ledger().sums() }
+}
+
+/// An event as it was read, with its place and time.
+pub type ReadEvent = (Seq, i64, Event);
+
+/// Reads events: `count` from `from` on, or the last `count`.
+///
+/// # Errors
+/// The journal refuses, or holds a record that is no event.
+pub fn read_events(
+    reader: &dyn Reader,
+    from: Option<Seq>,
+    count: usize,
+) -> Result<Vec<ReadEvent>, AuditError> {
+    let from = from.unwrap_or_else(|| (reader.head().seq + 1).saturating_sub(count as u64)).max(1);
+    let mut events = Vec::new();
+    let mut outcome = Ok(());
+    if count == 0 {
+        return Ok(events);
+    }
+    reader.read(from, &mut |record| match Event::read(record.body) {
+        Ok(event) => {
+            events.push((record.seq, record.time_ms, event));
+            if events.len() < count { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+        }
+        Err(source) => {
+            outcome = Err(RecoveryError::Event { seq: record.seq, source });
+            ControlFlow::Break(())
+        }
+    })?;
+    outcome?;
+    Ok(events)
+}
+
+/// Events in words, with the names the books know.
+#[must_use]
+pub fn entries(books: &Books, events: &[ReadEvent]) -> Vec<Entry> {
+    events.iter().map(|(seq, time_ms, event)| entry(books, *seq, *time_ms, event)).collect()
+}
+
+fn entry(books: &Books, seq: Seq, time_ms: i64, event: &Event) -> Entry {
+    let blank = Entry {
+        seq,
+        time: jiff::Timestamp::from_millisecond(time_ms).map(|time| time.to_string()).unwrap_or_default(),
+        event: event.name().to_owned(),
+        terminal: None,
+        stan: None,
+        card: None,
+        amount: None,
+        currency: None,
+        outcome: None,
+        postings: Vec::new(),
+    };
+    match event {
+        Event::Decided(decided) => decided_entry(books, decided, blank),
+        Event::SignedIn { terminal, stan, .. } | Event::SignedOff { terminal, stan } => {
+            Entry { terminal: terminal_name(books, *terminal), stan: Some(*stan), ..blank }
+        }
+        _ => blank,
+    }
+}
+
+fn decided_entry(books: &Books, decided: &Decided, blank: Entry) -> Entry {
+    let code = String::from_utf8_lossy(response_code(decided.reason));
+    let postings = decided.postings.iter().map(|posting| EntryPosting {
+        account: books
+            .ledger()
+            .account(posting.account)
+            .map_or_else(|| "unknown".to_owned(), |account| account_name(books, account)),
+        amount: posting.amount,
+    });
+    Entry {
+        terminal: terminal_name(books, decided.key.terminal),
+        stan: Some(decided.key.stan),
+        card: decided.card.and_then(|card| books.cards().get(card as usize)).map(|card| card.masked()),
+        amount: Some(decided.amount),
+        currency: Some(decided.currency),
+        outcome: Some(format!("{code} {}", decided.reason.name())),
+        postings: postings.collect(),
+        ..blank
+    }
+}
+
+fn terminal_name(books: &Books, terminal: u32) -> Option<String> {
+    books
+        .terminals()
+        .get(terminal as usize)
+        .map(|terminal| String::from_utf8_lossy(&terminal.id).into_owned())
+}
+
+/// An account in words: its kind and whose it is, cards masked.
+#[must_use]
+pub fn account_name(books: &Books, account: &Account) -> String {
+    let kind = account.kind.name();
+    let merchant = |at: u32| {
+        let merchant = books.merchants().get(at as usize);
+        merchant
+            .map_or_else(String::new, |merchant| String::from_utf8_lossy(&merchant.id).trim_end().to_owned())
+    };
+    match account.kind {
+        AccountKind::Purse { card, purse } => {
+            let card = books.cards().get(card as usize).map(|card| card.masked()).unwrap_or_default();
+            let purse = books.purses().get(usize::from(purse)).map_or("", |purse| purse.name.as_str());
+            format!("purse {purse} of {card}")
+        }
+        AccountKind::MerchantPayable { merchant: at } | AccountKind::LoadLine { merchant: at } => {
+            format!("{kind} {}", merchant(at))
+        }
+        AccountKind::OrdererFloat { orderer } => {
+            let orderer = books.orderers().get(orderer as usize).map_or("", |orderer| orderer.name.as_str());
+            format!("{kind} {orderer}")
+        }
+        AccountKind::Fees | AccountKind::Bank | AccountKind::Receivable => kind.to_owned(),
+    }
+}
+
+/// A stopped data folder, opened as a copy so that looking changes nothing.
+pub struct StoppedFolder {
+    store: SledStore,
+    // Removed from disk when this goes, so it goes last.
+    _copy: tempfile::TempDir,
+}
+
+impl std::fmt::Debug for StoppedFolder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StoppedFolder")
+    }
+}
+
+impl StoppedFolder {
+    /// Copies and opens the journal of a data folder; this verifies extents, checksums, chain and anchor.
+    ///
+    /// # Errors
+    /// A switch is running on it, it holds no journal, or the journal is damaged.
+    pub fn open(data: &Path, progress: &mut dyn FnMut(Seq)) -> Result<Self, AuditError> {
+        let copy = copy_for_inspection(&journal_dir(data))?;
+        let (store, _) = SledStore::open_with_progress(copy.path(), StoreOptions::default(), progress)?;
+        Ok(Self { store, _copy: copy })
+    }
+
+    /// The books: checkpoint and the records behind it.
+    ///
+    /// # Errors
+    /// The journal does not replay.
+    pub fn books(&self, progress: &mut dyn FnMut(Seq)) -> Result<Books, AuditError> {
+        Ok(recovery::restore(&self.store, progress)?)
+    }
+
+    /// A reader of its records.
+    #[must_use]
+    pub fn reader(&self) -> Box<dyn Reader> {
+        self.store.reader()
+    }
+
+    /// Proves that the folder adds up: replay from the first record, invariants, and the same state as the
+    /// checkpoint with the records behind it.
+    ///
+    /// # Errors
+    /// What was found.
+    pub fn verify(&self, progress: &mut dyn FnMut(Seq)) -> Result<Verification, AuditError> {
+        let reader = self.store.reader();
+        let with_checkpoint = self.store.load_checkpoint()?.is_some();
+        let restored = self.books(progress)?;
+        let than = if with_checkpoint { "checkpoint and the records behind it" } else { "replay" };
+        prove(reader.as_ref(), restored.seq(), restored.state_hash(), than, progress)
+    }
+}
+
+/// Proves that a running switch's journal adds up to the state that it had at record `seq`.
+///
+/// # Errors
+/// What was found.
+pub fn verify_running(
+    reader: &dyn Reader,
+    seq: Seq,
+    state_hash: [u8; 32],
+) -> Result<Verification, AuditError> {
+    // The books may be a commit ahead of the disk; the commit is under way, so this wait is short.
+    while reader.head().seq < seq {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    prove(reader, seq, state_hash, "running switch", &mut |_| ())
+}
+
+fn prove(
+    reader: &dyn Reader,
+    seq: Seq,
+    state_hash: [u8; 32],
+    than: &'static str,
+    progress: &mut dyn FnMut(Seq),
+) -> Result<Verification, AuditError> {
+    let mut books = Books::default();
+    recovery::replay(reader, &mut books, seq, progress)?;
+    books.ledger().verify()?;
+    if books.state_hash() != state_hash {
+        return Err(AuditError::StateDiffers { seq, than });
+    }
+    Ok(Verification {
+        records: books.seq(),
+        accounts: books.ledger().accounts().len() as u64,
+        state_hash: hex(&state_hash),
+        compared_with: than.to_owned(),
+        head: hex(&reader.head().hash),
+    })
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,42 @@
+//! `cardswitch check-config`: everything a start would check, without opening a port or touching the data folder.
+
+use std::{io::Write, path::PathBuf};
+
+use super::Failure;
+use crate::{
+    city::{City, CityError, TestKeys},
+    config::Config,
+};
+
+/// Arguments of `check-config`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cardswitch check-config fixtures/city/cardswitch.toml")]
+pub(super) struct Args {
+    /// The configuration file
+    file: PathBuf,
+}
+
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
+    let config = Config::from_file_and_env(&args.file).map_err(|error| Failure::usage(&error))?;
+    let (terminals, cards) = read_city(&config).map_err(|error| Failure::usage(&error))?;
+    let listen = config.pos.listen;
+    let dir = config.data.dir.display();
+    writeln!(
+        out,
+        "{} is good: {terminals} terminals, {cards} cards; pos on {listen}, data in {dir}",
+        args.file.display()
+    )
+    .map_err(|error| Failure::of(&error))
+}
+
+fn read_city(config: &Config) -> Result<(usize, usize), CityError> {
+    let keys = TestKeys::open(&config.hsm.keys)?;
+    let city = City::open(&config.city.dir)?;
+    city.check_keys(&keys)?;
+    let mut cards = 0;
+    for card in city.cards()? {
+        card?;
+        cards += 1;
+    }
+    Ok((city.terminals.len(), cards))
+}

@@ -1,0 +1,109 @@
+//! The command `cardswitch`: arguments in, exit code out. What a command does stands in its own file.
+
+mod check_config;
+//pub mod decode;
+mod ledger;
+pub mod progress;
+mod serve;
+//pub mod terminal;
+
+use std::{error::Error, io::Write, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::config::EXIT_USAGE;
+
+/// A card authorization switch: terminals connect, cards are debited, nothing approved is lost.
+#[derive(Debug, Parser)]
+#[command(name = "cardswitch", version, about, long_about = None, max_term_width = 110)]
+#[command(
+    after_help = "Start with:\n  cardswitch demo\n  cardswitch serve --config fixtures/city/cardswitch.toml"
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Play a day at the terminals against a switch that is killed and recovers
+    //Demo(crate::demo::Args),
+    /// Run the switch
+    Serve(serve::Args),
+    /// Check a configuration, its key file and its city, and open nothing
+    CheckConfig(check_config::Args),
+    /// Be a terminal: sign in, pay, load, ask, reverse
+    //Terminal(terminal::Args),
+    /// Show a message: its fields, masked, or where it is wrong
+    //Decode(decode::Args),
+    /// Look at the ledger: prove it, its balances, its entries
+    Ledger(ledger::Args),
+}
+
+/// How a command ended when it did not end well.
+#[derive(Debug)]
+pub struct Failure {
+    /// What to tell, on standard error.
+    pub message: String,
+    /// The exit code.
+    pub code: u8,
+}
+
+impl Failure {
+    /// A failure with exit code 1, told with all its causes.
+    #[must_use]
+    pub fn of(error: &dyn Error) -> Self {
+        Self { message: chain(error), code: 1 }
+    }
+
+    /// A mistake in arguments, configuration or key file: exit code 64.
+    #[must_use]
+    pub fn usage(error: &dyn Error) -> Self {
+        Self { message: chain(error), code: EXIT_USAGE }
+    }
+}
+
+/// An error with its causes, on one line.
+#[must_use]
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// Runs the command in this process's arguments.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version go to standard output and are no failure.
+            let code = if error.use_stderr() { EXIT_USAGE } else { 0 };
+            let _closed_pipe = error.print();
+            return ExitCode::from(code);
+        }
+    };
+    let mut out = std::io::stdout().lock();
+    let result = match &cli.command {
+        //Command::Demo(args) => crate::demo::run(args, &mut out).map_err(|error| Failure::of(&error)),
+        Command::Serve(args) => serve::run(args),
+        Command::CheckConfig(args) => check_config::run(args, &mut out),
+        //Command::Terminal(args) => terminal::run(args, &mut out),
+        //Command::Decode(args) => decode::run(args, &mut out),
+        Command::Ledger(args) => ledger::run(args, &mut out),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            if !failure.message.is_empty() {
+                let _closed_pipe = writeln!(std::io::stderr(), "cardswitch: {}", failure.message);
+            }
+            ExitCode::from(failure.code)
+        }
+    }
+}

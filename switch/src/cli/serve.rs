@@ -1,0 +1,105 @@
+//! `cardswitch serve`: the switch itself, until SIGTERM or SIGINT.
+
+use std::path::PathBuf;
+
+use super::Failure;
+use crate::{
+    app::{self, AppError, Running},
+    city::TestKeys,
+    cli::progress::Progress,
+    config::{Config, LogFormat, LogLevel},
+    journal,
+    telemetry::logging::{self, Format},
+};
+
+/// Arguments of `serve`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cardswitch serve --config fixtures/city/cardswitch.toml\n  CARDSWITCH__POS__LISTEN=127.0.0.1:0 \
+                  cardswitch serve --config city/cardswitch.toml --data /var/lib/cardswitch\n\nThe ports in use are \
+                  written to ports.json in the data folder. SIGTERM stops accepting, answers what is under way, syncs, \
+                  saves a checkpoint and exits 0."
+)]
+pub(super) struct Args {
+    /// The configuration file
+    #[arg(long)]
+    config: PathBuf,
+    /// The data folder, instead of the configured one
+    #[arg(long)]
+    data: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args) -> Result<(), Failure> {
+    let mut config = Config::from_file_and_env(&args.config).map_err(|error| Failure::usage(&error))?;
+    if let Some(data) = &args.data {
+        config.data.dir.clone_from(data);
+    }
+    // Read before anything opens, so that a bad key file is a usage error also when the journal needs none of it.
+    TestKeys::open(&config.hsm.keys).map_err(|error| {
+        let failure = Failure::usage(&error);
+        Failure { message: format!("hsm.keys: {}", failure.message), ..failure }
+    })?;
+    start_logging(&config);
+    let running =
+        app::start(&config, &mut Progress::new("records").callback()).map_err(|error| failure(&error))?;
+    abort_on_panic();
+    wait(running).map_err(|error| failure(&error))
+}
+
+/// A port that cannot be opened and a city at fault are for the operator to correct, like the configuration.
+fn failure(error: &AppError) -> Failure {
+    use crate::recovery::RecoveryError::{City, Genesis};
+    match error {
+        AppError::Listen { .. } | AppError::Recovery(City(_) | Genesis(_)) => Failure::usage(error),
+        _ => Failure::of(error),
+    }
+}
+
+fn start_logging(config: &Config) {
+    let level = match config.log.level {
+        LogLevel::Error => "error",
+        LogLevel::Warn => "warn",
+        LogLevel::Info => "info",
+        LogLevel::Debug => "debug",
+        LogLevel::Trace => "trace",
+    };
+    // The store's own chatter is for its authors.
+    logging::start(
+        &format!("{level},sled=warn"),
+        match config.log.format {
+            LogFormat::Text => Format::Text,
+            LogFormat::Json => Format::Json,
+        },
+    );
+}
+
+/// From here on a panic anywhere ends the process: a switch without one of its threads must not linger, and what
+/// is durable is recovered at the next start. The store's own panics over damaged files are caught where they happen.
+fn abort_on_panic() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        report(panic);
+        if !journal::catches_store_panics() {
+            std::process::abort();
+        }
+    }));
+}
+
+fn wait(running: Running) -> Result<(), AppError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| AppError::System(error.to_string()))?;
+    runtime.block_on(async {
+        use tokio::signal::unix::{SignalKind, signal};
+        let system = |error: std::io::Error| AppError::System(error.to_string());
+        let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+            _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+        }
+        Ok::<(), AppError>(())
+    })?;
+    running.stop()
+}

@@ -1,0 +1,190 @@
+//! The admin port: health, metrics, and the ledger of a running switch, over HTTP. It listens where `admin.listen`
+//! says, has no accounts yet, and so belongs on a loopback or management network.
+
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+};
+
+use axum::{
+    Json, Router,
+    extract::{Query, State},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde::Deserialize;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{
+    app::Control,
+    audit::{self, AuditError, ENTRIES_MAX},
+    books::Books,
+    journal::{Reader, Seq},
+};
+
+/// The admin thread.
+#[derive(Debug)]
+pub struct Server {
+    stop: oneshot::Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Server {
+    /// Stops serving and gives the journal's reader back.
+    pub fn stop(self) {
+        let _thread_gone = self.stop.send(());
+        // A panic in a page is the page's; the switch has stopped well all the same.
+        let _panicked = self.thread.join();
+    }
+}
+
+#[derive(Clone)]
+struct Admin {
+    control: mpsc::Sender<Control>,
+    reader: Arc<Mutex<Box<dyn Reader>>>,
+    prometheus: PrometheusHandle,
+}
+
+/// Starts the admin thread on an open listener.
+///
+/// # Errors
+/// The system gives no thread or runtime.
+pub fn start(
+    listener: std::net::TcpListener,
+    control: mpsc::Sender<Control>,
+    reader: Box<dyn Reader>,
+    prometheus: PrometheusHandle,
+) -> std::io::Result<Server> {
+    let (stop, stopped) = oneshot::channel();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let admin = Admin { control, reader: Arc::new(Mutex::new(reader)), prometheus };
+    let thread = std::thread::Builder::new().name("admin".into()).spawn(move || {
+        if let Err(error) = runtime.block_on(serve(listener, admin, stopped)) {
+            tracing::error!(%error, "the admin port has closed");
+        }
+    })?;
+    Ok(Server { stop, thread })
+}
+
+async fn serve(
+    listener: std::net::TcpListener,
+    admin: Admin,
+    stopped: oneshot::Receiver<()>,
+) -> std::io::Result<()> {
+    let listener = tokio::net::TcpListener::from_std(listener)?;
+    let upkeep = admin.prometheus.clone();
+    tokio::spawn(async move {
+        // Histograms gather samples until somebody looks; without this an unwatched switch would grow.
+        loop {
+            tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+            upkeep.run_upkeep();
+        }
+    });
+    let pages = Router::new()
+        .route("/health/live", get(|| async { "live\n" }))
+        .route("/health/ready", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/ledger/balance", get(balance))
+        .route("/ledger/entries", get(entries))
+        .route("/ledger/verify", get(verify))
+        .with_state(admin);
+    tokio::select! {
+        served = async { axum::serve(listener, pages).await } => served,
+        _ = stopped => Ok(()),
+    }
+}
+
+async fn ready(State(admin): State<Admin>) -> Response {
+    match look(&admin, |books| books.seq()).await {
+        Some(seq) => {
+            let body =
+                serde_json::json!({ "ready": true, "seq": seq, "hsm": "test LMK: not for production" });
+            Json(body).into_response()
+        }
+        None => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response(),
+    }
+}
+
+async fn metrics(State(admin): State<Admin>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], admin.prometheus.render()).into_response()
+}
+
+async fn balance(State(admin): State<Admin>) -> Response {
+    match look(&admin, audit::balance_sheet).await {
+        Some(sheet) => Json(sheet).into_response(),
+        None => stopping(),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct EntriesQuery {
+    from: Option<Seq>,
+    count: Option<usize>,
+}
+
+async fn entries(State(admin): State<Admin>, Query(query): Query<EntriesQuery>) -> Response {
+    let count = query.count.unwrap_or(20);
+    if count > ENTRIES_MAX {
+        return (StatusCode::BAD_REQUEST, format!("count: at most {ENTRIES_MAX}\n")).into_response();
+    }
+    let reader = Arc::clone(&admin.reader);
+    let read = tokio::task::spawn_blocking(move || {
+        let reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+        audit::read_events(reader.as_ref(), query.from, count)
+    });
+    let events = match joined(read).await {
+        Ok(events) => events,
+        Err(error) => return failed(&error),
+    };
+    match look(&admin, move |books| audit::entries(books, &events)).await {
+        Some(entries) => Json(entries).into_response(),
+        None => stopping(),
+    }
+}
+
+async fn verify(State(admin): State<Admin>) -> Response {
+    // The hash is taken between two batches; for millions of cards that is a pause, and the manual says so.
+    let Some((seq, state_hash)) = look(&admin, |books| (books.seq(), books.state_hash())).await else {
+        return stopping();
+    };
+    let reader = Arc::clone(&admin.reader);
+    let verified = tokio::task::spawn_blocking(move || {
+        let reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+        audit::verify_running(reader.as_ref(), seq, state_hash)
+    });
+    match joined(verified).await {
+        Ok(verification) => Json(verification).into_response(),
+        Err(error) => failed(&error),
+    }
+}
+
+async fn joined<T>(
+    task: impl Future<Output = Result<Result<T, AuditError>, tokio::task::JoinError>>,
+) -> Result<T, AuditError> {
+    task.await.unwrap_or(Err(AuditError::Interrupted))
+}
+
+fn failed(error: &AuditError) -> Response {
+    (StatusCode::INTERNAL_SERVER_ERROR, format!("{}\n", crate::cli::chain(error))).into_response()
+}
+
+fn stopping() -> Response {
+    (StatusCode::SERVICE_UNAVAILABLE, "the switch is stopping\n").into_response()
+}
+
+/// Asks the io thread to look at the books between two batches.
+async fn look<T: Send + 'static>(
+    admin: &Admin,
+    look: impl FnOnce(&Books) -> T + Send + 'static,
+) -> Option<T> {
+    let (tell, told) = oneshot::channel();
+    let look = Control::Look(Box::new(move |books| {
+        let _asker_gone = tell.send(look(books));
+    }));
+    admin.control.send(look).await.ok()?;
+    told.await.ok()
+}
