@@ -27,5 +27,5 @@ pub mod ledger;
 pub mod recovery;
 pub mod stages;
 pub mod telemetry;
-//pub mod terminal;
+pub mod terminal;
 pub mod verify;

@@ -122,7 +122,12 @@ impl Stages {
                     job.encoded = encoded;
                     self.metrics.answered(answer.reason);
                 }
-                Err(_) => job.state = State::Dropped,
+                Err(error) => {
+                    // A fault of the switch: the answer's table and its code disagree. The error names the field only.
+                    tracing::error!(%error, "an answer could not be written");
+                    self.metrics.unwritten();
+                    job.state = State::Dropped;
+                }
             }
         }
         let metrics = &self.metrics;

@@ -1,11 +1,11 @@
 //! The command `cardswitch`: arguments in, exit code out. What a command does stands in its own file.
 
 mod check_config;
-//pub mod decode;
+mod decode;
 mod ledger;
 pub mod progress;
 mod serve;
-//pub mod terminal;
+mod terminal;
 
 use std::{error::Error, io::Write, process::ExitCode};
 
@@ -33,9 +33,9 @@ enum Command {
     /// Check a configuration, its key file and its city, and open nothing
     CheckConfig(check_config::Args),
     /// Be a terminal: sign in, pay, load, ask, reverse
-    //Terminal(terminal::Args),
+    Terminal(terminal::Args),
     /// Show a message: its fields, masked, or where it is wrong
-    //Decode(decode::Args),
+    Decode(decode::Args),
     /// Look at the ledger: prove it, its balances, its entries
     Ledger(ledger::Args),
 }
@@ -93,8 +93,8 @@ pub fn main() -> ExitCode {
         //Command::Demo(args) => crate::demo::run(args, &mut out).map_err(|error| Failure::of(&error)),
         Command::Serve(args) => serve::run(args),
         Command::CheckConfig(args) => check_config::run(args, &mut out),
-        //Command::Terminal(args) => terminal::run(args, &mut out),
-        //Command::Decode(args) => decode::run(args, &mut out),
+        Command::Terminal(args) => terminal::run(args, &mut out),
+        Command::Decode(args) => decode::run(args, &mut out),
         Command::Ledger(args) => ledger::run(args, &mut out),
     };
     match result {

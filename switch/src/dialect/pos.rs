@@ -8,7 +8,7 @@ use std::ops::Range;
 use arrayvec::ArrayVec;
 use bytes::{BufMut, BytesMut};
 use hsm_sim::{Pan, PanError};
-use iso8583::{Builder, EncodeError, Message, Mti, Spec};
+use iso8583::{Builder, Digits, EncodeError, Message, Mti, Spec};
 
 use crate::{
     books::{
@@ -108,7 +108,7 @@ fn read_envelope(message: &Message<'_>, envelope: &mut Envelope) {
     envelope.processing_code = message.number(3).and_then(|code| u32::try_from(code).ok());
     envelope.condition_code = message.number(25).and_then(|code| u8::try_from(code).ok());
     if let Some(digits) = message.digits(60) {
-        envelope.private_60 = digits.iter().take(17).collect();
+        envelope.private_60 = ascii(digits);
     }
     envelope.has_pan = message.has(2);
     envelope.has_amount = message.has(4);
@@ -192,7 +192,7 @@ fn read_card_and_pin(message: &Message<'_>, request: &mut Request) -> Option<()>
     request.pin_block = message.fixed(52);
     // Field 53, first digit: 2 is ISO format 0 (with the card number), the only one accepted.
     let format = message.digits(53).and_then(|digits| digits.iter().next());
-    request.pin_format_refused = request.pin_block.is_some() && format.is_some_and(|digit| digit != b'2');
+    request.pin_format_refused = request.pin_block.is_some() && format.is_some_and(|digit| digit != 2);
     request.has_chip_data = message.has(55);
     read_card(message, request)?;
     // These kinds are about a card; a reversal finds its own.
@@ -200,8 +200,8 @@ fn read_card_and_pin(message: &Message<'_>, request: &mut Request) -> Option<()>
 }
 
 fn read_card(message: &Message<'_>, request: &mut Request) -> Option<()> {
-    let typed = message.digits(2).map(|digits| digits.iter().collect::<ArrayVec<u8, 19>>());
-    let track = message.digits(35).map(|digits| digits.iter().collect::<ArrayVec<u8, 37>>());
+    let typed = message.digits(2).map(ascii::<19>);
+    let track = message.digits(35).map(ascii::<37>);
     let typed_expiry = message.number(14).and_then(|expiry| u16::try_from(expiry).ok());
     request.card = match (typed, track) {
         (None, None) => CardInput::None,
@@ -235,6 +235,11 @@ fn card(pan: &[u8], expiry_yymm: Option<u16>, value: TrackValue) -> CardInput {
         Ok(pan) => CardInput::Read { pan, expiry_yymm, value },
         Err(PanError::Length | PanError::NotDigits | PanError::CheckDigit) => CardInput::NotACard,
     }
+}
+
+/// The first `N` digits in ASCII, which is more than the table lets through.
+fn ascii<const N: usize>(digits: Digits<'_>) -> ArrayVec<u8, N> {
+    digits.iter().take(N).map(|digit| if digit <= 9 { b'0' + digit } else { digit }).collect()
 }
 
 fn number_at(digits: &[u8], range: Range<usize>) -> Option<u32> {
@@ -482,5 +487,76 @@ pub fn response_meaning(code: &[u8]) -> &'static str {
         b"99" => "PIN format",
         b"A0" => "MAC failed",
         _ => "not a code of this dialect",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn vector(name: &str) -> Vec<u8> {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/vectors/iso8583.json");
+        let text = std::fs::read_to_string(path).expect("the vectors are in the repository");
+        let vectors: serde_json::Value = serde_json::from_str(&text).expect("they are JSON");
+        let frames = vectors["unionpay_pos_frames"].as_array().expect("a list");
+        let frame = frames.iter().find(|frame| frame["id"] == name).expect("the vector is listed");
+        let hex = frame["hex"].as_str().expect("hex").as_bytes();
+        let bytes = hex.chunks(2).map(|pair| {
+            u8::from_str_radix(std::str::from_utf8(pair).expect("ASCII"), 16).expect("hex digits")
+        });
+        bytes.skip(2).collect()
+    }
+
+    fn answer(reason: Reason) -> Answer {
+        Answer { reason, seq: Some(7), time_ms: 0, balance: Some(-5), repeat: false }
+    }
+
+    #[test]
+    fn a_sign_in_of_a_public_log_is_understood_and_answered() {
+        let (mut request, mut envelope) = (Request::default(), Envelope::default());
+        assert_eq!(parse(&vector("CUP-0800"), &mut request, &mut envelope), Parsed::Request);
+        assert_eq!((request.kind, request.key_scheme, request.stan), (Kind::SignIn, KeyScheme::Double, 1));
+        assert_eq!(&request.terminal, b"22003600");
+        let clock = crate::clock::Clock::new("UTC").expect("a zone");
+        let keys = SignInKeys { pin: (&[1; 16], &[2; 4]), mac: (&[3; 16], &[4; 4]) };
+        let mut out = BytesMut::new();
+        let encoded = encode(
+            &request,
+            &envelope,
+            &answer(Reason::SignInAgain),
+            &clock.at(0),
+            Some(keys),
+            false,
+            &mut out,
+        )
+        .expect("the answer fits its table");
+        let frame = &out[encoded.frame];
+        // Length; TPDU with origin and destination swapped; header asking for a sign-in.
+        assert_eq!(usize::from(u16::from_be_bytes([frame[0], frame[1]])), frame.len() - 2);
+        assert_eq!(
+            frame[2..15],
+            [0x60, 0x00, 0x00, 0x06, 0x01, 0x61, 0x31, 0x03, 0x31, 0x11, 0x08, 0x08, 0x10]
+        );
+    }
+
+    #[test]
+    fn every_reason_has_a_code_with_a_meaning() {
+        for reason in Reason::ALL {
+            let code = response_code(reason);
+            assert_ne!(response_meaning(code), response_meaning(b"??"), "{}", reason.name());
+        }
+    }
+
+    #[test]
+    fn a_negative_balance_says_so() {
+        assert_eq!(&balance_item(156, -12_345), b"0002156D000000012345");
+        assert_eq!(&balance_item(36, 0), b"0002036C000000000000");
+    }
+
+    #[test]
+    fn an_answer_is_not_a_request() {
+        let (mut request, mut envelope) = (Request::default(), Envelope::default());
+        let parsed = parse(&vector("CUP-0810"), &mut request, &mut envelope);
+        assert_eq!(parsed, Parsed::Dropped(Dropped::AnswerReceived));
     }
 }

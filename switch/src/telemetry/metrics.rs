@@ -33,6 +33,7 @@ pub struct Metrics {
     turned_away: Counter,
     verified_again: Counter,
     unsealed: Counter,
+    unwritten: Counter,
     answer_seconds: Histogram,
     connections: Gauge,
     connections_total: Counter,
@@ -88,6 +89,7 @@ impl Metrics {
                 turned_away: counter!("cardswitch_turned_away_total"),
                 verified_again: counter!("cardswitch_verified_again_total"),
                 unsealed: counter!("cardswitch_answers_unsealed_total"),
+                unwritten: counter!("cardswitch_answers_unwritten_total"),
                 answer_seconds: histogram!("cardswitch_answer_seconds"),
                 connections: gauge!("cardswitch_connections"),
                 connections_total: counter!("cardswitch_connections_total"),
@@ -140,6 +142,11 @@ impl Metrics {
     /// An answer's MAC could not be made.
     pub fn unsealed(&self) {
         self.unsealed.increment(1);
+    }
+
+    /// An answer could not be written, which is a fault of the switch.
+    pub fn unwritten(&self) {
+        self.unwritten.increment(1);
     }
 
     /// From a request's last byte to its answer's release.
