@@ -19,7 +19,7 @@ pub mod clock;
 pub mod commit;
 pub mod config;
 pub mod console;
-//pub mod demo;
+pub mod demo;
 pub mod dialect;
 pub mod genesis;
 pub mod journal;

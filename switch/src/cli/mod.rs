@@ -27,7 +27,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Play a day at the terminals against a switch that is killed and recovers
-    //Demo(crate::demo::Args),
+    Demo(crate::demo::Args),
     /// Run the switch
     Serve(serve::Args),
     /// Check a configuration, its key file and its city, and open nothing
@@ -90,7 +90,7 @@ pub fn main() -> ExitCode {
     };
     let mut out = std::io::stdout().lock();
     let result = match &cli.command {
-        //Command::Demo(args) => crate::demo::run(args, &mut out).map_err(|error| Failure::of(&error)),
+        Command::Demo(args) => crate::demo::run(args, &mut out).map_err(|error| Failure::of(&error)),
         Command::Serve(args) => serve::run(args),
         Command::CheckConfig(args) => check_config::run(args, &mut out),
         Command::Terminal(args) => terminal::run(args, &mut out),
