@@ -166,17 +166,7 @@ pub fn start_on(
     progress: &mut dyn FnMut(Seq),
 ) -> Result<Running, AppError> {
     let (metrics, prometheus) = metrics::recorder().map_err(|error| AppError::System(error.to_string()))?;
-    let mut clock = Clock::new(&config.time.zone)?;
-    let mut hsm = Hsm::new(Lmk::test());
-    let mut entropy = system_entropy;
-    let books = recovery::open_books(store.as_mut(), config, &mut hsm, &mut entropy, &mut clock, progress)?;
-    let verifier = Verifier::new(hsm, Box::new(entropy), &books)?;
-    metrics.hsm_test_mode(verifier.is_test());
-    if verifier.is_test() {
-        tracing::warn!("the HSM works under the published test LMK: for tests and development only");
-    }
-    let stages = Stages { books, verifier, clock, metrics: metrics.clone() };
-
+    let stages = prepare(config, store.as_mut(), metrics.clone(), progress)?;
     let pos = listen("pos.listen", config.pos.listen)?;
     let admin = listen("admin.listen", config.admin.listen)?;
     let ports = Ports { pos: local(&pos)?, admin: local(&admin)? };
@@ -206,6 +196,28 @@ pub fn start_on(
     write_ports(&ports_file, &ports)?;
     tracing::info!(pos = %ports.pos, admin = %ports.admin, "ready");
     Ok(Running { ports, prometheus, control, io, commit, admin, ports_file })
+}
+
+/// The stages over a store's books, ready to work on batches: what [`start_on`] gives the io thread.
+///
+/// # Errors
+/// The books cannot be made, or their keys not be used.
+pub fn prepare(
+    config: &Config,
+    store: &mut dyn Store,
+    metrics: Metrics,
+    progress: &mut dyn FnMut(Seq),
+) -> Result<Stages, AppError> {
+    let mut clock = Clock::new(&config.time.zone)?;
+    let mut hsm = Hsm::new(Lmk::test());
+    let mut entropy = system_entropy;
+    let books = recovery::open_books(store, config, &mut hsm, &mut entropy, &mut clock, progress)?;
+    let verifier = Verifier::new(hsm, Box::new(entropy), &books)?;
+    metrics.hsm_test_mode(verifier.is_test());
+    if verifier.is_test() {
+        tracing::warn!("the HSM works under the published test LMK: for tests and development only");
+    }
+    Ok(Stages { books, verifier, clock, metrics })
 }
 
 impl Running {
@@ -371,6 +383,7 @@ fn write_ports(path: &Path, ports: &Ports) -> Result<(), AppError> {
 }
 
 /// Random bytes from the operating system.
+#[expect(clippy::disallowed_methods, reason = "the one source of random bytes")]
 fn system_entropy(bytes: &mut [u8]) {
     // INVARIANT: the system's random source does not fail after boot; without it no key may be made.
     getrandom::fill(bytes).expect("the operating system gives random bytes");

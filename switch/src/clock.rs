@@ -39,6 +39,7 @@ impl Clock {
     }
 
     /// Now, or the last moment given out if the system's clock has gone back since.
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     pub fn now(&mut self) -> Moment {
         self.last_ms = self.last_ms.max(Timestamp::now().as_millisecond());
         self.at(self.last_ms)
@@ -54,6 +55,7 @@ impl Clock {
 
 /// A reading of the monotonic clock, for durations only; it is never recorded.
 #[must_use]
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
 pub fn stopwatch() -> Instant {
     Instant::now()
 }

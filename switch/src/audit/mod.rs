@@ -306,6 +306,7 @@ impl StoppedFolder {
 ///
 /// # Errors
 /// What was found.
+#[expect(clippy::disallowed_methods, reason = "on a thread of its own, for as long as a commit takes")]
 pub fn verify_running(
     reader: &dyn Reader,
     seq: Seq,

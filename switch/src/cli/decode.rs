@@ -212,9 +212,9 @@ mod tests {
     #[test]
     fn a_frame_and_a_bare_message_are_told_apart() {
         let (message, good) = shown(MESSAGE);
-        assert!(good && message.starts_with("assumed: a message alone (34 bytes"), "{message}");
-        let (frame, good) = shown(&format!("002D 6000030000 613103311108 {MESSAGE}"));
-        assert!(good && frame.starts_with("assumed: a whole frame\nlength: 45 bytes follow\n"), "{frame}");
+        assert!(good && message.starts_with("assumed: a message alone (33 bytes"), "{message}");
+        let (frame, good) = shown(&format!("002C 6000030000 613103311108 {MESSAGE}"));
+        assert!(good && frame.starts_with("assumed: a whole frame\nlength: 44 bytes follow\n"), "{frame}");
         assert!(frame.contains("TPDU: 60, to 0003, from 0000\n"), "{frame}");
         assert!(frame.contains("header: 613103311108, asks the terminal to sign in\n"), "{frame}");
         for text in [&message, &frame] {
@@ -225,16 +225,16 @@ mod tests {
 
     #[test]
     fn a_broken_message_is_shown_as_far_as_it_goes_and_hides_its_values() {
-        let (text, good) = shown(&format!("002A 6000030000 613100311108 {}", &MESSAGE[..MESSAGE.len() - 6]));
+        let (text, good) = shown(&format!("0029 6000030000 613100311108 {}", &MESSAGE[..MESSAGE.len() - 6]));
         assert!(!good);
         assert!(text.contains("DE 3 processing code: …(3 bytes)\n"), "{text}");
-        assert!(text.contains("does not decode: DE 41 at byte 26: needs 8 bytes, 5 left\n"), "{text}");
-        assert!(text.contains("that is byte 39 of what was given"), "{text}");
+        assert!(text.contains("does not decode: DE 41 at byte 25: needs 8 bytes, 5 left\n"), "{text}");
+        assert!(text.contains("that is byte 38 of what was given"), "{text}");
     }
 
     #[test]
     fn every_cut_and_every_changed_byte_is_shown_or_refused() {
-        let frame = parse_hex(&format!("002D 6000030000 613100311108 {MESSAGE}")).unwrap();
+        let frame = parse_hex(&format!("002C 6000030000 613100311108 {MESSAGE}")).unwrap();
         let cuts = (1..frame.len()).map(|end| frame[..end].to_vec());
         let changes = (0..frame.len()).flat_map(|at| {
             [0x00, 0x0F, 0x80, 0xFF].map(|byte| [&frame[..at], &[byte], &frame[at + 1..]].concat())

@@ -14,8 +14,6 @@ mod report;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::Duration;
 
 use tempfile::TempDir;
 
@@ -159,7 +157,7 @@ fn stay(program: &Program, interrupt: &Interrupt, out: &mut dyn Write) -> Result
     print_hints(program, &switch, out).map_err(DemoError::system(PRINT))?;
     while !interrupt.came() {
         switch.check_alive()?;
-        thread::sleep(Duration::from_millis(100));
+        process::pause();
     }
     switch.stop()?;
     Ok(())

@@ -24,7 +24,7 @@ pub(super) const DATA: &str = "data";
 const START_MAX: Duration = Duration::from_secs(30);
 /// How long a stop may take: the switch itself waits 10 s for what is under way.
 const STOP_MAX: Duration = Duration::from_secs(20);
-/// Between two looks at a file or a process.
+/// Between two looks.
 const PAUSE: Duration = Duration::from_millis(10);
 /// Lines of the child's log that an error shows.
 const LOG_LINES: usize = 20;
@@ -114,7 +114,7 @@ impl Switch {
                 return Err(DemoError::Interrupted);
             }
             switch.check_alive()?;
-            thread::sleep(PAUSE);
+            pause();
         }
         Err(switch.fault("was not ready in time"))
     }
@@ -155,7 +155,7 @@ impl Switch {
             if ended.is_some() || started.elapsed() >= at_most {
                 return Ok(ended);
             }
-            thread::sleep(PAUSE);
+            pause();
         }
     }
 
@@ -169,6 +169,12 @@ impl Drop for Switch {
         // Both fail only if it has ended already, which is what is wanted.
         let _ended = self.child.kill().and_then(|()| self.child.wait());
     }
+}
+
+/// Waits a little before the next look at a file, a process or a flag.
+#[expect(clippy::disallowed_methods, reason = "no stage of the switch runs in this process")]
+pub(super) fn pause() {
+    thread::sleep(PAUSE);
 }
 
 /// Its log goes to a file, because nobody would empty a pipe while terminals play.

@@ -99,6 +99,7 @@ pub(super) fn lock(dir: &Path) -> Result<Option<File>, JournalError> {
     for _ in 0..LOCK_ATTEMPTS {
         match file.try_lock() {
             Ok(()) => return Ok(Some(file)),
+            #[expect(clippy::disallowed_methods, reason = "before anything is served; nobody is held up")]
             Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
             Err(TryLockError::Error(source)) => {
                 return Err(JournalError::Io { doing: "locking the journal", source });

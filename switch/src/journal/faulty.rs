@@ -62,6 +62,7 @@ impl Gate {
 impl<S: Store> Store for DelayedStore<S> {
     fn append(&mut self, expected: Seq, batch: &RecordBatch) -> Result<Head, JournalError> {
         match &self.delay {
+            #[expect(clippy::disallowed_methods, reason = "to be slow is what this store is for")]
             Delay::Sleep(each) => thread::sleep(*each),
             Delay::Gate { arrived, let_through } => {
                 // Both fail only once the gate is dropped, which means: let everything through.
@@ -231,6 +232,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test measures how long something takes")]
     fn a_sleeping_append_takes_its_time() {
         let each = Duration::from_millis(20);
         let mut store = DelayedStore::sleeping(MemoryStore::new(), each);

@@ -41,6 +41,12 @@ impl Frame {
         Some(Self(std::mem::replace(inbox, rest)))
     }
 
+    /// The first whole frame in these bytes, length included; `None` if there is none yet.
+    #[must_use]
+    pub fn read(bytes: &[u8]) -> Option<Self> {
+        Self::take_from(&mut bytes.to_vec())
+    }
+
     /// All bytes, the length included. They may hold a card number.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {

@@ -96,15 +96,31 @@ impl PosTerminal {
     /// # Errors
     /// No line, an answer without keys, or keys that do not fit this terminal's master key.
     pub fn sign_in(&mut self) -> Result<Exchange, TerminalError> {
-        let stan = self.take_stan();
-        let frame = self.composer().management(Management::SignIn, stan)?;
+        let frame = self.prepare_sign_in()?;
         let exchange = self.send(&frame)?;
         if let (true, Some(answer)) = (exchange.approved(), &exchange.answer) {
-            let message = answer.message().map_err(TerminalError::Answer)?;
-            let field: [u8; 40] = message.fixed(62).ok_or(TerminalError::NoKeysInAnswer)?;
-            self.accept_keys(&field)?;
+            self.take_keys(answer)?;
         }
         Ok(exchange)
+    }
+
+    /// Builds a sign-in under the next STAN, without sending it.
+    ///
+    /// # Errors
+    /// It does not fit the table of `pos`, which would be a fault of this program.
+    pub fn prepare_sign_in(&mut self) -> Result<Frame, TerminalError> {
+        let stan = self.take_stan();
+        self.composer().management(Management::SignIn, stan)
+    }
+
+    /// Takes over the working keys in a sign-in's answer.
+    ///
+    /// # Errors
+    /// An answer without keys, or keys that do not fit this terminal's master key.
+    pub fn take_keys(&mut self, answer: &Frame) -> Result<(), TerminalError> {
+        let message = answer.message().map_err(TerminalError::Answer)?;
+        let field: [u8; 40] = message.fixed(62).ok_or(TerminalError::NoKeysInAnswer)?;
+        self.accept_keys(&field)
     }
 
     /// Ends the shift (0820, 60.3 = 002).
