@@ -74,7 +74,7 @@ impl Job {
 }
 
 /// Frames in, answers out.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Batch {
     /// The frames, one behind the other.
     pub input: Vec<u8>,
@@ -88,6 +88,16 @@ pub struct Batch {
     pub output: BytesMut,
 }
 
+impl std::fmt::Debug for Batch {
+    /// Counts only: input and output hold card numbers.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Batch")
+            .field("frames", &self.jobs.len())
+            .field("records", &self.records.len())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Batch {
     /// Adds a frame.
     pub fn push(&mut self, connection: ConnectionId, arrived: Instant, private_line: bool, frame: &[u8]) {
@@ -96,13 +106,14 @@ impl Batch {
         self.jobs.push(Job::new(connection, arrived, private_line, start..self.input.len()));
     }
 
-    /// Empties the batch and keeps its memory. Frames may have held card data, so they are overwritten.
+    /// Empties the batch and keeps its memory. Frames hold card data, so they are overwritten.
     pub fn clear(&mut self) {
         self.input.fill(0);
         self.input.clear();
         self.jobs.clear();
         self.new_keys.clear();
         self.records.clear();
+        self.output.fill(0);
         self.output.clear();
     }
 }

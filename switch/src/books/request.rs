@@ -135,6 +135,16 @@ impl std::fmt::Debug for Stripe {
     }
 }
 
+/// An encrypted PIN block. `Debug` does not show it.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub struct PinBlock(pub [u8; 8]);
+
+impl std::fmt::Debug for PinBlock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PinBlock(…)")
+    }
+}
+
 /// Which working keys a sign-in asks for.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub enum KeyScheme {
@@ -173,7 +183,7 @@ pub struct Request {
     /// How it was read.
     pub entry: EntryMode,
     /// The encrypted PIN block.
-    pub pin_block: Option<[u8; 8]>,
+    pub pin_block: Option<PinBlock>,
     /// The message says the PIN block has a format other than ISO 0.
     pub pin_format_refused: bool,
     /// Chip data came with the request.

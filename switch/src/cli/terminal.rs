@@ -30,7 +30,7 @@ const EXAMPLES: &str = "Examples:
   cardswitch terminal pos purchase --amount 2.00 --tap --terminal 31000005 --card 9156003355800035
   cardswitch terminal pos purchase --amount 9.90 --repeat 2
   cardswitch terminal pos load --terminal 31000003 --amount 50.00
-  cardswitch terminal pos reversal --amount 25.80 --stan 123456
+  cardswitch terminal pos reversal --amount 25.80 --batch 795214 --stan 123456
 
 Exit code 0 if answered 00, 1 if declined or not answered, 64 if the arguments are wrong.
 Use test data only: what is typed at a shell is kept in its history, so a real card number or PIN
@@ -73,14 +73,13 @@ enum Action {
     /// Put money on a card; the terminal must be one that may load
     #[command(after_help = EXAMPLES)]
     Load(Priced),
-    /// Pay, then take it back; with --stan, take back an earlier purchase of that amount
+    /// Pay, then take it back; with --batch and --stan, take back an earlier purchase of that amount
     #[command(after_help = EXAMPLES)]
     Reversal {
         #[command(flatten)]
         priced: Priced,
-        /// STAN of the purchase to take back, from the last line that the purchase printed
-        #[arg(long, value_parser = clap::value_parser!(u32).range(1..=999_999))]
-        stan: Option<u32>,
+        #[command(flatten)]
+        earlier: Option<Earlier>,
     },
 }
 
@@ -122,6 +121,17 @@ struct Priced {
     /// The amount in major units with two decimals, such as 12.50
     #[arg(long, value_name = "AMOUNT")]
     amount: Amount,
+}
+
+/// Which purchase to take back, as the last line of its output says.
+#[derive(Clone, Copy, Debug, clap::Args)]
+struct Earlier {
+    /// Batch of the purchase to take back
+    #[arg(long, requires = "stan", value_parser = clap::value_parser!(u32).range(0..=999_999))]
+    batch: u32,
+    /// STAN of the purchase to take back
+    #[arg(long, requires = "batch", value_parser = clap::value_parser!(u32).range(1..=999_999))]
+    stan: u32,
 }
 
 /// Text that may be secret: it takes anything, so that no complaint about an argument prints it.
@@ -212,13 +222,21 @@ fn act(action: &Action, out: &mut dyn Write) -> Result<(), CommandError> {
             let hand = Hand::read(shown)?;
             at(&shown.place, out, |desk| desk.terminal.load(&hand.card, amount.0, hand.entry))
         }
-        Action::Reversal { priced: Priced { shown, amount }, stan: Some(stan) } => {
-            at(&shown.place, out, |desk| desk.terminal.reverse_earlier(Service::Purchase, *stan, amount.0))
+        Action::Reversal { priced: Priced { shown, amount }, earlier: Some(earlier) } => {
+            let Earlier { batch, stan } = *earlier;
+            let number = Number { batch, ..Number::of_this_run() };
+            at_numbered(&shown.place, number, out, |desk| {
+                desk.terminal.reverse_earlier(Service::Purchase, stan, amount.0)
+            })
         }
-        Action::Reversal { priced: Priced { shown, amount }, stan: None } => {
+        Action::Reversal { priced: Priced { shown, amount }, earlier: None } => {
             let hand = Hand::read(shown)?;
             at(&shown.place, out, |desk| {
                 let paid = desk.terminal.purchase(&hand.card, amount.0, hand.pin(), hand.entry)?;
+                // Nothing was paid if the switch credibly said so; a silent or forged answer says nothing.
+                if paid.code.is_some() && paid.mac_ok != Some(false) && !paid.approved() {
+                    return Ok(paid);
+                }
                 desk.show(&paid);
                 desk.terminal.reverse(&paid)
             })
@@ -269,13 +287,31 @@ fn pin_digits(text: &str) -> Result<ArrayVec<u8, 12>, CommandError> {
 /// A terminal at work, and the paper it prints on.
 struct Desk {
     terminal: PosTerminal,
+    batch: u32,
     paper: Vec<u8>,
+}
+
+/// Batch and first STAN of a run.
+struct Number {
+    batch: u32,
+    stan: u32,
+}
+
+impl Number {
+    /// A number no other run has: the switch remembers requests by batch and STAN, and a run does not know of the
+    /// others. A million milliseconds make a batch, and a million batches 31 years.
+    fn of_this_run() -> Self {
+        let now = Clock::new("UTC").map_or(0, |mut clock| clock.now().unix_ms());
+        let digits = |number: i64| u32::try_from(number % 1_000_000).unwrap_or(0);
+        // Zero is no STAN; the terminal takes 1 instead.
+        Self { batch: digits(now / 1_000_000), stan: digits(now) }
+    }
 }
 
 impl Desk {
     /// Prints an exchange. The paper is memory, so printing cannot fail.
     fn show(&mut self, exchange: &Exchange) {
-        print_exchange(exchange, &mut self.paper).unwrap_or_default();
+        print_exchange(exchange, self.batch, &mut self.paper).unwrap_or_default();
     }
 }
 
@@ -285,22 +321,31 @@ fn at(
     out: &mut dyn Write,
     action: impl FnOnce(&mut Desk) -> Result<Exchange, TerminalError>,
 ) -> Result<(), CommandError> {
+    at_numbered(place, Number::of_this_run(), out, action)
+}
+
+fn at_numbered(
+    place: &Place,
+    Number { batch, stan }: Number,
+    out: &mut dyn Write,
+    action: impl FnOnce(&mut Desk) -> Result<Exchange, TerminalError>,
+) -> Result<(), CommandError> {
     let sample = Sample::open(&place.city)?;
-    let terminal = sample.terminal(place.terminal.as_deref())?.counting_from(first_stan());
-    let mut desk = Desk { terminal, paper: Vec::new() };
+    let terminal = sample.terminal(place.terminal.as_deref())?.in_batch(batch).counting_from(stan);
+    let mut desk = Desk { terminal, batch, paper: Vec::new() };
     desk.terminal.connect(place.to)?;
     let signed_in = desk.terminal.sign_in()?;
-    print_result("sign-in", &signed_in, out)?;
+    print_result("sign-in", &signed_in, batch, out)?;
     if !signed_in.approved() {
         return Err(CommandError::Declined);
     }
     let done = action(&mut desk);
     out.write_all(&desk.paper)?;
     let done = done?;
-    print_exchange(&done, out)?;
+    print_exchange(&done, batch, out)?;
     for count in 1..=place.repeat {
         let repeated = desk.terminal.repeat(&done)?;
-        print_result(&format!("repeat {count}"), &repeated, out)?;
+        print_result(&format!("repeat {count}"), &repeated, batch, out)?;
         // A sign-in makes new keys each time; everything else has one answer for good.
         if repeated.answer != done.answer && done.mac_ok.is_some() {
             return Err(CommandError::RepeatDiffers);
@@ -309,14 +354,7 @@ fn at(
     if done.approved() { Ok(()) } else { Err(CommandError::Declined) }
 }
 
-/// A number no run of the last day began with: the switch remembers requests by their STAN, and a run does not know
-/// of the others. A million tenths of a second are 27 hours.
-fn first_stan() -> u32 {
-    let now = Clock::new("UTC").map_or(0, |mut clock| clock.now().unix_ms());
-    u32::try_from(now / 100 % 999_999).unwrap_or(0) + 1
-}
-
-fn print_exchange(exchange: &Exchange, out: &mut dyn Write) -> io::Result<()> {
+fn print_exchange(exchange: &Exchange, batch: u32, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "request:")?;
     print_frame(&exchange.request, out)?;
     match &exchange.answer {
@@ -326,7 +364,7 @@ fn print_exchange(exchange: &Exchange, out: &mut dyn Write) -> io::Result<()> {
         }
         None => writeln!(out, "no answer in time: repeat or reverse the request")?,
     }
-    print_result("result", exchange, out)
+    print_result("result", exchange, batch, out)
 }
 
 fn print_frame(frame: &Frame, out: &mut dyn Write) -> io::Result<()> {
@@ -337,7 +375,7 @@ fn print_frame(frame: &Frame, out: &mut dyn Write) -> io::Result<()> {
 }
 
 /// One line: the code, what it means, amounts, numbers, time, MAC.
-fn print_result(title: &str, exchange: &Exchange, out: &mut dyn Write) -> io::Result<()> {
+fn print_result(title: &str, exchange: &Exchange, batch: u32, out: &mut dyn Write) -> io::Result<()> {
     let meaning = exchange.code.map_or("no answer", |code| response_meaning(&code));
     write!(out, "{title}: {} {meaning}", exchange.code_text())?;
     if let Some(amount) = exchange.amount {
@@ -346,7 +384,7 @@ fn print_result(title: &str, exchange: &Exchange, out: &mut dyn Write) -> io::Re
     if let Some(balance) = exchange.balance {
         write!(out, ", balance {}", Major(balance))?;
     }
-    write!(out, ", STAN {:06}", exchange.stan)?;
+    write!(out, ", batch {batch:06}, STAN {:06}", exchange.stan)?;
     if let Some(rrn) = exchange.rrn {
         write!(out, ", RRN {}", rrn.escape_ascii())?;
     }
@@ -381,13 +419,16 @@ mod tests {
             ("terminal pos sign-in", true),
             ("terminal pos purchase --amount 1.00 --card 9156009224100010 --pin 1234", true),
             ("terminal pos purchase --amount 1.00 --tap --repeat 2", true),
-            ("terminal pos reversal --amount 1.00 --stan 999999", true),
+            ("terminal pos reversal --amount 1.00", true),
+            ("terminal pos reversal --amount 1.00 --batch 0 --stan 999999", true),
+            ("terminal pos reversal --amount 1.00 --stan 999999", false),
+            ("terminal pos reversal --amount 1.00 --batch 1", false),
             ("terminal pos balance --to 127.0.0.1:1", true),
             ("terminal pos purchase", false),
             ("terminal pos purchase --amount 1", false),
             ("terminal pos purchase --amount 1.00 --tap --pin 1234", false),
             ("terminal pos balance --amount 1.00", false),
-            ("terminal pos reversal --amount 1.00 --stan 1000000", false),
+            ("terminal pos reversal --amount 1.00 --batch 1 --stan 1000000", false),
             ("terminal pos echo --repeat 1001", false),
             ("terminal pos echo --to nowhere", false),
             ("terminal atm echo", false),

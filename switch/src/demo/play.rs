@@ -44,7 +44,7 @@ const ROLES: [(Role, u64, &str); 9] = [
 enum Desk {
     Till,
     NewTill,
-    LoadDesk,
+    Counter,
     Bus,
     Pharmacy,
 }
@@ -53,7 +53,7 @@ enum Desk {
 const DESKS: [(Desk, &str); 5] = [
     (Desk::Till, "31000001"),
     (Desk::NewTill, "31000002"),
-    (Desk::LoadDesk, "31000003"),
+    (Desk::Counter, "31000003"),
     (Desk::Bus, "31000005"),
     (Desk::Pharmacy, "31000008"),
 ];
@@ -200,11 +200,11 @@ impl<'a> Play<'a> {
     fn activate(&mut self) -> Result<(), DemoError> {
         let role = Role::New;
         self.spend(Desk::NewTill, role, 2_000, Pin::Right, "78", "new card, not active yet")?;
-        let (terminal, card) = self.players(Desk::LoadDesk, role)?;
+        let (terminal, card) = self.players(Desk::Counter, role)?;
         let exchange = terminal.load(&card.test.card, 5_000, Entry::Stripe)?;
         card.balance += 5_000;
         let want = approved(Some(card.balance));
-        self.note(Desk::LoadDesk, "its first load activates it", want, &exchange);
+        self.note(Desk::Counter, "its first load activates it", want, &exchange);
         self.spend(Desk::NewTill, role, 2_000, Pin::Right, "00", "purchase with it").map(drop)
     }
 

@@ -13,7 +13,7 @@ use iso8583::{Builder, Digits, EncodeError, Message, Mti, Spec};
 use crate::{
     books::{
         reason::Reason,
-        request::{Answer, CardInput, EntryMode, KeyScheme, Kind, Request, Stripe, TrackValue},
+        request::{Answer, CardInput, EntryMode, KeyScheme, Kind, PinBlock, Request, Stripe, TrackValue},
     },
     clock::Moment,
     ledger::Currency,
@@ -189,7 +189,7 @@ fn read_card_and_pin(message: &Message<'_>, request: &mut Request) -> Option<()>
         7 => EntryMode::Contactless,
         _ => EntryMode::Unknown,
     };
-    request.pin_block = message.fixed(52);
+    request.pin_block = message.fixed(52).map(PinBlock);
     // Field 53, first digit: 2 is ISO format 0 (with the card number), the only one accepted.
     let format = message.digits(53).and_then(|digits| digits.iter().next());
     request.pin_format_refused = request.pin_block.is_some() && format.is_some_and(|digit| digit != 2);

@@ -24,8 +24,8 @@ pub const TIMEOUT: Duration = Duration::from_secs(10);
 /// Largest number field 11 holds; the one after it is 1.
 const STAN_MAX: u32 = 999_999;
 
-/// Field 60.2 of all requests: this terminal never closes its batch.
-const BATCH: u32 = 1;
+/// Largest number field 60.2 holds.
+const BATCH_MAX: u32 = 999_999;
 
 /// A POS terminal of the dialect `pos`, with one request under way at most.
 pub struct PosTerminal {
@@ -34,12 +34,14 @@ pub struct PosTerminal {
     algorithm: MacAlgorithm,
     keys: TerminalKeys,
     line: Option<Line>,
+    batch: u32,
     next_stan: u32,
     timeout: Duration,
 }
 
 impl PosTerminal {
-    /// A terminal that was given its master key (16 bytes in clear) and is not connected yet. Its first STAN is 1.
+    /// A terminal that was given its master key (16 bytes in clear) and is not connected yet. It is in
+    /// batch 1, and its first STAN is 1.
     #[must_use]
     pub fn new(terminal_id: [u8; 8], merchant_id: [u8; 15], algorithm: MacAlgorithm, tmk: [u8; 16]) -> Self {
         Self {
@@ -48,6 +50,7 @@ impl PosTerminal {
             algorithm,
             keys: TerminalKeys::new(tmk),
             line: None,
+            batch: 1,
             next_stan: 1,
             timeout: TIMEOUT,
         }
@@ -58,6 +61,13 @@ impl PosTerminal {
     #[must_use]
     pub fn counting_from(mut self, stan: u32) -> Self {
         self.next_stan = wrapped(stan);
+        self
+    }
+
+    /// The same terminal in another batch (field 60.2), at most 999 999: a STAN may be used once in each.
+    #[must_use]
+    pub fn in_batch(mut self, batch: u32) -> Self {
+        self.batch = batch.min(BATCH_MAX);
         self
     }
 
@@ -278,7 +288,7 @@ impl PosTerminal {
             merchant_id: &self.merchant_id,
             algorithm: self.algorithm,
             keys: &self.keys,
-            batch: BATCH,
+            batch: self.batch,
         }
     }
 

@@ -24,7 +24,7 @@ use crate::{
     books::{
         Books, TerminalId,
         event::KeyText,
-        request::{CardInput, Check, Facts, KeyScheme, Kind, MacFact, TrackValue},
+        request::{CardInput, Check, Facts, KeyScheme, Kind, MacFact, PinBlock, TrackValue},
     },
     clock::Moment,
 };
@@ -147,16 +147,16 @@ impl Verifier {
     fn find_cards(&mut self, books: &Books, jobs: &mut [Job]) {
         let token = self.keys.token();
         let mut items: ArrayVec<TokenRequest<'_>, CHUNK> = ArrayVec::new();
-        let mut of: ArrayVec<(usize, &mut Facts), CHUNK> = ArrayVec::new();
-        for (index, job) in jobs.iter_mut().enumerate() {
+        let mut of: ArrayVec<&mut Facts, CHUNK> = ArrayVec::new();
+        for job in jobs.iter_mut() {
             let Job { state: State::Request, request, facts, .. } = job else { continue };
             if let (MacFact::Right { .. }, Some(pan)) = (facts.mac, request.card.pan()) {
                 items.push(TokenRequest { key: token, pan });
-                of.push((index, facts));
+                of.push(facts);
             }
         }
         self.hsm.tokenise_pans(&items, &mut self.tokens);
-        for ((_, facts), token) in of.iter_mut().zip(&self.tokens) {
+        for (facts, token) in of.iter_mut().zip(&self.tokens) {
             facts.card = token.as_ref().ok().and_then(|token| books.find_card(&token.0));
         }
     }
@@ -189,7 +189,7 @@ impl Verifier {
         let mut of: ArrayVec<&mut Facts, CHUNK> = ArrayVec::new();
         for job in jobs.iter_mut() {
             let Job { state: State::Request, request, facts, seal, .. } = job else { continue };
-            let (Some(block), Some(pan), Some(card), Some(seal)) =
+            let (Some(PinBlock(block)), Some(pan), Some(card), Some(seal)) =
                 (request.pin_block, request.card.pan(), facts.card, seal.as_ref())
             else {
                 continue;
