@@ -20,7 +20,7 @@ const TEXT_BYTES_MAX: u64 = 1 << 18;
 /// Arguments of `decode`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  cardswitch decode 0800 0020000000C00012 000001 3331303030303031 ...
+  cardswitch decode 0820 0020000000800010 000042 3331303030303031 0011 000000013010
   xxd -p frame.bin | cardswitch decode --dialect pos
 
 Takes a whole frame (length, TPDU, header, message) or the message alone, and says which.
@@ -221,6 +221,12 @@ mod tests {
             assert!(text.contains("DE 2 primary account number: 915600******0010\n"), "{text}");
             assert!(text.contains("DE 11 STAN: 000042\n"), "{text}");
         }
+    }
+
+    #[test]
+    fn the_example_of_the_help_decodes() {
+        let (text, good) = shown("0820 0020000000800010 000042 3331303030303031 0011 000000013010");
+        assert!(good && text.ends_with(": 00000001301\n"), "{text}");
     }
 
     #[test]

@@ -2,9 +2,11 @@
 
 use std::path::PathBuf;
 
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
 use super::Failure;
 use crate::{
-    app::{self, AppError, Running},
+    app::{self, AppError},
     city::TestKeys,
     cli::progress::Progress,
     config::{Config, LogFormat, LogLevel},
@@ -40,10 +42,13 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
         Failure { message: format!("hsm.keys: {}", failure.message), ..failure }
     })?;
     start_logging(&config);
+    // Whoever reads ports.json may send SIGTERM at once; it must find its handler.
+    let mut signals = Signals::register().map_err(|error| failure(&error))?;
     let running =
         app::start(&config, &mut Progress::new("records").callback()).map_err(|error| failure(&error))?;
     abort_on_panic();
-    wait(running).map_err(|error| failure(&error))
+    signals.wait();
+    running.stop().map_err(|error| failure(&error))
 }
 
 /// A port that cannot be opened and a city at fault are for the operator to correct, like the configuration.
@@ -85,21 +90,31 @@ fn abort_on_panic() {
     }));
 }
 
-fn wait(running: Running) -> Result<(), AppError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| AppError::System(error.to_string()))?;
-    runtime.block_on(async {
-        use tokio::signal::unix::{SignalKind, signal};
+/// SIGTERM and SIGINT. One that comes during the start counts once the start is over.
+struct Signals {
+    runtime: tokio::runtime::Runtime,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn register() -> Result<Self, AppError> {
         let system = |error: std::io::Error| AppError::System(error.to_string());
-        let mut terminate = signal(SignalKind::terminate()).map_err(system)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(system)?;
-        tokio::select! {
-            _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
-            _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
-        }
-        Ok::<(), AppError>(())
-    })?;
-    running.stop()
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
+        let context = runtime.enter();
+        let terminate = signal(SignalKind::terminate()).map_err(system)?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(system)?;
+        drop(context);
+        Ok(Self { runtime, terminate, interrupt })
+    }
+
+    fn wait(&mut self) {
+        let Self { runtime, terminate, interrupt } = self;
+        runtime.block_on(async {
+            tokio::select! {
+                _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
+                _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+            }
+        });
+    }
 }

@@ -78,8 +78,12 @@ enum Action {
     Reversal {
         #[command(flatten)]
         priced: Priced,
-        #[command(flatten)]
-        earlier: Option<Earlier>,
+        /// Batch of the purchase to take back, from the last line that the purchase printed
+        #[arg(long, requires = "stan", value_parser = clap::value_parser!(u32).range(0..=999_999))]
+        batch: Option<u32>,
+        /// STAN of the purchase to take back, from the same line
+        #[arg(long, requires = "batch", value_parser = clap::value_parser!(u32).range(1..=999_999))]
+        stan: Option<u32>,
     },
 }
 
@@ -121,17 +125,6 @@ struct Priced {
     /// The amount in major units with two decimals, such as 12.50
     #[arg(long, value_name = "AMOUNT")]
     amount: Amount,
-}
-
-/// Which purchase to take back, as the last line of its output says.
-#[derive(Clone, Copy, Debug, clap::Args)]
-struct Earlier {
-    /// Batch of the purchase to take back
-    #[arg(long, requires = "stan", value_parser = clap::value_parser!(u32).range(0..=999_999))]
-    batch: u32,
-    /// STAN of the purchase to take back
-    #[arg(long, requires = "batch", value_parser = clap::value_parser!(u32).range(1..=999_999))]
-    stan: u32,
 }
 
 /// Text that may be secret: it takes anything, so that no complaint about an argument prints it.
@@ -222,14 +215,13 @@ fn act(action: &Action, out: &mut dyn Write) -> Result<(), CommandError> {
             let hand = Hand::read(shown)?;
             at(&shown.place, out, |desk| desk.terminal.load(&hand.card, amount.0, hand.entry))
         }
-        Action::Reversal { priced: Priced { shown, amount }, earlier: Some(earlier) } => {
-            let Earlier { batch, stan } = *earlier;
-            let number = Number { batch, ..Number::of_this_run() };
+        Action::Reversal { priced: Priced { shown, amount }, batch: Some(batch), stan: Some(stan) } => {
+            let number = Number { batch: *batch, ..Number::of_this_run() };
             at_numbered(&shown.place, number, out, |desk| {
-                desk.terminal.reverse_earlier(Service::Purchase, stan, amount.0)
+                desk.terminal.reverse_earlier(Service::Purchase, *stan, amount.0)
             })
         }
-        Action::Reversal { priced: Priced { shown, amount }, earlier: None } => {
+        Action::Reversal { priced: Priced { shown, amount }, .. } => {
             let hand = Hand::read(shown)?;
             at(&shown.place, out, |desk| {
                 let paid = desk.terminal.purchase(&hand.card, amount.0, hand.pin(), hand.entry)?;
