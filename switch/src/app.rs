@@ -24,12 +24,12 @@ use crate::{
     batch::Batch,
     books::Books,
     channel::{
-        hub::{Hub, Limits, Work},
+        hub::{Hub, Work},
         listener,
     },
     clock::{Clock, UnknownZone, stopwatch},
     commit::{self, Commit, Fatal, Released},
-    config::Config,
+    config::{Config, Limits},
     console,
     journal::{JournalError, Reader, Seq, SledStore, Store, StoreOptions},
     recovery::{self, RecoveryError},
@@ -177,7 +177,7 @@ pub fn start_on(
     let commit = commit::start(store, work, Arc::clone(&released), metrics.clone(), fatal)
         .map_err(|error| AppError::System(error.to_string()))?;
     let io = Io {
-        limits: limits(config),
+        limits: config.limits.clone(),
         private_line: config.pos.private,
         listener: pos,
         stages,
@@ -341,18 +341,6 @@ async fn deliver(hub: Rc<Hub>, stages: Rc<RefCell<Stages>>, released: Arc<Releas
             stages.borrow().released(&batch, now);
             Some(batch)
         }));
-    }
-}
-
-fn limits(config: &Config) -> Limits {
-    Limits {
-        connections: config.limits.connections,
-        frame_bytes: config.limits.frame_bytes,
-        frame_finish: config.limits.frame_finish,
-        permits: config.limits.permits,
-        connection_window: config.limits.connection_window,
-        outbox_bytes: config.limits.outbox_bytes,
-        idle: config.limits.idle,
     }
 }
 

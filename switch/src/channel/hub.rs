@@ -4,7 +4,7 @@
 use std::{
     cell::{Cell, RefCell},
     rc::Rc,
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use bytes::BytesMut;
@@ -13,6 +13,7 @@ use tokio::sync::Notify;
 use super::{ConnectionId, Disconnect, connection::Connection};
 use crate::{
     batch::{Batch, State},
+    config::Limits,
     telemetry::metrics::Metrics,
 };
 
@@ -21,25 +22,6 @@ const BATCH_FRAMES: usize = 512;
 
 /// Batches kept for use again; more are needed only while that many are being committed.
 const SPARE_BATCHES: usize = 64;
-
-/// Limits of the channel, each tested one past it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Limits {
-    /// Connections at once.
-    pub connections: usize,
-    /// Bytes of a frame.
-    pub frame_bytes: usize,
-    /// Time to finish a frame that was begun.
-    pub frame_finish: Duration,
-    /// Requests under way at once, over all connections.
-    pub permits: usize,
-    /// Requests of one connection under way, after which its socket is not read for a while.
-    pub connection_window: usize,
-    /// Bytes of answers a peer may leave unread.
-    pub outbox_bytes: usize,
-    /// Time without a byte after which a connection is closed.
-    pub idle: Duration,
-}
 
 /// What is done with frames; the channel does not know.
 pub trait Work {
