@@ -75,6 +75,8 @@ impl Stages {
             job.answer = Some(answer);
             job.state = State::Answered;
         }
+        let remembered = self.books.transactions();
+        self.metrics.duplicates(remembered.len(), remembered.evicted());
     }
 
     fn decide_one(

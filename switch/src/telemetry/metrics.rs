@@ -30,6 +30,8 @@ pub struct Metrics {
     answers: Vec<Counter>,
     dropped: [Counter; 3],
     repeats: Counter,
+    remembered: Gauge,
+    evicted: Counter,
     turned_away: Counter,
     verified_again: Counter,
     unsealed: Counter,
@@ -86,6 +88,8 @@ impl Metrics {
                     .collect(),
                 dropped: [dropped("too_short"), dropped("answer_received"), dropped("undecodable")],
                 repeats: counter!("cardswitch_repeats_total"),
+                remembered: gauge!("cardswitch_duplicates_remembered"),
+                evicted: counter!("cardswitch_duplicates_evicted_total"),
                 turned_away: counter!("cardswitch_turned_away_total"),
                 verified_again: counter!("cardswitch_verified_again_total"),
                 unsealed: counter!("cardswitch_answers_unsealed_total"),
@@ -127,6 +131,12 @@ impl Metrics {
     /// A repeat got the first one's answer.
     pub fn repeat(&self) {
         self.repeats.increment(1);
+    }
+
+    /// Requests remembered now, and how many were forgotten before their time since the journal began.
+    pub fn duplicates(&self, remembered: usize, evicted: u64) {
+        self.remembered.set(remembered as f64);
+        self.evicted.absolute(evicted);
     }
 
     /// A request found no permit.
