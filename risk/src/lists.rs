@@ -105,31 +105,31 @@ mod tests {
 
     struct Case {
         name: &'static str,
-        entries: &'static [(Subject, Entry)],
+        entries: Vec<(Subject, Entry)>,
         want: Outcome,
     }
 
-    const fn entry(reason: ListReason, expires_ms: Option<i64>) -> Entry {
+    fn entry(reason: ListReason, expires_ms: Option<i64>) -> Entry {
         Entry { reason, expires_ms }
     }
 
     #[test]
     fn lists_decide() {
         let cases = [
-            Case { name: "nothing listed passes", entries: &[], want: Outcome::Pass },
+            Case { name: "nothing listed passes", entries: vec![], want: Outcome::Pass },
             Case {
                 name: "another card's entry does not matter",
-                entries: &[(Subject::Card([8; 16]), entry(ListReason::Fraud, None))],
+                entries: vec![(Subject::Card([8; 16]), entry(ListReason::Fraud, None))],
                 want: Outcome::Pass,
             },
             Case {
                 name: "a listed card is declined for its reason",
-                entries: &[(Subject::Card([7; 16]), entry(ListReason::Stolen, None))],
+                entries: vec![(Subject::Card([7; 16]), entry(ListReason::Stolen, None))],
                 want: Outcome::Decline(ListReason::Stolen),
             },
             Case {
                 name: "the card's reason comes before the terminal's",
-                entries: &[
+                entries: vec![
                     (Subject::Terminal(*b"T0000001"), entry(ListReason::Restricted, None)),
                     (Subject::Card([7; 16]), entry(ListReason::Lost, None)),
                 ],
@@ -137,19 +137,22 @@ mod tests {
             },
             Case {
                 name: "an entry ends at its expiry",
-                entries: &[(Subject::Bin(915_600), entry(ListReason::Fraud, Some(1_000)))],
+                entries: vec![(Subject::Bin(915_600), entry(ListReason::Fraud, Some(1_000)))],
                 want: Outcome::Pass,
             },
             Case {
                 name: "an entry holds until just before its expiry",
-                entries: &[(Subject::Merchant(*b"M00000000000001"), entry(ListReason::Fraud, Some(1_001)))],
+                entries: vec![(
+                    Subject::Merchant(*b"M00000000000001"),
+                    entry(ListReason::Fraud, Some(1_001)),
+                )],
                 want: Outcome::Decline(ListReason::Fraud),
             },
         ];
         for case in cases {
             let mut rules = RuleSet::default();
             for (subject, entry) in case.entries {
-                rules.lists.put(*subject, *entry);
+                rules.lists.put(subject, entry);
             }
             assert_eq!(rules.evaluate(&FACTS), case.want, "{}", case.name);
         }

@@ -9,6 +9,7 @@ use std::{
 
 use bytes::BytesMut;
 use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::{ConnectionId, Disconnect, connection::Connection};
 use crate::{
@@ -49,7 +50,7 @@ pub struct Hub {
     connections: RefCell<Table>,
     permits_in_use: Cell<usize>,
     stopping: Cell<bool>,
-    stopped: Notify,
+    stopped: CancellationToken,
     /// Bytes read from a socket pass through here, so that an idle connection owns no buffer.
     pub(super) scratch: RefCell<Vec<u8>>,
 }
@@ -83,7 +84,7 @@ impl Hub {
             connections: RefCell::default(),
             permits_in_use: Cell::new(0),
             stopping: Cell::new(false),
-            stopped: Notify::new(),
+            stopped: CancellationToken::new(),
             scratch: RefCell::new(vec![0; 64 << 10]),
         }
     }
@@ -110,14 +111,12 @@ impl Hub {
         for connection in self.connections.borrow().places.iter().flatten() {
             connection.changed.notify_one();
         }
-        self.stopped.notify_waiters();
+        self.stopped.cancel();
     }
 
     /// Returns when the switch begins to stop.
     pub async fn stop_requested(&self) {
-        while !self.stopping.get() {
-            self.stopped.notified().await;
-        }
+        self.stopped.cancelled().await;
     }
 
     /// Whether nothing is under way and every connection has gone.

@@ -17,6 +17,7 @@ use axum::{
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Deserialize;
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::Control,
@@ -28,14 +29,14 @@ use crate::{
 /// The admin thread.
 #[derive(Debug)]
 pub struct Server {
-    stop: oneshot::Sender<()>,
+    stop: CancellationToken,
     thread: JoinHandle<()>,
 }
 
 impl Server {
     /// Stops serving and gives the journal's reader back.
     pub fn stop(self) {
-        let _thread_gone = self.stop.send(());
+        self.stop.cancel();
         // A panic in a page is the page's; the switch has stopped well all the same.
         let _panicked = self.thread.join();
     }
@@ -58,7 +59,8 @@ pub fn start(
     reader: Box<dyn Reader>,
     prometheus: PrometheusHandle,
 ) -> std::io::Result<Server> {
-    let (stop, stopped) = oneshot::channel();
+    let stop = CancellationToken::new();
+    let stopped = stop.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let admin = Admin { control, reader: Arc::new(Mutex::new(reader)), prometheus };
     let thread = std::thread::Builder::new().name("admin".into()).spawn(move || {
@@ -72,7 +74,7 @@ pub fn start(
 async fn serve(
     listener: std::net::TcpListener,
     admin: Admin,
-    stopped: oneshot::Receiver<()>,
+    stopped: CancellationToken,
 ) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
     let upkeep = admin.prometheus.clone();
@@ -93,7 +95,7 @@ async fn serve(
         .with_state(admin);
     tokio::select! {
         served = async { axum::serve(listener, pages).await } => served,
-        _ = stopped => Ok(()),
+        () = stopped.cancelled() => Ok(()),
     }
 }
 

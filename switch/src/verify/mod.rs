@@ -114,7 +114,7 @@ impl Verifier {
         let mut items: ArrayVec<MacCheck<'_>, CHUNK> = ArrayVec::new();
         let mut of: ArrayVec<(usize, u32), CHUNK> = ArrayVec::new();
         for (index, job) in jobs.iter_mut().enumerate() {
-            let Some((id, mac, covers)) = unsettled_mac(job) else { continue };
+            let Some(id) = unsettled(job) else { continue };
             let terminal = books.terminal(id);
             let Some(working) = terminal.keys_at(now.unix_ms()).nth(attempt) else {
                 if attempt == 0 {
@@ -122,6 +122,7 @@ impl Verifier {
                 }
                 continue;
             };
+            let Some((mac, covers)) = job.envelope.mac.clone() else { continue };
             let algorithm = algorithm(terminal.mac);
             // Keys that the HSM does not take cannot have made this MAC.
             let handles = self.keys.working(&mut self.hsm, id, terminal, working);
@@ -284,15 +285,11 @@ pub struct Seal {
     algorithm: MacAlgorithm,
 }
 
-/// The terminal, MAC and covered bytes of a request whose MAC matters and is not known to be right.
-fn unsettled_mac(job: &Job) -> Option<(TerminalId, [u8; 8], Range<usize>)> {
+/// The terminal of a request whose MAC matters and is not known to be right.
+fn unsettled(job: &Job) -> Option<TerminalId> {
     let settled = matches!(job.facts.mac, MacFact::Right { .. } | MacFact::NoKeys);
     let unsealed_kind = matches!(job.request.kind, Kind::SignIn | Kind::SignOff | Kind::Echo);
-    if job.state != State::Request || settled || unsealed_kind {
-        return None;
-    }
-    let (mac, covers) = job.envelope.mac.clone()?;
-    Some((job.facts.terminal?, mac, covers))
+    if job.state != State::Request || settled || unsealed_kind { None } else { job.facts.terminal }
 }
 
 fn usage(algorithm: MacAlgorithm) -> KeyUsage {
