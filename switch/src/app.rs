@@ -33,7 +33,7 @@ use crate::{
     console,
     journal::{JournalError, Reader, Seq, SledStore, Store, StoreOptions},
     recovery::{self, RecoveryError},
-    stages::Stages,
+    stages::{FaultLog, Stages},
     telemetry::metrics::{self, Metrics},
     verify::{KeysError, Verifier},
 };
@@ -217,7 +217,7 @@ pub fn prepare(
     if verifier.is_test() {
         tracing::warn!("the HSM works under the published test LMK: for tests and development only");
     }
-    Ok(Stages { books, verifier, clock, metrics })
+    Ok(Stages { books, verifier, clock, metrics, faults: FaultLog::default() })
 }
 
 impl Running {

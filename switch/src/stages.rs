@@ -11,8 +11,9 @@ use crate::{
         reason::Reason,
         request::{Answer, Request},
     },
+    channel::ConnectionId,
     clock::{Clock, Moment},
-    dialect::pos::{self, Parsed, SignInKeys},
+    dialect::pos::{self, FormatFault, Parsed, SignInKeys},
     journal::RecordBatch,
     telemetry::metrics::Metrics,
     verify::{NewKeys, Verifier},
@@ -29,6 +30,33 @@ pub struct Stages {
     pub clock: Clock,
     /// Counters.
     pub metrics: Metrics,
+    /// The log of messages that cannot be understood.
+    pub faults: FaultLog,
+}
+
+/// Logs where messages are wrong, up to [`FAULTS_PER_SECOND`]: whoever sends rubbish must not fill the disk. All of
+/// it is counted.
+#[derive(Debug, Default)]
+pub struct FaultLog {
+    second: i64,
+    told: u32,
+}
+
+/// Faulty messages told of in the log within a second.
+pub const FAULTS_PER_SECOND: u32 = 10;
+
+impl FaultLog {
+    fn tell(&mut self, now: &Moment, connection: ConnectionId, fault: Option<&FormatFault>) {
+        let second = now.unix_ms() / 1000;
+        if second != self.second {
+            *self = Self { second, told: 0 };
+        }
+        self.told += 1;
+        if self.told <= FAULTS_PER_SECOND {
+            let fault = fault.map(tracing::field::display);
+            tracing::info!(connection = connection.place, fault, "a message cannot be understood");
+        }
+    }
 }
 
 impl Stages {
@@ -36,14 +64,14 @@ impl Stages {
     /// the answers may go out once the records are durable.
     pub fn run(&mut self, batch: &mut Batch) {
         let now = self.clock.now();
-        self.parse(batch);
+        self.parse(batch, &now);
         self.verifier.verify(&self.books, &mut batch.jobs, &batch.input, &mut batch.new_keys, &now);
         self.decide(batch, &now);
         self.answer(batch, &now);
     }
 
     /// Frames to requests.
-    pub fn parse(&mut self, batch: &mut Batch) {
+    pub fn parse(&mut self, batch: &mut Batch, now: &Moment) {
         for job in &mut batch.jobs {
             let frame = &batch.input[job.frame.clone()];
             match pos::parse(frame, &mut job.request, &mut job.envelope) {
@@ -52,11 +80,13 @@ impl Stages {
                     self.metrics.request(job.request.kind);
                     job.state = State::Request;
                 }
-                Parsed::FormatError => {
+                Parsed::FormatError(fault) => {
+                    self.faults.tell(now, job.connection, Some(&fault));
                     job.answer = Some(unrecorded(Reason::FormatError));
                     job.state = State::Answered;
                 }
-                Parsed::Dropped(why) => {
+                Parsed::Dropped(why, fault) => {
+                    self.faults.tell(now, job.connection, fault.as_ref());
                     self.metrics.dropped(why);
                     job.state = State::Dropped;
                 }

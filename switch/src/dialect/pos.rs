@@ -8,7 +8,7 @@ use std::ops::Range;
 use arrayvec::ArrayVec;
 use bytes::{BufMut, BytesMut};
 use hsm_sim::{Pan, PanError};
-use iso8583::{Builder, Digits, EncodeError, Message, Mti, Spec};
+use iso8583::{Builder, DecodeError, Digits, EncodeError, Message, Mti, Spec};
 
 use crate::{
     books::{
@@ -54,15 +54,34 @@ pub enum Dropped {
     Undecodable,
 }
 
+/// Where a message is not what it should be. Never shows what stood there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum FormatFault {
+    /// It does not decode; offsets count from the first byte of the MTI.
+    #[error(transparent)]
+    Decode(#[from] DecodeError),
+    /// A field that this kind of request needs is not there.
+    #[error("DE {0} is missing")]
+    Missing(u8),
+    /// A field decodes and still says nothing that fits.
+    #[error("DE {field} at byte {offset}: no such value")]
+    Meaningless {
+        /// The data element.
+        field: u8,
+        /// Where it begins, counted from the first byte of the MTI.
+        offset: usize,
+    },
+}
+
 /// What a frame turned out to be.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Parsed {
     /// A request to be worked on.
     Request,
     /// Enough of a request to be refused for its format.
-    FormatError,
-    /// Nothing to answer.
-    Dropped(Dropped),
+    FormatError(FormatFault),
+    /// Nothing to answer, and what is wrong with it where that is known.
+    Dropped(Dropped, Option<FormatFault>),
 }
 
 /// A transaction the dialect knows: message type, processing code, condition code (field 25).
@@ -74,34 +93,42 @@ pub fn parse(frame: &[u8], request: &mut Request, envelope: &mut Envelope) -> Pa
     *request = Request::default();
     *envelope = Envelope::default();
     if frame.len() < MESSAGE_AT + 2 {
-        return Parsed::Dropped(Dropped::TooShort);
+        return Parsed::Dropped(Dropped::TooShort, None);
     }
     envelope.tpdu.copy_from_slice(&frame[..TPDU]);
     envelope.header.copy_from_slice(&frame[TPDU..MESSAGE_AT]);
     let (message, error) = Message::decode_partial(Spec::pos(), &frame[MESSAGE_AT..]);
     if message.mti().is_answer() {
-        return Parsed::Dropped(Dropped::AnswerReceived);
+        return Parsed::Dropped(Dropped::AnswerReceived, None);
     }
     envelope.mti = Some(message.mti());
-    let addressed = read_address(&message, request);
-    if addressed.is_none() {
-        return Parsed::Dropped(Dropped::Undecodable);
+    let error = error.map(FormatFault::Decode);
+    if let Err(fault) = read_address(&message, request) {
+        return Parsed::Dropped(Dropped::Undecodable, error.or(Some(fault)));
     }
     read_envelope(&message, envelope);
-    let complete = error.is_none().then(|| read_request(&message, request, envelope)).flatten();
-    match complete {
-        Some(()) => Parsed::Request,
-        None => Parsed::FormatError,
+    match error.map_or_else(|| read_request(&message, request, envelope), Err) {
+        Ok(()) => Parsed::Request,
+        Err(fault) => Parsed::FormatError(fault),
     }
 }
 
+/// A value that was read from a field, or what is wrong with that field.
+fn need<T>(message: &Message<'_>, field: u8, value: Option<T>) -> Result<T, FormatFault> {
+    value.ok_or_else(|| match message.start(field) {
+        Some(offset) => FormatFault::Meaningless { field, offset },
+        None => FormatFault::Missing(field),
+    })
+}
+
 /// Who is to be answered, about what: STAN and terminal.
-fn read_address(message: &Message<'_>, request: &mut Request) -> Option<()> {
-    request.stan = u32::try_from(message.number(11)?).ok()?;
-    request.terminal = message.fixed(41)?;
+fn read_address(message: &Message<'_>, request: &mut Request) -> Result<(), FormatFault> {
+    let stan = message.number(11).and_then(|stan| u32::try_from(stan).ok());
+    request.stan = need(message, 11, stan)?;
+    request.terminal = need(message, 41, message.fixed(41))?;
     request.merchant = message.fixed(42);
     request.class = message.mti().class();
-    Some(())
+    Ok(())
 }
 
 fn read_envelope(message: &Message<'_>, envelope: &mut Envelope) {
@@ -118,31 +145,36 @@ fn read_envelope(message: &Message<'_>, envelope: &mut Envelope) {
     }
 }
 
-/// The request itself. `None` when a field that its kind needs is missing or has no meaning.
-fn read_request(message: &Message<'_>, request: &mut Request, envelope: &Envelope) -> Option<()> {
-    request.merchant?;
-    request.batch = number_at(&envelope.private_60, 2..8)?;
+/// The request itself, or the first field that its kind needs and does not find.
+fn read_request(
+    message: &Message<'_>,
+    request: &mut Request,
+    envelope: &Envelope,
+) -> Result<(), FormatFault> {
+    need(message, 42, request.merchant)?;
+    request.batch = need(message, 60, number_at(&envelope.private_60, 2..8))?;
     request.kind = kind(message, envelope);
     match request.kind {
         Kind::SignIn => {
-            request.key_scheme = match number_at(&envelope.private_60, 8..11)? {
-                1 => KeyScheme::Single,
-                4 => KeyScheme::WithTrackKey,
+            request.key_scheme = match number_at(&envelope.private_60, 8..11) {
+                Some(1) => KeyScheme::Single,
+                Some(4) => KeyScheme::WithTrackKey,
                 _ => KeyScheme::Double,
             };
-            Some(())
+            Ok(())
         }
-        Kind::SignOff | Kind::Echo | Kind::Unsupported => Some(()),
+        Kind::SignOff | Kind::Echo | Kind::Unsupported => Ok(()),
         Kind::Reversal => {
             read_amount(message, request)?;
-            read_card(message, request)
+            read_card(message, request);
+            Ok(())
         }
         Kind::Purchase | Kind::Load => {
             read_amount(message, request)?;
             read_card_and_pin(message, request)
         }
         Kind::Balance => {
-            request.currency = currency(message)?;
+            request.currency = need(message, 49, currency(message))?;
             read_card_and_pin(message, request)
         }
     }
@@ -165,11 +197,12 @@ fn kind(message: &Message<'_>, envelope: &Envelope) -> Kind {
     }
 }
 
-fn read_amount(message: &Message<'_>, request: &mut Request) -> Option<()> {
+fn read_amount(message: &Message<'_>, request: &mut Request) -> Result<(), FormatFault> {
     // Twelve digits always fit.
-    request.amount = i64::try_from(message.number(4)?).ok()?;
-    request.currency = currency(message)?;
-    Some(())
+    let amount = message.number(4).and_then(|amount| i64::try_from(amount).ok());
+    request.amount = need(message, 4, amount)?;
+    request.currency = need(message, 49, currency(message))?;
+    Ok(())
 }
 
 fn currency(message: &Message<'_>) -> Option<Currency> {
@@ -181,8 +214,8 @@ fn currency(message: &Message<'_>) -> Option<Currency> {
     Some(value)
 }
 
-fn read_card_and_pin(message: &Message<'_>, request: &mut Request) -> Option<()> {
-    request.entry = match message.number(22)? / 10 {
+fn read_card_and_pin(message: &Message<'_>, request: &mut Request) -> Result<(), FormatFault> {
+    request.entry = match need(message, 22, message.number(22))? / 10 {
         1 => EntryMode::Manual,
         2 => EntryMode::Stripe,
         5 => EntryMode::Chip,
@@ -194,12 +227,15 @@ fn read_card_and_pin(message: &Message<'_>, request: &mut Request) -> Option<()>
     let format = message.digits(53).and_then(|digits| digits.iter().next());
     request.pin_format_refused = request.pin_block.is_some() && format.is_some_and(|digit| digit != 2);
     request.has_chip_data = message.has(55);
-    read_card(message, request)?;
-    // These kinds are about a card; a reversal finds its own.
-    (!matches!(request.card, CardInput::None)).then_some(())
+    read_card(message, request);
+    match request.card {
+        // These kinds are about a card; a reversal finds its own.
+        CardInput::None => Err(FormatFault::Missing(2)),
+        _ => Ok(()),
+    }
 }
 
-fn read_card(message: &Message<'_>, request: &mut Request) -> Option<()> {
+fn read_card(message: &Message<'_>, request: &mut Request) {
     let typed = message.digits(2).map(ascii::<19>);
     let track = message.digits(35).map(ascii::<37>);
     let typed_expiry = message.number(14).and_then(|expiry| u16::try_from(expiry).ok());
@@ -208,7 +244,6 @@ fn read_card(message: &Message<'_>, request: &mut Request) -> Option<()> {
         (Some(pan), None) => card(&pan, typed_expiry, TrackValue::NotRead),
         (typed, Some(track)) => read_track(&track, typed.as_deref()),
     };
-    Some(())
 }
 
 /// Track 2: number, separator, `YYMM`, service code (3), verification value (3), issuer's discretion.
@@ -406,7 +441,7 @@ fn decimal<const N: usize>(mut value: u64) -> [u8; N] {
 /// answered.
 pub fn turn_away(frame: &[u8], moment: &Moment, out: &mut BytesMut) -> bool {
     let (mut request, mut envelope) = (Request::default(), Envelope::default());
-    if matches!(parse(frame, &mut request, &mut envelope), Parsed::Dropped(_)) {
+    if matches!(parse(frame, &mut request, &mut envelope), Parsed::Dropped(..)) {
         return false;
     }
     let answer = Answer {
@@ -540,6 +575,29 @@ mod tests {
     }
 
     #[test]
+    fn a_fault_says_which_field_and_where() {
+        let (mut request, mut envelope) = (Request::default(), Envelope::default());
+        let parsed = parse(&vector("NEG-0800"), &mut request, &mut envelope);
+        let Parsed::Dropped(Dropped::Undecodable, Some(fault)) = parsed else {
+            panic!("the terminal's field cannot be found in {parsed:?}")
+        };
+        assert!(fault.to_string().starts_with("DE "), "{fault}");
+
+        let mut wire = BytesMut::from(&[0; MESSAGE_AT][..]);
+        let mut message = Builder::new(Spec::pos(), &mut wire, Mti::new(0x0200));
+        message.number(3, 0).and_then(|message| message.number(11, 7)).expect("they fit");
+        message.number(25, 0).and_then(|message| message.text(41, b"T0000001")).expect("they fit");
+        message
+            .text(42, &[b'M'; 15])
+            .and_then(|message| message.digits(60, b"22000001000"))
+            .expect("they fit");
+        message.finish().expect("a message");
+        let parsed = parse(&wire, &mut request, &mut envelope);
+        assert_eq!(parsed, Parsed::FormatError(FormatFault::Missing(4)));
+        assert_eq!(FormatFault::Missing(4).to_string(), "DE 4 is missing");
+    }
+
+    #[test]
     fn every_reason_has_a_code_with_a_meaning() {
         for reason in Reason::ALL {
             let code = response_code(reason);
@@ -557,6 +615,6 @@ mod tests {
     fn an_answer_is_not_a_request() {
         let (mut request, mut envelope) = (Request::default(), Envelope::default());
         let parsed = parse(&vector("CUP-0810"), &mut request, &mut envelope);
-        assert_eq!(parsed, Parsed::Dropped(Dropped::AnswerReceived));
+        assert_eq!(parsed, Parsed::Dropped(Dropped::AnswerReceived, None));
     }
 }
