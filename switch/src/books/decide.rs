@@ -183,6 +183,11 @@ impl Books {
             return Verdict::VerifyAgain;
         }
         let outcome = self.outcome(request, facts, terminal, &key, now);
+        if request.kind == Kind::Reversal && outcome.reason != Reason::Approved {
+            // Nothing happened, and nothing may be remembered: the reversal that names its original rightly comes
+            // under the same key.
+            return Verdict::Answer(answer(outcome.reason, now));
+        }
         let adopts =
             terminal.pending.as_ref().filter(|keys| keys.version == version).map(|keys| keys.version);
         self.record(request, facts, key, adopts, outcome, now)
