@@ -36,7 +36,8 @@ pub struct Connection {
     /// Tells the task that something about the connection has changed.
     pub(super) changed: Notify,
     ended: Cell<Option<Disconnect>>,
-    peer_done: Cell<bool>,
+    /// Why nothing more is read; the connection ends when what it asked has been answered.
+    winding_up: Cell<Option<Disconnect>>,
 }
 
 impl std::fmt::Debug for Connection {
@@ -60,7 +61,7 @@ impl Connection {
             touched: Cell::new(false),
             changed: Notify::new(),
             ended: Cell::new(None),
-            peer_done: Cell::new(false),
+            winding_up: Cell::new(None),
         }
     }
 
@@ -83,7 +84,7 @@ impl Connection {
 
     /// Whether the task waits for the last answers, to close.
     pub(super) fn waits_for_end(&self) -> bool {
-        self.peer_done.get()
+        self.winding_up.get().is_some()
     }
 
     fn settled(&self) -> bool {
@@ -125,25 +126,27 @@ async fn next_step(hub: &Hub, connection: &Connection, reader: &mut Reader) -> O
         return Some(why);
     }
     if hub.is_stopping() {
-        // Set here too, so that the last answer wakes the task.
-        connection.peer_done.set(true);
+        wind_up(hub, connection, reader, Disconnect::Stopping);
     }
-    if connection.waits_for_end() && connection.settled() {
-        return Some(if hub.is_stopping() { Disconnect::Stopping } else { Disconnect::Peer });
-    }
-    let may_read = !connection.waits_for_end() && connection.under_way.get() < hub.limits.connection_window;
-    if may_read
-        && !reader.partial.is_empty()
+    if may_take(hub, connection)
         && let Err(why) = take_partial(hub, connection, reader)
     {
+        wind_up(hub, connection, reader, why);
+    }
+    if let Some(why) = connection.winding_up.get().filter(|_| connection.settled()) {
         return Some(why);
     }
-    let may_read = may_read && connection.under_way.get() < hub.limits.connection_window;
-    watch_begun_frame(hub, reader, may_read);
+    let may_read = may_take(hub, connection) && !connection.waits_for_end();
+    watch_begun_frame(hub, connection, reader, may_read);
     let has_unwritten = !connection.outbox.borrow().is_empty();
     tokio::select! {
         ready = connection.stream.readable(), if may_read => match ready {
-            Ok(()) => read(hub, connection, reader).err(),
+            Ok(()) => {
+                if let Err(why) = read(hub, connection, reader) {
+                    wind_up(hub, connection, reader, why);
+                }
+                None
+            }
             Err(_) => Some(Disconnect::Failed),
         },
         ready = connection.stream.writable(), if has_unwritten => {
@@ -158,14 +161,28 @@ async fn next_step(hub: &Hub, connection: &Connection, reader: &mut Reader) -> O
     }
 }
 
+/// Whether frames may be taken: there is room, and what came last was not out of order. A peer that has only closed
+/// its side still gets answers to all that it sent.
+fn may_take(hub: &Hub, connection: &Connection) -> bool {
+    let in_order = matches!(connection.winding_up.get(), None | Some(Disconnect::Peer));
+    in_order && connection.under_way.get() < hub.limits.connection_window
+}
+
+/// Reads no more. What was asked is still answered, for as long as a frame may take; then the connection ends.
+fn wind_up(hub: &Hub, connection: &Connection, reader: &mut Reader, why: Disconnect) {
+    if connection.winding_up.get().is_none() {
+        connection.winding_up.set(Some(why));
+        reader.deadline.as_mut().reset(Instant::from_std(stopwatch()) + hub.limits.frame_finish);
+    }
+}
+
 /// Reads once and takes the frames that are complete.
 fn read(hub: &Hub, connection: &Connection, reader: &mut Reader) -> Result<(), Disconnect> {
     let mut scratch = hub.scratch.borrow_mut();
     let count = match connection.stream.try_read(&mut scratch) {
         Ok(0) => {
-            // The peer has said all it will; what it asked is still answered.
-            connection.peer_done.set(true);
-            return Ok(());
+            // The peer has said all it will.
+            return Err(Disconnect::Peer);
         }
         Ok(count) => count,
         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => return Ok(()),
@@ -173,17 +190,16 @@ fn read(hub: &Hub, connection: &Connection, reader: &mut Reader) -> Result<(), D
     };
     hub.metrics.socket_read();
     reader.last_read = Instant::from_std(stopwatch());
-    if reader.partial.is_empty() {
-        let taken = take_frames(hub, connection, &scratch[..count])?;
+    let taken =
+        if reader.partial.is_empty() { take_frames(hub, connection, &scratch[..count]) } else { Ok(0) };
+    if let Ok(taken) = taken {
         reader.partial.extend_from_slice(&scratch[taken..count]);
         reader.begun = reader.begun.filter(|_| taken == 0);
-    } else {
-        reader.partial.extend_from_slice(&scratch[..count]);
     }
-    // Frames may hold card data; nothing of them stays in the shared buffer.
+    // Frames hold card data; nothing of them stays in the shared buffer.
     scratch[..count].fill(0);
     drop(scratch);
-    take_partial(hub, connection, reader)
+    taken.and_then(|_| take_partial(hub, connection, reader))
 }
 
 fn take_partial(hub: &Hub, connection: &Connection, reader: &mut Reader) -> Result<(), Disconnect> {
@@ -219,7 +235,10 @@ fn take_frames(hub: &Hub, connection: &Connection, bytes: &[u8]) -> Result<usize
 }
 
 /// Starts the time in which a begun frame must be finished. It does not run while the switch itself does not read.
-fn watch_begun_frame(hub: &Hub, reader: &mut Reader, may_read: bool) {
+fn watch_begun_frame(hub: &Hub, connection: &Connection, reader: &mut Reader, may_read: bool) {
+    if connection.waits_for_end() {
+        return;
+    }
     if reader.partial.is_empty() || !may_read {
         reader.begun = None;
     } else if reader.begun.is_none() {
@@ -230,10 +249,16 @@ fn watch_begun_frame(hub: &Hub, reader: &mut Reader, may_read: bool) {
 }
 
 fn past_deadline(hub: &Hub, connection: &Connection, reader: &mut Reader) -> Option<Disconnect> {
+    if let Some(why) = connection.winding_up.get() {
+        return Some(why);
+    }
     let now = Instant::from_std(stopwatch());
     let left = |since: Instant, limit: Duration| (since + limit).checked_duration_since(now);
     let frame_left = match reader.begun.map(|begun| left(begun, hub.limits.frame_finish)) {
-        Some(None | Some(Duration::ZERO)) => return Some(Disconnect::FrameTimeout),
+        Some(None | Some(Duration::ZERO)) => {
+            wind_up(hub, connection, reader, Disconnect::FrameTimeout);
+            return None;
+        }
         Some(Some(time)) => time,
         None => hub.limits.idle,
     };
