@@ -165,6 +165,9 @@ pub fn start_on(
     fatal: Fatal,
     progress: &mut dyn FnMut(Seq),
 ) -> Result<Running, AppError> {
+    let ports_file = config.data.dir.join(PORTS_FILE);
+    // Left behind by a switch that was killed; whoever waits for the file must not be sent to the old ports.
+    let _none_there = std::fs::remove_file(&ports_file);
     let (metrics, prometheus) = metrics::recorder().map_err(|error| AppError::System(error.to_string()))?;
     let stages = prepare(config, store.as_mut(), metrics.clone(), progress)?;
     let pos = listen("pos.listen", config.pos.listen)?;
@@ -192,7 +195,6 @@ pub fn start_on(
         .map_err(|error| AppError::System(error.to_string()))?;
     let admin = console::start(admin, control.clone(), reader, prometheus.clone())
         .map_err(|error| AppError::System(error.to_string()))?;
-    let ports_file = config.data.dir.join(PORTS_FILE);
     write_ports(&ports_file, &ports)?;
     tracing::info!(pos = %ports.pos, admin = %ports.admin, "ready");
     Ok(Running { ports, prometheus, control, io, commit, admin, ports_file })
