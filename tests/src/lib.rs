@@ -1,1 +1,32 @@
-//! Placeholder.
+//! The switch under test, from outside: what the scenarios need to be terminals, to start a switch in this process
+//! or as one of its own, to kill it, and to read back what it recorded.
+//!
+//! Nothing here knows how the switch works inside; frames are built and answers checked with `iso8583` and the
+//! terminal emulator of `hsm-sim` alone. A step that fails panics and says which: this is a test's voice.
+//!
+//! Start at [`in_process::InProcess`] and [`terminal::Terminal`]. The scenarios are in `tests/suite`.
+
+pub mod ask;
+pub mod city;
+pub mod history;
+pub mod in_process;
+pub mod line;
+pub mod process;
+pub mod random;
+pub mod search;
+pub mod terminal;
+
+use std::path::PathBuf;
+
+/// A folder or file of the workspace's `fixtures`.
+#[must_use]
+pub fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(name)
+}
+
+/// Says something to whoever watches the tests run, past the capture of the test harness.
+pub fn tell(line: &str) {
+    use std::io::Write;
+    // Nobody may be watching.
+    let _closed = writeln!(std::io::stderr(), "{line}");
+}

@@ -1,0 +1,153 @@
+//! Once warm, a purchase takes no memory from the allocator: not to parse, verify, decide, record, answer or seal.
+
+use std::{
+    alloc::{GlobalAlloc, Layout, System},
+    cell::Cell,
+};
+
+use cardswitch::{
+    app,
+    batch::{Batch, State},
+    channel::ConnectionId,
+    clock::stopwatch,
+    journal::MemoryStore,
+    stages::Stages,
+    telemetry::metrics,
+};
+use switch_tests::{
+    ask::Ask,
+    city::City,
+    in_process::configuration,
+    terminal::{Answer, Terminal},
+};
+
+thread_local! {
+    /// Allocations of this thread while it counts.
+    static COUNTED: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// The system's allocator, counting for threads that asked it to.
+struct Counting;
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+fn count() {
+    // A thread that is ending has no counter any more.
+    let _ending = COUNTED.try_with(|counted| counted.set(counted.get().map(|count| count + 1)));
+}
+
+#[expect(unsafe_code, reason = "an allocator is unsafe by its trait")]
+// SAFETY: every call goes to the system's allocator with what it was given; counting touches no memory of it and
+// allocates none, because the counter is a `const` thread-local without a destructor.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        count();
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count();
+        // SAFETY: as the caller promises.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+/// How often `work` allocates.
+fn allocations(work: impl FnOnce()) -> u64 {
+    COUNTED.set(Some(0));
+    work();
+    COUNTED.replace(None).unwrap_or_default()
+}
+
+#[test]
+fn the_counter_counts() {
+    assert_eq!(allocations(|| drop(std::hint::black_box(vec![1_u8; 100]))), 1);
+    let on_the_stack = || assert_eq!(std::hint::black_box([1_u8; 100]).len(), 100);
+    assert_eq!(allocations(on_the_stack), 0);
+}
+
+/// The stages as the program wires them, over a journal in memory.
+fn stages() -> Stages {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = configuration(folder.path());
+    let (metrics, _) = metrics::recorder().expect("metrics");
+    app::prepare(&config, &mut MemoryStore::new(), metrics, &mut |_| ()).expect("the city is imported")
+}
+
+fn push(batch: &mut Batch, frame: &[u8]) {
+    batch.push(ConnectionId { place: 0, generation: 1 }, stopwatch(), true, &frame[2..]);
+}
+
+fn sign_in(stages: &mut Stages, terminal: &mut Terminal) {
+    let mut batch = Batch::default();
+    push(&mut batch, &terminal.frame(&mut Ask::sign_in()));
+    stages.run(&mut batch);
+    terminal.accept(&Answer::read(&batch.output));
+}
+
+const WARM_UP: usize = 1_000;
+const MEASURED: usize = 10_000;
+
+fn check(batch_size: usize) {
+    let (city, mut stages) = (City::open(), stages());
+    let mut terminals = ["31000001", "31000002"].map(|id| city.terminal(id));
+    terminals.iter_mut().for_each(|terminal| sign_in(&mut stages, terminal));
+    let cards = city.ordinary_cards();
+    let frames: Vec<Vec<u8>> = (0..WARM_UP + MEASURED)
+        .map(|at| terminals[at % 2].frame(&mut Ask::purchase(&cards[at % cards.len()], 1)))
+        .collect();
+
+    let mut batch = Batch::default();
+    let (mut approved, mut allocated, mut worked_on) = (0, 0, 0);
+    for (at, frames) in frames.chunks(batch_size).enumerate() {
+        let mut work = || {
+            batch.clear();
+            frames.iter().for_each(|frame| push(&mut batch, frame));
+            stages.run(&mut batch);
+        };
+        let count = allocations(&mut work);
+        if at * batch_size >= WARM_UP {
+            allocated += count;
+            worked_on += frames.len();
+            // Work that fails early would allocate little.
+            approved +=
+                batch.jobs.iter().filter(|job| job.state == State::Answered && is_approved(job)).count();
+        }
+    }
+    assert_eq!(approved, worked_on, "every message measured is an approved purchase");
+    assert!(worked_on >= MEASURED - batch_size);
+    assert_eq!(allocated, 0, "allocations over {worked_on} warm messages in batches of {batch_size}");
+}
+
+fn is_approved(job: &cardswitch::batch::Job) -> bool {
+    let reason = job.answer.as_ref().map(|answer| answer.reason);
+    reason == Some(cardswitch::books::reason::Reason::Approved) && !job.encoded.mac_covers.is_empty()
+}
+
+#[test]
+fn a_warm_purchase_alone_allocates_nothing() {
+    check(1);
+}
+
+#[test]
+fn a_warm_batch_of_16_allocates_nothing() {
+    check(16);
+}
+
+#[test]
+fn a_warm_batch_of_64_allocates_nothing() {
+    check(64);
+}

@@ -1,0 +1,29 @@
+//! `kill -9` at random moments under load: what any terminal was told is on record, once, and the books add up.
+
+use switch_tests::{
+    process::{Launch, Process},
+    random::Random,
+};
+
+use crate::{
+    PROGRAM,
+    load::{Told, check, load},
+};
+
+const ROUNDS: u32 = 20;
+
+#[test]
+fn nothing_that_was_answered_is_lost_or_doubled_by_twenty_kills() {
+    let mut random = Random::seeded("kill -9");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // The limit on wrong PINs would soon leave no card that pays.
+    let launch = Launch::new(PROGRAM, &folder.path().join("data")).set("BOOKS__PIN_TRIES_MAX", "10");
+    let mut told = Told::new();
+    for round in 1..=ROUNDS {
+        load(launch.start(), round, &mut random, &mut told, Process::kill9);
+        check(&launch, &told, &format!("round {round}, seed {}", random.seed()));
+    }
+    let approved = told.values().filter(|answer| answer.code == "00").count();
+    switch_tests::tell(&format!("kill -9: {} answers over {ROUNDS} kills, {approved} approved", told.len()));
+    assert!(told.len() > 500 && approved > 200, "too few to prove much");
+}

@@ -1,0 +1,21 @@
+//! What must hold of the switch, scenario by scenario. One binary, so that it is linked once.
+
+mod allocation;
+mod bad_input;
+mod bad_settings;
+mod crash;
+mod decisions;
+mod durability;
+mod golden_events;
+mod keys;
+mod leaks;
+mod limits;
+mod load;
+mod money;
+mod recovery;
+mod socket_writes;
+mod stop;
+mod trace;
+
+/// The program under test.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_cardswitch-under-test");

@@ -1,0 +1,131 @@
+//! A restart has the state that was left, bit for bit, and goes on from it.
+
+use cardswitch::{
+    books::event::Event,
+    journal::{Reader, SledStore, Store, StoreOptions},
+};
+use switch_tests::{ask::Ask, city::City, history::History, in_process::InProcess, process::Launch};
+
+use crate::PROGRAM;
+
+const RICH: u64 = 2;
+
+/// The position, hash and balances of the books.
+fn state(switch: &InProcess) -> (u64, [u8; 32], Vec<i64>) {
+    switch.look(|books| {
+        let balances = books.ledger().accounts().iter().map(|account| account.balance).collect();
+        (books.seq(), books.state_hash(), balances)
+    })
+}
+
+#[test]
+fn a_stop_and_a_start_change_nothing_and_replay_nothing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let switch = InProcess::start_on_disk(folder.path(), |_| ());
+    let (mut terminal, mut line) = switch.signed_in("31000002");
+    let card = switch.city().card(RICH);
+    let mut paid = Ask::purchase(&card, 1_234);
+    let frame = terminal.frame(&mut paid);
+    line.send(&frame);
+    let first = line.receive().expect("an answer");
+    assert_eq!(first.code, "00");
+    assert_eq!(terminal.ask(&mut line, Ask::purchase(&card, 1)).code, "00");
+    let wrong = Ask::purchase(&card, 1).with_pin(&card.wrong_pin(), &card);
+    assert_eq!(terminal.ask(&mut line, wrong.clone()).code, "55");
+    let before = state(&switch);
+    switch.stop().expect("a good stop");
+
+    let (store, _) = SledStore::open(folder.path(), StoreOptions::default()).expect("the journal opens");
+    let mut replayed = 0;
+    let switch = InProcess::start_on(Box::new(store), |_| (), &mut |_| replayed += 1);
+    assert_eq!(replayed, 0, "the checkpoint stands at the end");
+    assert_eq!(state(&switch), before);
+    let mut line = switch.connect();
+    line.send(&frame);
+    assert_eq!(
+        line.receive().expect("an answer").frame,
+        first.frame,
+        "a repeat over the restart, byte for byte"
+    );
+    assert_eq!(
+        terminal.ask(&mut line, paid.reversal()).code,
+        "00",
+        "working keys are kept, originals are found"
+    );
+    assert_eq!(switch.held(RICH), switch.city().opening(RICH) - 1);
+    assert_eq!(terminal.ask(&mut line, wrong.clone()).code, "55", "the second try");
+    assert_eq!(terminal.ask(&mut line, wrong).code, "75", "and the third: tries are kept");
+    switch.check_ledger();
+    switch.stop().expect("a good stop");
+}
+
+#[test]
+fn what_a_kill_cut_off_is_answered_once_by_its_repeat() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let launch = Launch::new(PROGRAM, &folder.path().join("data"));
+    let city = City::open();
+    let mut terminal = city.terminal("31000002");
+    let mut sent = 0;
+    for kill in 0..5 {
+        let process = launch.start();
+        let mut line = process.connect();
+        if kill == 0 {
+            terminal.sign_in(&mut line);
+        }
+        let frame = terminal.frame(&mut Ask::purchase(&city.card(RICH), 100));
+        line.send(&frame);
+        process.kill9();
+        let process = launch.start();
+        let mut line = process.connect();
+        line.send(&frame.repeat(2));
+        let answers = line.receive_many(2);
+        // Whether the first sending was recorded or not: one approval, told twice.
+        assert_eq!((answers[0].code.as_str(), &answers[1].frame), ("00", &answers[0].frame), "kill {kill}");
+        process.kill9();
+        sent += 1;
+        let history = History::read(launch.data());
+        assert_eq!(history.answers().len(), sent, "kill {kill}: each on record once");
+        assert_eq!(history.balances()[0], city.opening(RICH) - 100 * i64::try_from(sent).expect("few"));
+    }
+    launch.verify();
+}
+
+#[test]
+fn changed_limits_of_the_books_are_recorded_once() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    InProcess::start_on_disk(folder.path(), |_| ()).stop().expect("a good stop");
+    let seq = |switch: &InProcess| switch.seq();
+    let strict = |config: &mut cardswitch::config::Config| config.books.pin_tries_max = 1;
+    let switch = InProcess::start_on_disk(folder.path(), strict);
+    let after = seq(&switch);
+    let (mut terminal, mut line) = switch.signed_in("31000002");
+    let card = switch.city().card(RICH);
+    let wrong = Ask::purchase(&card, 1).with_pin(&card.wrong_pin(), &card);
+    assert_eq!(terminal.ask(&mut line, wrong).code, "75", "the new limit is in force");
+    switch.stop().expect("a good stop");
+
+    let (store, _) = SledStore::open(folder.path(), StoreOptions::default()).expect("the journal opens");
+    let last = cardswitch::audit::read_events(store.reader().as_ref(), Some(after), 1).expect("it reads");
+    assert!(matches!(&last[0].2, Event::PolicySet(policy) if policy.pin_tries_max == 1), "{last:?}");
+    let head = store.head().seq;
+    Box::new(store).close().expect("it closes");
+    let switch = InProcess::start_on_disk(folder.path(), strict);
+    assert_eq!(seq(&switch), head, "the same limits again are no event");
+    switch.stop().expect("a good stop");
+}
+
+#[test]
+fn recorded_time_never_goes_back_and_every_record_is_there() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for _ in 0..3 {
+        let switch = InProcess::start_on_disk(folder.path(), |_| ());
+        let (mut terminal, mut line) = switch.signed_in("31000002");
+        assert_eq!(terminal.ask(&mut line, Ask::balance(&switch.city().card(RICH))).code, "00");
+        switch.stop().expect("a good stop");
+    }
+    let (store, _) = SledStore::open(folder.path(), StoreOptions::default()).expect("the journal opens");
+    let reader: Box<dyn Reader> = store.reader();
+    let events = cardswitch::audit::read_events(reader.as_ref(), Some(1), usize::MAX).expect("it reads");
+    assert!(events.iter().zip(1..).all(|((seq, ..), want)| *seq == want));
+    assert!(events.windows(2).all(|pair| pair[0].1 <= pair[1].1));
+}
