@@ -10,7 +10,6 @@ use crate::{
         apply::ApplyError,
         event::{Event, EventError},
         policy::Policy,
-        snapshot::SnapshotError,
     },
     city::{City, CityError, TestKeys},
     clock::Clock,
@@ -40,9 +39,6 @@ pub enum RecoveryError {
     /// A record does not fit those before it.
     #[error("the journal does not add up")]
     Apply(#[from] ApplyError),
-    /// A checkpoint of another version.
-    #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
     /// A checkpoint whose state is not what its manifest says.
     #[error("the checkpoint at record {seq} does not have the state hash that it claims")]
     StateHash {
@@ -102,13 +98,15 @@ pub fn replay(
 /// As [`replay`], or a checkpoint that is not what it claims.
 pub fn restore(store: &dyn Store, progress: &mut dyn FnMut(Seq)) -> Result<Books, RecoveryError> {
     let mut books = match store.load_checkpoint()? {
-        Some((meta, chunks)) => {
-            let books = Books::from_snapshot(&chunks)?;
-            if books.seq() != meta.seq || books.state_hash() != meta.state_hash {
-                return Err(RecoveryError::StateHash { seq: meta.seq });
+        Some((meta, chunks)) => match Books::from_snapshot(&chunks) {
+            Ok(books) if books.seq() == meta.seq && books.state_hash() == meta.state_hash => books,
+            Ok(_) => return Err(RecoveryError::StateHash { seq: meta.seq }),
+            Err(error) => {
+                // Written by another version of the program; the journal has everything, it only takes longer.
+                tracing::warn!(seq = meta.seq, %error, "checkpoint passed over; replaying from the first record");
+                Books::default()
             }
-            books
-        }
+        },
         None => Books::default(),
     };
     replay(store.reader().as_ref(), &mut books, store.head().seq, progress)?;

@@ -20,7 +20,6 @@ const CHUNK_BYTES: usize = 32 << 10;
 
 #[derive(Debug, Deserialize, Serialize)]
 struct Header {
-    version: u8,
     seq: Seq,
     time_ms: i64,
     genesis_done: bool,
@@ -47,6 +46,7 @@ impl Books {
     /// Writes the state in chunks.
     pub fn snapshot(&self, emit: &mut dyn FnMut(&[u8])) {
         let mut writer = Writer { buffer: Vec::with_capacity(CHUNK_BYTES * 2), emit };
+        writer.row(&SNAPSHOT_VERSION);
         writer.row(&self.header());
         writer.rows(&self.issuer_keys);
         writer.rows(&self.purses);
@@ -76,10 +76,11 @@ impl Books {
     pub fn from_snapshot(chunks: &[Vec<u8>]) -> Result<Self, SnapshotError> {
         let bytes = chunks.concat();
         let mut reader = Reader { bytes: &bytes };
-        let header: Header = reader.row()?;
-        if header.version != SNAPSHOT_VERSION {
+        // The version comes first and alone, so that it can be read whatever follows it.
+        if reader.row::<u8>()? != SNAPSHOT_VERSION {
             return Err(SnapshotError);
         }
+        let header: Header = reader.row()?;
         let mut books = Self {
             seq: header.seq,
             time_ms: header.time_ms,
@@ -117,7 +118,6 @@ impl Books {
 
     fn header(&self) -> Header {
         Header {
-            version: SNAPSHOT_VERSION,
             seq: self.seq,
             time_ms: self.time_ms,
             genesis_done: self.genesis_done,

@@ -2,7 +2,7 @@
 
 use cardswitch::{
     books::event::Event,
-    journal::{Reader, SledStore, Store, StoreOptions},
+    journal::{CheckpointMeta, Reader, SledStore, Store, StoreOptions},
 };
 use switch_tests::{ask::Ask, city::City, history::History, in_process::InProcess, process::Launch};
 
@@ -56,6 +56,27 @@ fn a_stop_and_a_start_change_nothing_and_replay_nothing() {
     assert_eq!(terminal.ask(&mut line, wrong.clone()).code, "55", "the second try");
     assert_eq!(terminal.ask(&mut line, wrong).code, "75", "and the third: tries are kept");
     switch.check_ledger();
+    switch.stop().expect("a good stop");
+}
+
+#[test]
+fn a_checkpoint_of_another_version_is_passed_over_for_the_journal() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let switch = InProcess::start_on_disk(folder.path(), |_| ());
+    let (mut terminal, mut line) = switch.signed_in("31000002");
+    assert_eq!(terminal.ask(&mut line, Ask::purchase(&switch.city().card(RICH), 1_234)).code, "00");
+    let before = state(&switch);
+    switch.stop().expect("a good stop");
+
+    let (mut store, _) = SledStore::open(folder.path(), StoreOptions::default()).expect("the journal opens");
+    let head = store.head();
+    let meta = CheckpointMeta { seq: head.seq, state_hash: [7; 32], chain_hash: head.hash };
+    let of_a_later_program = vec![255, 1, 2, 3];
+    store.save_checkpoint(&meta, &mut std::iter::once(of_a_later_program)).expect("it is saved");
+    let mut replayed = 0;
+    let switch = InProcess::start_on(Box::new(store), |_| (), &mut |_| replayed += 1);
+    assert_eq!(replayed, before.0, "every record, from the first");
+    assert_eq!(state(&switch), before);
     switch.stop().expect("a good stop");
 }
 
