@@ -2,6 +2,7 @@
 
 mod check_config;
 mod decode;
+mod descriptors;
 mod ledger;
 pub mod progress;
 mod serve;

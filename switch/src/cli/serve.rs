@@ -1,12 +1,12 @@
 //! `cardswitch serve`: the switch itself, until SIGTERM or SIGINT.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::Failure;
+use super::{Failure, descriptors};
 use crate::{
-    app::{self, AppError},
+    app::{self, AppError, Running},
     city::TestKeys,
     cli::progress::Progress,
     config::{Config, LogFormat, LogLevel},
@@ -44,10 +44,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     start_logging(&config);
     // Whoever reads ports.json may send SIGTERM at once; it must find its handler.
     let mut signals = Signals::register().map_err(|error| failure(&error))?;
+    descriptors::provide(config.limits.connections).map_err(|error| Failure::usage(&error))?;
+    abort_on_panic();
     let running =
         app::start(&config, &mut Progress::new("records").callback()).map_err(|error| failure(&error))?;
-    abort_on_panic();
-    signals.wait();
+    signals.wait(&running);
     running.stop().map_err(|error| failure(&error))
 }
 
@@ -78,7 +79,7 @@ fn start_logging(config: &Config) {
     );
 }
 
-/// From here on a panic anywhere ends the process: a switch without one of its threads must not linger, and what
+/// A panic anywhere ends the process: a switch without one of its threads must not linger, and what
 /// is durable is recovered at the next start. The store's own panics over damaged files are caught where they happen.
 fn abort_on_panic() {
     let report = std::panic::take_hook();
@@ -108,12 +109,19 @@ impl Signals {
         Ok(Self { runtime, terminate, interrupt })
     }
 
-    fn wait(&mut self) {
+    /// Returns when a signal comes, or when a thread without which nothing is served has ended.
+    fn wait(&mut self, running: &Running) {
         let Self { runtime, terminate, interrupt } = self;
+        let ended = async {
+            while !running.has_ended() {
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        };
         runtime.block_on(async {
             tokio::select! {
                 _ = terminate.recv() => tracing::info!("SIGTERM: stopping"),
                 _ = interrupt.recv() => tracing::info!("SIGINT: stopping"),
+                () = ended => tracing::error!("a thread of the switch has ended; stopping"),
             }
         });
     }

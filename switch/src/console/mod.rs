@@ -16,7 +16,7 @@ use axum::{
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Deserialize;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -47,6 +47,8 @@ struct Admin {
     control: mpsc::Sender<Control>,
     reader: Arc<Mutex<Box<dyn Reader>>>,
     prometheus: PrometheusHandle,
+    /// Held while the ledger is being proved: one proof at a time is work enough.
+    proving: Arc<Semaphore>,
 }
 
 /// Starts the admin thread on an open listener.
@@ -62,11 +64,18 @@ pub fn start(
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let admin = Admin { control, reader: Arc::new(Mutex::new(reader)), prometheus };
+    let admin = Admin {
+        control,
+        reader: Arc::new(Mutex::new(reader)),
+        prometheus,
+        proving: Arc::new(Semaphore::new(1)),
+    };
     let thread = std::thread::Builder::new().name("admin".into()).spawn(move || {
         if let Err(error) = runtime.block_on(serve(listener, admin, stopped)) {
             tracing::error!(%error, "the admin port has closed");
         }
+        // A proof under way must not hold up the stop.
+        runtime.shutdown_background();
     })?;
     Ok(Server { stop, thread })
 }
@@ -149,6 +158,10 @@ async fn entries(State(admin): State<Admin>, Query(query): Query<EntriesQuery>) 
 }
 
 async fn verify(State(admin): State<Admin>) -> Response {
+    let Ok(_proving) = admin.proving.clone().try_acquire_owned() else {
+        return (StatusCode::TOO_MANY_REQUESTS, "the ledger is being proved already; ask again later\n")
+            .into_response();
+    };
     // The hash is taken between two batches; for millions of cards that is a pause, and the manual says so.
     let Some((seq, state_hash)) = look(&admin, |books| (books.seq(), books.state_hash())).await else {
         return stopping();
