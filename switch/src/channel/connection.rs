@@ -21,6 +21,10 @@ use super::{
 };
 use crate::clock::stopwatch;
 
+/// Frames taken from one connection before the others have their turn. Frames without a permit count too, or a flood
+/// of them would keep the thread from releasing the answers whose permits they want.
+const FRAMES_PER_TURN: usize = 256;
+
 /// A connection, as the hub and its own task see it.
 pub struct Connection {
     pub(super) id: ConnectionId,
@@ -107,6 +111,8 @@ pub(super) async fn serve(hub: Rc<Hub>, connection: Rc<Connection>) {
 struct Reader {
     /// The beginning of a frame, or frames that wait for room.
     partial: Vec<u8>,
+    /// Whether whole frames are left in `partial` for which there is room.
+    backlog: bool,
     /// Since when a frame is begun and not finished.
     begun: Option<Instant>,
     last_read: Instant,
@@ -117,7 +123,7 @@ impl Reader {
     fn new(hub: &Hub) -> Self {
         let now = Instant::from_std(stopwatch());
         let deadline = Box::pin(tokio::time::sleep_until(now + hub.limits.idle));
-        Self { partial: Vec::new(), begun: None, last_read: now, deadline }
+        Self { partial: Vec::new(), backlog: false, begun: None, last_read: now, deadline }
     }
 }
 
@@ -136,6 +142,11 @@ async fn next_step(hub: &Hub, connection: &Connection, reader: &mut Reader) -> O
     if let Some(why) = connection.winding_up.get().filter(|_| connection.settled()) {
         return Some(why);
     }
+    if reader.backlog {
+        // A turn is over with frames left. The others first, and the answers that are ready.
+        tokio::task::yield_now().await;
+        return None;
+    }
     let may_read = may_take(hub, connection) && !connection.waits_for_end();
     watch_begun_frame(hub, connection, reader, may_read);
     let has_unwritten = !connection.outbox.borrow().is_empty();
@@ -145,6 +156,8 @@ async fn next_step(hub: &Hub, connection: &Connection, reader: &mut Reader) -> O
                 if let Err(why) = read(hub, connection, reader) {
                     wind_up(hub, connection, reader, why);
                 }
+                // A socket that always has bytes would otherwise never let go of the thread.
+                tokio::task::yield_now().await;
                 None
             }
             Err(_) => Some(Disconnect::Failed),
@@ -162,9 +175,10 @@ async fn next_step(hub: &Hub, connection: &Connection, reader: &mut Reader) -> O
 }
 
 /// Whether frames may be taken: there is room, and what came last was not out of order. A peer that has only closed
-/// its side still gets answers to all that it sent.
+/// its side still gets answers to all that it sent, and so does one from which was read when the switch stops.
 fn may_take(hub: &Hub, connection: &Connection) -> bool {
-    let in_order = matches!(connection.winding_up.get(), None | Some(Disconnect::Peer));
+    let in_order =
+        matches!(connection.winding_up.get(), None | Some(Disconnect::Peer | Disconnect::Stopping));
     in_order && connection.under_way.get() < hub.limits.connection_window
 }
 
@@ -190,42 +204,66 @@ fn read(hub: &Hub, connection: &Connection, reader: &mut Reader) -> Result<(), D
     };
     hub.metrics.socket_read();
     reader.last_read = Instant::from_std(stopwatch());
-    let taken =
-        if reader.partial.is_empty() { take_frames(hub, connection, &scratch[..count]) } else { Ok(0) };
-    if let Ok(taken) = taken {
-        reader.partial.extend_from_slice(&scratch[taken..count]);
-        reader.begun = reader.begun.filter(|_| taken == 0);
+    let taken = if reader.partial.is_empty() {
+        take_frames(hub, connection, &scratch[..count])
+    } else {
+        Ok(Taken::default())
+    };
+    if let Ok(taken) = &taken {
+        reader.partial.extend_from_slice(&scratch[taken.bytes..count]);
+        reader.backlog = taken.more;
+        reader.begun = reader.begun.filter(|_| taken.bytes == 0);
     }
     // Frames hold card data; nothing of them stays in the shared buffer.
     scratch[..count].fill(0);
-    drop(scratch);
-    taken.and_then(|_| take_partial(hub, connection, reader))
+    taken.map(drop)
 }
 
+/// Takes the whole frames at the front of what is left of earlier reads.
 fn take_partial(hub: &Hub, connection: &Connection, reader: &mut Reader) -> Result<(), Disconnect> {
+    reader.backlog = false;
     if reader.partial.is_empty() {
         return Ok(());
     }
     let taken = take_frames(hub, connection, &reader.partial)?;
-    if taken > 0 {
+    reader.backlog = taken.more;
+    if taken.bytes > 0 {
         reader.begun = None;
-        reader.partial.drain(..taken);
+        reader.partial.drain(..taken.bytes);
     }
     if reader.partial.is_empty() {
+        // An idle connection keeps no buffer.
         reader.partial = Vec::new();
     }
     Ok(())
 }
 
-/// Takes whole frames while there is room for them; how many bytes were taken.
-fn take_frames(hub: &Hub, connection: &Connection, bytes: &[u8]) -> Result<usize, Disconnect> {
+/// What [`take_frames`] took.
+#[derive(Default)]
+struct Taken {
+    /// How many bytes, from the front.
+    bytes: usize,
+    /// Whether a whole frame is left only because the turn is over.
+    more: bool,
+}
+
+/// Takes whole frames while there is room for them, for one turn at most.
+fn take_frames(hub: &Hub, connection: &Connection, bytes: &[u8]) -> Result<Taken, Disconnect> {
     let arrived = stopwatch();
-    let mut taken = 0;
-    while connection.under_way.get() < hub.limits.connection_window {
-        match framing::next(&bytes[taken..], hub.limits.frame_bytes) {
+    let mut taken = Taken::default();
+    for turn in 0.. {
+        let no_room = connection.under_way.get() >= hub.limits.connection_window;
+        if no_room || connection.ended.get().is_some() {
+            break;
+        }
+        match framing::next(&bytes[taken.bytes..], hub.limits.frame_bytes) {
+            Next::Frame(..) if turn == FRAMES_PER_TURN => {
+                taken.more = true;
+                break;
+            }
             Next::Frame(frame, end) => {
                 hub.admit(connection, frame, arrived);
-                taken += end;
+                taken.bytes += end;
             }
             Next::Incomplete => break,
             Next::TooLong => return Err(Disconnect::FrameTooLong),

@@ -11,7 +11,7 @@ use bytes::BytesMut;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{ConnectionId, Disconnect, connection::Connection};
+use super::{ConnectionId, Disconnect, Refused, connection::Connection};
 use crate::{
     batch::{Batch, State},
     config::Limits,
@@ -242,6 +242,8 @@ impl Hub {
     pub(super) fn open(&self, make: impl FnOnce(ConnectionId) -> Connection) -> Option<Rc<Connection>> {
         let mut table = self.connections.borrow_mut();
         if table.open >= self.limits.connections {
+            // Counted before the peer can notice.
+            self.metrics.refused(Refused::Limit);
             return None;
         }
         let place = match table.free.pop() {

@@ -24,11 +24,8 @@ pub async fn accept(hub: Rc<Hub>, listener: TcpListener, private_line: bool) {
         // Answers are written whole, so waiting to fill a segment could only delay them. A socket that does not
         // take the option works all the same.
         let _no_option = stream.set_nodelay(true);
-        match hub.open(|id| Connection::new(id, stream, private_line)) {
-            Some(connection) => {
-                tokio::task::spawn_local(connection::serve(Rc::clone(&hub), connection));
-            }
-            None => hub.metrics.refused(Refused::Limit),
+        if let Some(connection) = hub.open(|id| Connection::new(id, stream, private_line)) {
+            tokio::task::spawn_local(connection::serve(Rc::clone(&hub), connection));
         }
     }
 }

@@ -1,6 +1,15 @@
 //! Every limit of the channel and of the memory for repeats, one past it.
 
-use std::time::{Duration, Instant};
+use std::{
+    io::Write,
+    net::{SocketAddr, TcpStream},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
 
 use cardswitch::journal::{DelayedStore, MemoryStore};
 use switch_tests::{
@@ -203,4 +212,52 @@ fn one_request_past_a_terminals_quota_pushes_out_its_own_oldest() {
     assert_eq!(switch.held(RICH), held);
     assert_ne!(again(&mut line, &own[0].1), own[0].0.rrn, "the first is forgotten: it is a new request");
     assert_eq!(switch.held(RICH), held - 100);
+
+    // Its reversal cannot be told from one that came first; "understood" could be a lie about money.
+    let mut forgotten = Ask::purchase(&card, 100);
+    let frames = terminal.frame(&mut forgotten);
+    line.send(&frames);
+    assert_eq!(line.receive().expect("an answer").code, "00");
+    (0..4).for_each(|_| drop(send(&mut terminal, &mut line)));
+    assert_eq!(terminal.ask(&mut line, forgotten.reversal()).code, "25");
+    let mut unseen = Ask::purchase(&card, 100);
+    let _not_sent = neighbour.frame(&mut unseen);
+    other.send(&neighbour.build(&unseen.reversal()));
+    assert_eq!(other.receive().expect("an answer").code, "00", "the neighbour lacks nothing");
+}
+
+#[test]
+fn floods_do_not_keep_the_answers_of_others() {
+    // Windows that leave permits over: everybody else is served. Windows that take them all: everybody is answered.
+    for (window, wanted) in [(2, &["00"][..]), (128, &["00", "96"][..])] {
+        let switch = InProcess::start_with(|config| {
+            config.limits.permits = 16;
+            config.limits.connection_window = window;
+        });
+        let (mut terminal, mut line) = switch.signed_in("31000002");
+        let card = switch.city().card(RICH);
+        let stop = Arc::new(AtomicBool::new(false));
+        let floods = [(); 4].map(|()| flood(switch.address(), &stop));
+        for _ in 0..100 {
+            let code = terminal.ask(&mut line, Ask::purchase(&card, 1)).code;
+            assert!(wanted.contains(&code.as_str()), "{code} with a window of {window}");
+        }
+        stop.store(true, Ordering::Relaxed);
+        floods.into_iter().for_each(|flood| flood.join().expect("the flood ends"));
+        let mut served = || terminal.ask(&mut line, Ask::purchase(&card, 1)).code == "00";
+        let begun = Instant::now();
+        // What the floods left in their sockets is worked off in between.
+        while !served() {
+            assert!(begun.elapsed() < PATIENCE, "the floods are over and nobody is served");
+        }
+    }
+}
+
+/// Sends empty frames by the thousand, over and over: the cheapest there is to send.
+fn flood(address: SocketAddr, stop: &Arc<AtomicBool>) -> JoinHandle<()> {
+    let stop = Arc::clone(stop);
+    std::thread::spawn(move || {
+        let mut socket = TcpStream::connect(address).expect("a connection");
+        while !stop.load(Ordering::Relaxed) && socket.write_all(&[0; 65_536]).is_ok() {}
+    })
 }
