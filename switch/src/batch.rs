@@ -5,11 +5,14 @@ use std::{ops::Range, time::Instant};
 use bytes::BytesMut;
 
 use crate::{
-    books::request::{Answer, Facts, Request},
+    books::{
+        WorkingKeys,
+        request::{Answer, Facts, Request},
+    },
     channel::ConnectionId,
     dialect::pos::{Encoded, Envelope},
     journal::RecordBatch,
-    verify::{NewKeys, Seal},
+    verify::Seal,
 };
 
 /// How far a job has come.
@@ -81,7 +84,7 @@ pub struct Batch {
     /// What is known of each.
     pub jobs: Vec<Job>,
     /// Working keys made for sign-ins of this batch.
-    pub new_keys: Vec<NewKeys>,
+    pub new_keys: Vec<WorkingKeys>,
     /// The records that follow from it.
     pub records: RecordBatch,
     /// The answers' frames.

@@ -5,18 +5,13 @@ use std::time::Instant;
 
 use crate::{
     batch::{Batch, Job, State},
-    books::{
-        Books,
-        decide::Verdict,
-        reason::Reason,
-        request::{Answer, Request},
-    },
+    books::{Books, WorkingKeys, decide::Verdict, reason::Reason, request::Answer},
     channel::ConnectionId,
     clock::{Clock, Moment},
-    dialect::pos::{self, FormatFault, Parsed, SignInKeys},
+    dialect::pos::{self, FormatFault, Parsed},
     journal::RecordBatch,
     telemetry::metrics::Metrics,
-    verify::{NewKeys, Verifier},
+    verify::Verifier,
 };
 
 /// Everything the stages need beside the batch.
@@ -113,12 +108,12 @@ impl Stages {
         &mut self,
         job: &mut Job,
         input: &[u8],
-        new_keys: &mut Vec<NewKeys>,
+        new_keys: &mut Vec<WorkingKeys>,
         records: &mut RecordBatch,
         now: &Moment,
     ) -> Answer {
         for _ in 0..2 {
-            let made = job.facts.new_keys.and_then(|at| new_keys.get(at)).map(|keys| &keys.recorded);
+            let made = job.facts.new_keys.and_then(|at| new_keys.get(at));
             match self.books.decide(&job.request, &job.facts, made, now) {
                 Verdict::Answer(answer) => return answer,
                 Verdict::Record(event, answer) => {
@@ -142,14 +137,13 @@ impl Stages {
 
     /// Answers to frames, with their MACs.
     pub fn answer(&mut self, batch: &mut Batch, now: &Moment) {
-        let Batch { jobs, new_keys, output, .. } = batch;
+        let Batch { jobs, output, .. } = batch;
         for job in jobs.iter_mut().filter(|job| job.state == State::Answered) {
             let Some(answer) = job.answer.as_mut() else { continue };
             // A repeat is told the time of the first; everything else the time of now.
             let moment = if answer.repeat { self.clock.at(answer.time_ms) } else { *now };
-            let keys = sign_in_keys(&job.request, answer, job.facts.new_keys.and_then(|at| new_keys.get(at)));
             let sealed = job.seal.is_some();
-            match pos::encode(&job.request, &job.envelope, answer, &moment, keys, sealed, output) {
+            match pos::encode(&job.request, &job.envelope, answer, &moment, sealed, output) {
                 Ok(encoded) => {
                     job.encoded = encoded;
                     self.metrics.answered(answer.reason);
@@ -162,8 +156,14 @@ impl Stages {
                 }
             }
         }
-        let metrics = &self.metrics;
-        self.verifier.seal(jobs, output, &mut |_| metrics.unsealed());
+        let mut unsealed = Vec::new();
+        self.verifier.seal(jobs, output, &mut |job| unsealed.push(job));
+        for job in unsealed {
+            // Without its MAC an answer is no answer; the terminal asks again or reverses.
+            tracing::error!("the MAC of an answer could not be made");
+            self.metrics.unsealed();
+            jobs[job].state = State::Dropped;
+        }
     }
 
     /// Turns a frame away for want of a permit; whether an answer was written.
@@ -180,15 +180,6 @@ impl Stages {
     }
 }
 
-fn sign_in_keys<'a>(request: &Request, answer: &Answer, keys: Option<&'a NewKeys>) -> Option<SignInKeys<'a>> {
-    let approved = request.kind == crate::books::request::Kind::SignIn && answer.reason == Reason::Approved;
-    let made = &keys.filter(|_| approved)?.made;
-    Some(SignInKeys {
-        pin: (&made.pin_cryptogram, &made.pin_check_value),
-        mac: (&made.mac_cryptogram, &made.mac_check_value),
-    })
-}
-
 fn unrecorded(reason: Reason) -> Answer {
-    Answer { reason, seq: None, time_ms: 0, balance: None, repeat: false }
+    Answer { reason, seq: None, time_ms: 0, balance: None, repeat: false, keys: None }
 }

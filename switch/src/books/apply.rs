@@ -88,8 +88,9 @@ impl Books {
         self.time_ms = time_ms;
         match event {
             Event::Decided(decided) => self.apply_decided(decided),
-            Event::SignedIn { terminal, version, pin, mac, .. } => {
-                let keys = WorkingKeys { version: *version, pin: pin.clone(), mac: mac.clone() };
+            Event::SignedIn { terminal, version, pin, mac, told, .. } => {
+                let (pin, mac) = (pin.clone(), mac.clone());
+                let keys = WorkingKeys { version: *version, pin, mac, told: *told, used_since_ms: None };
                 self.apply_signed_in(*terminal, keys)
             }
             Event::SignedOff { terminal, .. } => {
@@ -108,7 +109,7 @@ impl Books {
         let terminal = self.terminal_mut(decided.key.terminal)?;
         terminal.signed_off = false;
         if let Some(version) = decided.adopts {
-            adopt(terminal, version, time_ms + overlap_ms);
+            adopt(terminal, version, time_ms, overlap_ms);
         }
         if let Some(card) = decided.card {
             let card = self.cards.get_mut(card as usize).ok_or(ApplyError::NoSuch { seq, what: "card" })?;
@@ -371,11 +372,11 @@ impl Books {
     }
 }
 
-fn adopt(terminal: &mut Terminal, version: u32, previous_until_ms: i64) {
-    if terminal.pending.as_ref().is_some_and(|keys| keys.version == version) {
-        terminal.previous = terminal.current.take();
-        terminal.previous_until_ms = previous_until_ms;
-        terminal.current = terminal.pending.take();
+fn adopt(terminal: &mut Terminal, version: u32, now_ms: i64, overlap_ms: i64) {
+    if let Some(mut keys) = terminal.pending.take_if(|keys| keys.version == version) {
+        keys.used_since_ms = Some(now_ms);
+        terminal.previous = terminal.current.replace(keys);
+        terminal.previous_until_ms = now_ms + overlap_ms;
     }
 }
 

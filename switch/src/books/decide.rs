@@ -82,6 +82,13 @@ impl Books {
         match request.kind {
             Kind::SignIn => self.decide_sign_in(request, id, terminal, new_keys, now),
             Kind::SignOff => {
+                if let Err(reason) = self.check_merchant(request, terminal) {
+                    return refuse(reason);
+                }
+                if terminal.signed_off {
+                    // Anyone can send a sign-off; once is enough to know.
+                    return refuse(Reason::Approved);
+                }
                 let event = Event::SignedOff { terminal: id.0, stan: request.stan };
                 Verdict::Record(event, self.recorded(Reason::Approved, now))
             }
@@ -130,6 +137,11 @@ impl Books {
         if self.check_merchant(request, terminal).is_err() {
             return refuse(Reason::InvalidMerchant);
         }
+        if let Some(pending) = &terminal.pending {
+            // A sign-in is not authenticated, so anyone can send one. Until the keys given out are used, every
+            // further sign-in gets the same: a forged one can neither void them nor use up the terminal's number.
+            return Verdict::Answer(Answer { keys: Some(pending.told), ..answer(Reason::Approved, now) });
+        }
         if self.sign_ins_used_up(terminal, now) {
             return refuse(Reason::TooManySignIns);
         }
@@ -143,8 +155,9 @@ impl Books {
             version: keys.version,
             pin: keys.pin.clone(),
             mac: keys.mac.clone(),
+            told: keys.told,
         };
-        Verdict::Record(event, self.recorded(Reason::Approved, now))
+        Verdict::Record(event, Answer { keys: Some(keys.told), ..self.recorded(Reason::Approved, now) })
     }
 
     /// Whether a terminal has had its sign-ins for this minute; the verify stage asks too, so that a flood of
@@ -168,12 +181,12 @@ impl Books {
             MacFact::NoKeys => return Verdict::Answer(answer(Reason::SignInAgain, now)),
             MacFact::Wrong | MacFact::Unchecked => return Verdict::Answer(answer(Reason::MacFailed, now)),
         };
-        if !terminal.keys_at(now.unix_ms()).any(|keys| keys.version == version) {
+        if !terminal.keys_at(now.unix_ms(), &self.policy).any(|keys| keys.version == version) {
             return Verdict::VerifyAgain;
         }
         let key =
             TransactionKey { terminal: id.0, batch: request.batch, stan: request.stan, class: request.class };
-        let earlier = self.transactions.find(&key).filter(|earlier| earlier.standing != Standing::Tombstone);
+        let earlier = self.remembered(&key, now).filter(|earlier| earlier.standing != Standing::Tombstone);
         if let Some(earlier) = earlier {
             return Verdict::Answer(self.repeat(request, facts, earlier, now));
         }
@@ -183,7 +196,7 @@ impl Books {
             return Verdict::VerifyAgain;
         }
         let outcome = self.outcome(request, facts, terminal, &key, now);
-        if request.kind == Kind::Reversal && outcome.reason != Reason::Approved {
+        if request.kind == Kind::Reversal && outcome.reversal.is_none() {
             // Nothing happened, and nothing may be remembered: the reversal that names its original rightly comes
             // under the same key.
             return Verdict::Answer(answer(outcome.reason, now));
@@ -228,13 +241,23 @@ impl Books {
     /// The same request gets the same answer; the same key with other contents gets neither.
     fn repeat(&self, request: &Request, facts: &Facts, earlier: &Transaction, now: &Moment) -> Answer {
         // A reversal need not name the card: it follows from the original.
-        let same_card = request.kind == Kind::Reversal || earlier.card == facts.card.map(|card| card.0);
+        let same_card = match request.card {
+            CardInput::None => request.kind == Kind::Reversal,
+            _ => earlier.card == facts.card.map(|card| card.0),
+        };
         let same = earlier.kind == request.kind
             && earlier.amount == request.amount
             && earlier.currency == request.currency
             && same_card;
-        if !same {
+        // A terminal that has lost count asks under an old number; with another PIN it cannot be the same request.
+        let another_pin =
+            earlier.reason == Reason::Approved && matches!(facts.pin, Check::Wrong | Check::Malformed);
+        if !same || another_pin {
             return answer(Reason::DuplicateDiffers, now);
+        }
+        if earlier.standing == Standing::Reversed {
+            // The money went back: who hears "approved" now would hand over goods for nothing.
+            return answer(Reason::LateOriginal, now);
         }
         Answer {
             reason: earlier.reason,
@@ -242,7 +265,14 @@ impl Books {
             time_ms: earlier.time_ms,
             balance: earlier.shown,
             repeat: true,
+            keys: None,
         }
+    }
+
+    /// A request still inside the window; an older one may stand in the table until something makes room.
+    fn remembered(&self, key: &TransactionKey, now: &Moment) -> Option<&Transaction> {
+        let window_ms = self.policy.duplicate_window_ms;
+        self.transactions.find(key).filter(|earlier| now.unix_ms() - earlier.time_ms < window_ms)
     }
 
     fn outcome(
@@ -254,9 +284,9 @@ impl Books {
         now: &Moment,
     ) -> Outcome {
         if request.kind == Kind::Reversal {
-            return self.reverse(request, facts, key);
+            return self.reverse(request, facts, key, now);
         }
-        if self.transactions.find(key).is_some() {
+        if self.remembered(key, now).is_some() {
             return Outcome::new(Reason::LateOriginal);
         }
         let checked = self
@@ -319,11 +349,15 @@ impl Books {
         facts: &Facts,
         card: &Card,
     ) -> Result<Option<u8>, (Reason, Option<u8>)> {
+        let product = &self.products[usize::from(card.product)];
         let needed = match request.kind {
-            Kind::Purchase => self.products[usize::from(card.product)]
-                .purchase_needs_pin(request.entry == EntryMode::Contactless, request.amount),
-            Kind::Balance => self.products[usize::from(card.product)].balance_needs_pin,
-            _ => return Ok(None),
+            Kind::Purchase => {
+                product.purchase_needs_pin(request.entry == EntryMode::Contactless, request.amount)
+            }
+            Kind::Balance => product.balance_needs_pin,
+            // Whoever loads a card need not be its holder; a PIN that is sent is checked all the same.
+            _ if request.pin_block.is_none() => return Ok(None),
+            _ => false,
         };
         let tries_max = self.policy.pin_tries_max;
         if card.pin_tries >= tries_max {
@@ -338,6 +372,7 @@ impl Books {
             Err((reason, Some(tries)))
         };
         match facts.pin {
+            Check::Failed => Err((Reason::SystemError, None)),
             Check::NotGiven if needed => Err((Reason::PinRequired, None)),
             Check::NotGiven => Ok(None),
             Check::Right => Ok((card.pin_tries > 0).then_some(0)),
@@ -432,13 +467,20 @@ impl Books {
         }
     }
 
-    fn reverse(&self, request: &Request, facts: &Facts, key: &TransactionKey) -> Outcome {
+    fn reverse(&self, request: &Request, facts: &Facts, key: &TransactionKey, now: &Moment) -> Outcome {
         // What is reversed was a 0200 or a 0100; the reversal has the same batch and STAN.
         let originals = [2, 1].map(|class| TransactionKey { class, ..*key });
-        let found = originals.iter().find_map(|key| self.transactions.find(key));
+        let found = originals.iter().find_map(|key| self.remembered(key, now));
         let Some(original) = found else {
+            // Usually the original is still to come. Where one may have been forgotten before its time, "understood"
+            // could be a lie about money, so the terminal is told that there is no original.
+            let reason = if self.transactions.may_lack(key.terminal, now.unix_ms()) {
+                Reason::NoOriginal
+            } else {
+                Reason::Approved
+            };
             let effect = Some((originals[0], ReversalEffect::Tombstone));
-            return Outcome { reversal: effect, ..Outcome::new(Reason::Approved) };
+            return Outcome { reversal: effect, ..Outcome::new(reason) };
         };
         if original.standing == Standing::Tombstone {
             return nothing_to_reverse(original.key);
@@ -446,9 +488,13 @@ impl Books {
         if original.amount != request.amount || original.currency != request.currency {
             return Outcome::new(Reason::AmountDiffers);
         }
-        let names_another_card =
-            request.card.pan().is_some() && facts.card.map(|card| card.0) != original.card;
-        if names_another_card || !matches!(original.kind, Kind::Purchase | Kind::Load) {
+        let names_another_card = match request.card {
+            CardInput::None => false,
+            CardInput::Read { .. } => facts.card.map(|card| card.0) != original.card,
+            CardInput::NotACard | CardInput::Disagree => true,
+        };
+        let reversible = matches!(original.kind, Kind::Purchase | Kind::Load);
+        if names_another_card || !reversible || request.reverses != Some(original.kind) {
             return Outcome::new(Reason::NoOriginal);
         }
         if original.standing != Standing::Answered || original.reason != Reason::Approved {
@@ -513,9 +559,10 @@ fn check_stripe(facts: &Facts) -> Result<(), Reason> {
     match facts.cvv {
         Check::NotGiven | Check::Right => Ok(()),
         Check::Wrong | Check::Malformed => Err(Reason::VerificationFailed),
+        Check::Failed => Err(Reason::SystemError),
     }
 }
 
 fn answer(reason: Reason, now: &Moment) -> Answer {
-    Answer { reason, seq: None, time_ms: now.unix_ms(), balance: None, repeat: false }
+    Answer { reason, seq: None, time_ms: now.unix_ms(), balance: None, repeat: false, keys: None }
 }

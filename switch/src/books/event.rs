@@ -28,6 +28,25 @@ impl fmt::Debug for KeyText {
     }
 }
 
+/// Working keys as a terminal gets them: each under its master key, with a check value. `Debug` does not show them.
+#[derive(Clone, Copy, Deserialize, Eq, PartialEq, Serialize)]
+pub struct KeysForTerminal {
+    /// PIN key under the terminal's master key.
+    pub pin: [u8; 16],
+    /// Its check value.
+    pub pin_check: [u8; 4],
+    /// MAC key under the terminal's master key.
+    pub mac: [u8; 16],
+    /// Its check value.
+    pub mac_check: [u8; 4],
+}
+
+impl fmt::Debug for KeysForTerminal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeysForTerminal(…)")
+    }
+}
+
 /// A keyed token that stands for a card number.
 #[derive(Clone, Copy, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct Token(pub [u8; 16]);
@@ -291,6 +310,8 @@ pub enum Event {
         pin: KeyText,
         /// MAC key.
         mac: KeyText,
+        /// Both as the terminal was told them, to tell it again until it uses them.
+        told: KeysForTerminal,
     },
     /// A terminal said that its shift is over.
     SignedOff {

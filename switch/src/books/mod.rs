@@ -20,7 +20,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use self::{
-    event::{CardState, KeyRole, KeyText, MacScheme, Pvv, TerminalDialect, Token},
+    event::{CardState, KeyRole, KeyText, KeysForTerminal, MacScheme, Pvv, TerminalDialect, Token},
     policy::Policy,
     product::Product,
     transactions::Transactions,
@@ -46,6 +46,10 @@ pub struct WorkingKeys {
     pub pin: KeyText,
     /// MAC key.
     pub mac: KeyText,
+    /// Both as the terminal was told them.
+    pub told: KeysForTerminal,
+    /// When they were first used, milliseconds since 1970 UTC; `None` until then.
+    pub used_since_ms: Option<i64>,
 }
 
 /// A terminal.
@@ -87,9 +91,15 @@ pub struct Terminal {
 
 impl Terminal {
     /// Keys that may verify a message at this time: current, pending, previous.
-    pub fn keys_at(&self, now_ms: i64) -> impl Iterator<Item = &WorkingKeys> {
+    ///
+    /// Keys live as long as requests are remembered: a message recorded on the line would otherwise be as good as
+    /// new once its request is forgotten.
+    pub fn keys_at(&self, now_ms: i64, policy: &Policy) -> impl Iterator<Item = &WorkingKeys> {
+        let lifetime_ms = policy.duplicate_window_ms;
         let previous = self.previous.as_deref().filter(|_| now_ms < self.previous_until_ms);
-        [self.current.as_deref(), self.pending.as_deref(), previous].into_iter().flatten()
+        let fresh =
+            move |keys: &&WorkingKeys| keys.used_since_ms.is_none_or(|since| now_ms - since < lifetime_ms);
+        [self.current.as_deref(), self.pending.as_deref(), previous].into_iter().flatten().filter(fresh)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use hsm_sim::Pan;
 
-use super::{CardId, Seq, TerminalId, reason::Reason};
+use super::{CardId, Seq, TerminalId, event::KeysForTerminal, reason::Reason};
 use crate::ledger::{Currency, Minor};
 
 /// What is asked for.
@@ -83,7 +83,7 @@ pub enum CardInput {
     None,
     /// A number that is no card number: its length or check digit is wrong.
     NotACard,
-    /// Field 2 and the track name different cards.
+    /// Field 2 and the track name different cards, or field 14 and the track different expiries.
     Disagree,
     /// A card number, and what else was read with it.
     Read {
@@ -178,6 +178,8 @@ pub struct Request {
     pub amount: Minor,
     /// Its currency.
     pub currency: Currency,
+    /// What kind of request a reversal takes back, by its processing and condition codes.
+    pub reverses: Option<Kind>,
     /// The card.
     pub card: CardInput,
     /// How it was read.
@@ -221,6 +223,8 @@ pub enum Check {
     Wrong,
     /// It is not even well formed.
     Malformed,
+    /// The check could not be made, for a fault of the switch.
+    Failed,
 }
 
 /// What the verify stage found out. Valid only with the versions it names; the books look again.
@@ -255,4 +259,6 @@ pub struct Answer {
     pub balance: Option<Minor>,
     /// Whether this answers a repeat.
     pub repeat: bool,
+    /// Working keys, for the answer to a sign-in.
+    pub keys: Option<KeysForTerminal>,
 }

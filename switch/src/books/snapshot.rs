@@ -56,6 +56,7 @@ impl Books {
         writer.rows(&self.terminals);
         writer.rows(&self.cards);
         writer.rows(self.ledger.accounts());
+        self.transactions.lacks().for_each(|until_ms| writer.row(&until_ms));
         writer.rows(self.transactions.iter());
         writer.rows(&self.listed);
         writer.finish();
@@ -98,7 +99,9 @@ impl Books {
         for _ in 0..header.accounts {
             books.ledger.restore(reader.row::<Account>()?);
         }
-        books.terminals.iter().for_each(|_| books.transactions.add_terminal());
+        for _ in 0..header.terminals {
+            books.transactions.restore_terminal(reader.row()?);
+        }
         books.transactions.reserve(&header.policy);
         for _ in 0..header.transactions {
             let entry: Transaction = reader.row()?;

@@ -77,11 +77,13 @@ struct TerminalList {
     oldest: u32,
     newest: u32,
     count: u32,
+    /// Until when an entry that left early would have been here.
+    lacks_until_ms: i64,
 }
 
 impl Default for TerminalList {
     fn default() -> Self {
-        Self { oldest: NONE, newest: NONE, count: 0 }
+        Self { oldest: NONE, newest: NONE, count: 0, lacks_until_ms: i64::MIN }
     }
 }
 
@@ -150,15 +152,31 @@ impl Transactions {
         self.evicted
     }
 
+    /// Whether a request of this terminal that should be remembered at this time may have left early.
+    #[must_use]
+    pub fn may_lack(&self, terminal: u32, now_ms: i64) -> bool {
+        self.by_terminal.get(terminal as usize).is_some_and(|list| now_ms < list.lacks_until_ms)
+    }
+
+    /// Until when each terminal may lack a request, as a checkpoint saves it.
+    pub fn lacks(&self) -> impl Iterator<Item = i64> {
+        self.by_terminal.iter().map(|list| list.lacks_until_ms)
+    }
+
+    /// Makes room for a terminal's list as a checkpoint saved it.
+    pub fn restore_terminal(&mut self, lacks_until_ms: i64) {
+        self.by_terminal.push(TerminalList { lacks_until_ms, ..TerminalList::default() });
+    }
+
     /// Remembers a request; one under the same key (a tombstone) gives way to it.
     pub fn remember(&mut self, entry: Transaction, policy: &Policy) {
         self.expire(entry.time_ms, policy);
         self.forget(&entry.key);
         let list = self.by_terminal[entry.key.terminal as usize];
         if list.count >= policy.duplicates_per_terminal {
-            self.evict(list.oldest);
+            self.evict(list.oldest, policy);
         } else if self.by_key.len() >= policy.duplicates_max as usize {
-            self.evict(self.oldest);
+            self.evict(self.oldest, policy);
         }
         self.insert(entry);
     }
@@ -207,11 +225,13 @@ impl Transactions {
         }
     }
 
-    fn evict(&mut self, slot: u32) {
-        if slot != NONE {
-            self.remove(slot);
-            self.evicted += 1;
-        }
+    fn evict(&mut self, at: u32, policy: &Policy) {
+        let Some(slot) = self.slots.get(at as usize) else { return };
+        let until_ms = slot.entry.time_ms.saturating_add(policy.duplicate_window_ms);
+        let list = &mut self.by_terminal[slot.entry.key.terminal as usize];
+        list.lacks_until_ms = list.lacks_until_ms.max(until_ms);
+        self.remove(at);
+        self.evicted += 1;
     }
 
     fn insert(&mut self, entry: Transaction) {
@@ -331,6 +351,8 @@ mod tests {
         }
         assert_eq!(stans(&table), [(1, 1), (0, 2), (0, 3)]);
         assert_eq!(table.evicted(), 1);
+        let lacks = [table.may_lack(0, 999), table.may_lack(0, 1_000), table.may_lack(1, 0)];
+        assert_eq!(lacks, [true, false, false], "as long as the lost entry would have been there");
     }
 
     #[test]

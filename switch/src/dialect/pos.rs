@@ -12,6 +12,7 @@ use iso8583::{Builder, DecodeError, Digits, EncodeError, Message, Mti, Spec};
 
 use crate::{
     books::{
+        event::KeysForTerminal,
         reason::Reason,
         request::{Answer, CardInput, EntryMode, KeyScheme, Kind, PinBlock, Request, Stripe, TrackValue},
     },
@@ -37,8 +38,8 @@ pub struct Envelope {
     /// Field 60 as ASCII digits.
     private_60: ArrayVec<u8, 17>,
     has_pan: bool,
-    has_amount: bool,
-    has_currency: bool,
+    amount: Option<u64>,
+    currency: Option<[u8; 3]>,
     /// The MAC and the bytes of the frame that it covers.
     pub mac: Option<([u8; 8], Range<usize>)>,
 }
@@ -84,9 +85,9 @@ pub enum Parsed {
     Dropped(Dropped, Option<FormatFault>),
 }
 
-/// A transaction the dialect knows: message type, processing code, condition code (field 25).
-const KINDS: [(u16, u32, u8, Kind); 3] =
-    [(0x0200, 0, 0, Kind::Purchase), (0x0200, 310_000, 0, Kind::Balance), (0x0200, 630_000, 91, Kind::Load)];
+/// The transactions of message type 0200: processing code (field 3) and condition code (field 25).
+const KINDS: [(u32, u8, Kind); 3] =
+    [(0, 0, Kind::Purchase), (310_000, 0, Kind::Balance), (630_000, 91, Kind::Load)];
 
 /// Reads a frame into `request` and `envelope`, which are overwritten.
 pub fn parse(frame: &[u8], request: &mut Request, envelope: &mut Envelope) -> Parsed {
@@ -101,8 +102,11 @@ pub fn parse(frame: &[u8], request: &mut Request, envelope: &mut Envelope) -> Pa
     if message.mti().is_answer() {
         return Parsed::Dropped(Dropped::AnswerReceived, None);
     }
-    envelope.mti = Some(message.mti());
     let error = error.map(FormatFault::Decode);
+    if message.mti().raw() == 0 {
+        return Parsed::Dropped(Dropped::Undecodable, error);
+    }
+    envelope.mti = Some(message.mti());
     if let Err(fault) = read_address(&message, request) {
         return Parsed::Dropped(Dropped::Undecodable, error.or(Some(fault)));
     }
@@ -138,8 +142,8 @@ fn read_envelope(message: &Message<'_>, envelope: &mut Envelope) {
         envelope.private_60 = ascii(digits);
     }
     envelope.has_pan = message.has(2);
-    envelope.has_amount = message.has(4);
-    envelope.has_currency = message.has(49);
+    envelope.amount = message.number(4);
+    envelope.currency = message.fixed(49);
     if let (Some(mac), Some(start)) = (message.fixed(64), message.start(64)) {
         envelope.mac = Some((mac, MESSAGE_AT..MESSAGE_AT + start));
     }
@@ -153,7 +157,7 @@ fn read_request(
 ) -> Result<(), FormatFault> {
     need(message, 42, request.merchant)?;
     request.batch = need(message, 60, number_at(&envelope.private_60, 2..8))?;
-    request.kind = kind(message, envelope);
+    request.kind = kind(message, envelope)?;
     match request.kind {
         Kind::SignIn => {
             request.key_scheme = match number_at(&envelope.private_60, 8..11) {
@@ -165,6 +169,7 @@ fn read_request(
         }
         Kind::SignOff | Kind::Echo | Kind::Unsupported => Ok(()),
         Kind::Reversal => {
+            request.reverses = coded_kind(message, envelope)?;
             read_amount(message, request)?;
             read_card(message, request);
             Ok(())
@@ -180,21 +185,27 @@ fn read_request(
     }
 }
 
-fn kind(message: &Message<'_>, envelope: &Envelope) -> Kind {
+fn kind(message: &Message<'_>, envelope: &Envelope) -> Result<Kind, FormatFault> {
     let management = number_at(&envelope.private_60, 8..11);
-    match (message.mti().raw(), management) {
+    Ok(match (message.mti().raw(), management) {
         (0x0800, Some(1 | 3 | 4)) => Kind::SignIn,
         (0x0820, Some(2)) => Kind::SignOff,
         (0x0820, Some(301)) => Kind::Echo,
-        (0x0400, _) => Kind::Reversal,
-        (mti, _) => {
-            let known = KINDS.iter().find(|(known, code, condition, _)| {
-                (*known, Some(*code), Some(*condition))
-                    == (mti, envelope.processing_code, envelope.condition_code)
-            });
-            known.map_or(Kind::Unsupported, |(.., kind)| *kind)
+        (0x0400, _) => {
+            coded_kind(message, envelope)?;
+            Kind::Reversal
         }
-    }
+        (0x0200, _) => coded_kind(message, envelope)?.unwrap_or(Kind::Unsupported),
+        _ => Kind::Unsupported,
+    })
+}
+
+/// What the processing and condition codes name, in a request or in its reversal; `None` if the switch does not do it.
+fn coded_kind(message: &Message<'_>, envelope: &Envelope) -> Result<Option<Kind>, FormatFault> {
+    let code = need(message, 3, envelope.processing_code)?;
+    let condition = need(message, 25, envelope.condition_code)?;
+    let known = KINDS.iter().find(|(known, of, _)| (*known, *of) == (code, condition));
+    Ok(known.map(|(.., kind)| *kind))
 }
 
 fn read_amount(message: &Message<'_>, request: &mut Request) -> Result<(), FormatFault> {
@@ -215,13 +226,18 @@ fn currency(message: &Message<'_>) -> Option<Currency> {
 }
 
 fn read_card_and_pin(message: &Message<'_>, request: &mut Request) -> Result<(), FormatFault> {
-    request.entry = match need(message, 22, message.number(22))? / 10 {
-        1 => EntryMode::Manual,
-        2 => EntryMode::Stripe,
-        5 => EntryMode::Chip,
-        7 => EntryMode::Contactless,
-        _ => EntryMode::Unknown,
+    let entry = match need(message, 22, message.number(22))? / 10 {
+        1 => Some(EntryMode::Manual),
+        2 => Some(EntryMode::Stripe),
+        5 => Some(EntryMode::Chip),
+        7 => Some(EntryMode::Contactless),
+        _ => None,
     };
+    request.entry = need(message, 22, entry)?;
+    if request.entry != EntryMode::Manual {
+        // A card that was read has a track; a number alone was typed, whatever the entry mode says.
+        need(message, 35, message.digits(35))?;
+    }
     request.pin_block = message.fixed(52).map(PinBlock);
     // Field 53, first digit: 2 is ISO format 0 (with the card number), the only one accepted.
     let format = message.digits(53).and_then(|digits| digits.iter().next());
@@ -242,18 +258,21 @@ fn read_card(message: &Message<'_>, request: &mut Request) {
     request.card = match (typed, track) {
         (None, None) => CardInput::None,
         (Some(pan), None) => card(&pan, typed_expiry, TrackValue::NotRead),
-        (typed, Some(track)) => read_track(&track, typed.as_deref()),
+        (typed, Some(track)) => read_track(&track, typed.as_deref(), typed_expiry),
     };
 }
 
 /// Track 2: number, separator, `YYMM`, service code (3), verification value (3), issuer's discretion.
-fn read_track(track: &[u8], typed: Option<&[u8]>) -> CardInput {
+fn read_track(track: &[u8], typed: Option<&[u8]>, typed_expiry: Option<u16>) -> CardInput {
     let Some(separator) = track.iter().position(|digit| *digit == b'=') else { return CardInput::NotACard };
     let (pan, rest) = (&track[..separator], &track[separator + 1..]);
     if typed.is_some_and(|typed| typed != pan) {
         return CardInput::Disagree;
     }
     let expiry = number_at(rest, 0..4).and_then(|expiry| u16::try_from(expiry).ok());
+    if typed_expiry.is_some() && typed_expiry != expiry {
+        return CardInput::Disagree;
+    }
     let value = match (rest.first_chunk(), rest.get(4..7), rest.get(7..10)) {
         (Some(expiry), Some(service_code), Some(cvv)) => TrackValue::Read(Stripe {
             expiry: *expiry,
@@ -284,21 +303,6 @@ fn number_at(digits: &[u8], range: Range<usize>) -> Option<u32> {
         .try_fold(0_u32, |value, digit| digit.is_ascii_digit().then(|| value * 10 + u32::from(digit - b'0')))
 }
 
-/// The working keys a sign-in's answer carries, each under the terminal's master key.
-#[derive(Clone, Copy)]
-pub struct SignInKeys<'a> {
-    /// PIN key and its check value.
-    pub pin: (&'a [u8; 16], &'a [u8; 4]),
-    /// MAC key and its check value.
-    pub mac: (&'a [u8; 16], &'a [u8; 4]),
-}
-
-impl std::fmt::Debug for SignInKeys<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SignInKeys(…)")
-    }
-}
-
 /// An answer's frame in the output buffer.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Encoded {
@@ -317,13 +321,12 @@ pub fn encode(
     envelope: &Envelope,
     answer: &Answer,
     moment: &Moment,
-    keys: Option<SignInKeys<'_>>,
     sealed: bool,
     out: &mut BytesMut,
 ) -> Result<Encoded, EncodeError> {
     let start = out.len();
     let header_end = write_headers(envelope, answer, out);
-    let written = write_message(request, envelope, answer, moment, keys, sealed, out);
+    let written = write_message(request, envelope, answer, moment, sealed, out);
     let (message, mac_at) = match written {
         Ok(written) => written,
         Err(error) => {
@@ -358,7 +361,6 @@ fn write_message(
     envelope: &Envelope,
     answer: &Answer,
     moment: &Moment,
-    keys: Option<SignInKeys<'_>>,
     sealed: bool,
     out: &mut BytesMut,
 ) -> Result<Written, EncodeError> {
@@ -370,8 +372,8 @@ fn write_message(
     if let Some(code) = envelope.processing_code {
         message.number(3, u64::from(code))?;
     }
-    if envelope.has_amount {
-        message.number(4, request.amount.unsigned_abs())?;
+    if let Some(amount) = envelope.amount {
+        message.number(4, amount)?;
     }
     message.number(11, u64::from(request.stan))?;
     message.number(12, moment.hhmmss())?;
@@ -390,8 +392,8 @@ fn write_message(
     if let Some(merchant) = &request.merchant {
         message.text(42, merchant)?;
     }
-    if envelope.has_currency {
-        message.text(49, &decimal::<3>(u64::from(request.currency)))?;
+    if let Some(currency) = &envelope.currency {
+        message.text(49, currency)?;
     }
     if let Some(balance) = answer.balance {
         message.text(54, &balance_item(request.currency, balance))?;
@@ -399,7 +401,7 @@ fn write_message(
     if !envelope.private_60.is_empty() {
         message.digits(60, &envelope.private_60)?;
     }
-    if let Some(keys) = keys {
+    if let Some(keys) = &answer.keys {
         message.bytes(62, &working_keys(keys))?;
     }
     let mac_at = if sealed { Some(message.mac_placeholder(64)?) } else { None };
@@ -418,12 +420,12 @@ fn balance_item(currency: Currency, balance: i64) -> [u8; 20] {
 }
 
 /// Field 62 of a sign-in's answer: PIN key, its check value, MAC key, its check value.
-fn working_keys(keys: SignInKeys<'_>) -> [u8; 40] {
+fn working_keys(keys: &KeysForTerminal) -> [u8; 40] {
     let mut field = [0; 40];
-    field[..16].copy_from_slice(keys.pin.0);
-    field[16..20].copy_from_slice(keys.pin.1);
-    field[20..36].copy_from_slice(keys.mac.0);
-    field[36..].copy_from_slice(keys.mac.1);
+    field[..16].copy_from_slice(&keys.pin);
+    field[16..20].copy_from_slice(&keys.pin_check);
+    field[20..36].copy_from_slice(&keys.mac);
+    field[36..].copy_from_slice(&keys.mac_check);
     field
 }
 
@@ -450,8 +452,9 @@ pub fn turn_away(frame: &[u8], moment: &Moment, out: &mut BytesMut) -> bool {
         time_ms: moment.unix_ms(),
         balance: None,
         repeat: false,
+        keys: None,
     };
-    encode(&request, &envelope, &answer, moment, None, false, out).is_ok()
+    encode(&request, &envelope, &answer, moment, false, out).is_ok()
 }
 
 /// Field 39 for each reason. UnionPay's codes; `docs/dialect-pos.md` has the table with what a terminal does.
@@ -542,8 +545,11 @@ mod tests {
         bytes.skip(2).collect()
     }
 
+    const KEYS: KeysForTerminal =
+        KeysForTerminal { pin: [1; 16], pin_check: [2; 4], mac: [3; 16], mac_check: [4; 4] };
+
     fn answer(reason: Reason) -> Answer {
-        Answer { reason, seq: Some(7), time_ms: 0, balance: Some(-5), repeat: false }
+        Answer { reason, seq: Some(7), time_ms: 0, balance: Some(-5), repeat: false, keys: Some(KEYS) }
     }
 
     #[test]
@@ -553,18 +559,10 @@ mod tests {
         assert_eq!((request.kind, request.key_scheme, request.stan), (Kind::SignIn, KeyScheme::Double, 1));
         assert_eq!(&request.terminal, b"22003600");
         let clock = crate::clock::Clock::new("UTC").expect("a zone");
-        let keys = SignInKeys { pin: (&[1; 16], &[2; 4]), mac: (&[3; 16], &[4; 4]) };
         let mut out = BytesMut::new();
-        let encoded = encode(
-            &request,
-            &envelope,
-            &answer(Reason::SignInAgain),
-            &clock.at(0),
-            Some(keys),
-            false,
-            &mut out,
-        )
-        .expect("the answer fits its table");
+        let encoded =
+            encode(&request, &envelope, &answer(Reason::SignInAgain), &clock.at(0), false, &mut out)
+                .expect("the answer fits its table");
         let frame = &out[encoded.frame];
         // Length; TPDU with origin and destination swapped; header asking for a sign-in.
         assert_eq!(usize::from(u16::from_be_bytes([frame[0], frame[1]])), frame.len() - 2);

@@ -14,7 +14,7 @@ use std::ops::Range;
 use arrayvec::ArrayVec;
 use hsm_sim::{
     CvvCheck, Entropy, Hsm, HsmError, KeyHandle, KeyUsage, MacAlgorithm, MacCheck, MacRequest, PanToken,
-    PinCheck, TokenRequest, WorkingKeyRequest, WorkingKeys,
+    PinCheck, TokenRequest, WorkingKeyRequest,
 };
 
 pub use self::keys::KeysError;
@@ -22,8 +22,8 @@ use self::keys::{KeyRing, algorithm};
 use crate::{
     batch::{Job, State},
     books::{
-        Books, TerminalId,
-        event::KeyText,
+        Books, TerminalId, WorkingKeys,
+        event::{KeyText, KeysForTerminal},
         request::{CardInput, Check, Facts, KeyScheme, Kind, MacFact, PinBlock, TrackValue},
     },
     clock::Moment,
@@ -40,22 +40,13 @@ pub struct Verifier {
     checks: Vec<Result<(), HsmError>>,
     macs: Vec<Result<[u8; 8], HsmError>>,
     tokens: Vec<Result<PanToken, HsmError>>,
-    made: Vec<Result<WorkingKeys, HsmError>>,
+    made: Vec<Result<hsm_sim::WorkingKeys, HsmError>>,
 }
 
 impl std::fmt::Debug for Verifier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Verifier").field("keys", &self.keys).finish_non_exhaustive()
     }
-}
-
-/// Working keys made for a sign-in: for the books and for the terminal.
-#[derive(Clone, Debug)]
-pub struct NewKeys {
-    /// As the books record them.
-    pub recorded: crate::books::WorkingKeys,
-    /// As the HSM made them.
-    pub made: WorkingKeys,
 }
 
 impl Verifier {
@@ -89,7 +80,7 @@ impl Verifier {
         books: &Books,
         jobs: &mut [Job],
         input: &[u8],
-        new_keys: &mut Vec<NewKeys>,
+        new_keys: &mut Vec<WorkingKeys>,
         now: &Moment,
     ) {
         for chunk in jobs.chunks_mut(CHUNK) {
@@ -116,7 +107,7 @@ impl Verifier {
         for (index, job) in jobs.iter_mut().enumerate() {
             let Some(id) = unsettled(job) else { continue };
             let terminal = books.terminal(id);
-            let Some(working) = terminal.keys_at(now.unix_ms()).nth(attempt) else {
+            let Some(working) = terminal.keys_at(now.unix_ms(), books.policy()).nth(attempt) else {
                 if attempt == 0 {
                     job.facts.mac = MacFact::NoKeys;
                 }
@@ -181,7 +172,11 @@ impl Verifier {
         }
         self.hsm.verify_cvvs(&items, &mut self.checks);
         for (facts, check) in of.iter_mut().zip(&self.checks) {
-            facts.cvv = if check.is_ok() { Check::Right } else { Check::Wrong };
+            facts.cvv = match check {
+                Ok(()) => Check::Right,
+                Err(HsmError::VerificationFailed | HsmError::NotDigits) => Check::Wrong,
+                Err(_) => Check::Failed,
+            };
         }
     }
 
@@ -203,7 +198,7 @@ impl Verifier {
             }
             facts.pin_version = card.pin_version;
             let Some(pvk) = self.keys.pvk(card.pvki) else {
-                facts.pin = Check::Malformed;
+                facts.pin = Check::Failed;
                 continue;
             };
             items.push(PinCheck { pin_key: seal.pin, block, pan, pvk, pvki: card.pvki, pvv: card.pvv.0 });
@@ -214,12 +209,14 @@ impl Verifier {
             facts.pin = match check {
                 Ok(()) => Check::Right,
                 Err(HsmError::VerificationFailed) => Check::Wrong,
-                Err(_) => Check::Malformed,
+                Err(HsmError::PinBlock | HsmError::PinLength) => Check::Malformed,
+                // Our fault, not the cardholder's: it must not cost a try.
+                Err(_) => Check::Failed,
             };
         }
     }
 
-    fn make_keys(&mut self, books: &Books, jobs: &mut [Job], new_keys: &mut Vec<NewKeys>, now: &Moment) {
+    fn make_keys(&mut self, books: &Books, jobs: &mut [Job], new_keys: &mut Vec<WorkingKeys>, now: &Moment) {
         let mut items: ArrayVec<WorkingKeyRequest, CHUNK> = ArrayVec::new();
         let mut of: ArrayVec<(&mut Facts, u32), CHUNK> = ArrayVec::new();
         for job in jobs.iter_mut() {
@@ -230,7 +227,7 @@ impl Verifier {
                 continue;
             };
             let terminal = books.terminal(id);
-            if books.sign_ins_used_up(terminal, now) {
+            if terminal.pending.is_some() || books.sign_ins_used_up(terminal, now) {
                 continue;
             }
             let Ok(tmk) = self.keys.tmk(&mut self.hsm, id, terminal) else { continue };
@@ -245,9 +242,18 @@ impl Verifier {
             let Ok(made) = made else { continue };
             facts.new_keys = Some(new_keys.len());
             let text = |block: &hsm_sim::KeyBlock| KeyText(block.as_str().into());
-            let recorded =
-                crate::books::WorkingKeys { version: *version, pin: text(&made.pin), mac: text(&made.mac) };
-            new_keys.push(NewKeys { recorded, made });
+            new_keys.push(WorkingKeys {
+                version: *version,
+                pin: text(&made.pin),
+                mac: text(&made.mac),
+                told: KeysForTerminal {
+                    pin: made.pin_cryptogram,
+                    pin_check: made.pin_check_value,
+                    mac: made.mac_cryptogram,
+                    mac_check: made.mac_check_value,
+                },
+                used_since_ms: None,
+            });
         }
     }
 

@@ -7,8 +7,9 @@ use arrayvec::{ArrayString, ArrayVec};
 use cardswitch::{
     books::{
         event::{
-            CardState, Decided, Event, InstalledTerminal, IssuedCard, KeyRole, KeyText, ListedReason,
-            ListedSubject, MacScheme, OpenedMerchant, Pvv, ReversalEffect, TerminalDialect, Token,
+            CardState, Decided, Event, InstalledTerminal, IssuedCard, KeyRole, KeyText, KeysForTerminal,
+            ListedReason, ListedSubject, MacScheme, OpenedMerchant, Pvv, ReversalEffect, TerminalDialect,
+            Token,
         },
         policy::Policy,
         product::{PinRule, Product},
@@ -58,6 +59,7 @@ fn events() -> Vec<Event> {
         version: 70_000,
         pin: KeyText("B0096P0TE00E0000".into()),
         mac: KeyText("B0096M3TC00E0000".into()),
+        told: KeysForTerminal { pin: [1; 16], pin_check: [2; 4], mac: [3; 16], mac_check: [4; 4] },
     });
     events.push(Event::SignedOff { terminal: 7, stan: 2 });
     events.extend(Kind::ALL.map(|kind| Event::Decided(decided(kind, Reason::Approved))));

@@ -70,15 +70,23 @@ fn the_forgeable_mac_can_be_forged() {
 fn one_sign_in_past_the_minutes_limit_is_refused() {
     let switch = InProcess::start_with(|config| config.books.sign_ins_per_minute = 3);
     let (mut terminal, mut line) = switch.signed_in("31000001");
-    terminal.sign_in(&mut line);
-    terminal.sign_in(&mut line);
+    let card = switch.city().card(RICH);
+    for _ in 0..2 {
+        assert_eq!(
+            terminal.ask(&mut line, Ask::purchase(&card, 1)).code,
+            "00",
+            "which makes the keys its own"
+        );
+        terminal.sign_in(&mut line);
+    }
+    assert_eq!(terminal.ask(&mut line, Ask::sign_in()).code, "00", "the same keys again cost nothing");
+    assert_eq!(terminal.ask(&mut line, Ask::purchase(&card, 1)).code, "00");
     assert_eq!(terminal.ask(&mut line, Ask::sign_in()).code, "65");
     assert_eq!(
         switch.city().terminal("31000002").ask(&mut line, Ask::sign_in()).code,
         "00",
         "a neighbour may"
     );
-    let card = switch.city().card(RICH);
     assert_eq!(terminal.ask(&mut line, Ask::purchase(&card, 1)).code, "00", "and the terminal still works");
 }
 
@@ -107,6 +115,46 @@ fn a_forged_sign_in_does_not_cut_a_terminal_off() {
         assert_eq!(switch.city().terminal("31000002").ask(&mut stranger, Ask::sign_in()).code, "00");
         assert_eq!(terminal.ask(&mut line, Ask::purchase(&card, 1)).code, "00", "the old keys still work");
     }
+}
+
+#[test]
+fn forged_sign_ins_neither_void_keys_that_were_just_given_out_nor_fill_the_journal() {
+    let switch = InProcess::start_with(|config| config.books.sign_ins_per_minute = 3);
+    let (mut terminal, mut line) = switch.signed_in("31000002");
+    let before = switch.seq();
+    let mut stranger = switch.connect();
+    let mut forger = switch.city().terminal("31000002");
+    for _ in 0..50 {
+        assert_eq!(forger.ask(&mut stranger, Ask::sign_in()).code, "00", "the keys given out already, again");
+    }
+    assert_eq!(switch.seq(), before, "nothing happened");
+    let card = switch.city().card(RICH);
+    assert_eq!(terminal.ask(&mut line, Ask::purchase(&card, 1)).code, "00", "they are still good");
+    terminal.sign_in(&mut line);
+    assert_eq!(terminal.ask(&mut line, Ask::purchase(&card, 1)).code, "00", "and so are the next");
+
+    for _ in 0..50 {
+        assert_eq!(forger.ask(&mut stranger, Ask::sign_off()).code, "00");
+    }
+    assert_eq!(switch.seq(), before + 4, "two purchases, a sign-in, one sign-off");
+}
+
+#[test]
+fn keys_live_no_longer_than_requests_are_remembered() {
+    let switch = InProcess::start_with(|config| {
+        config.books.duplicate_window = std::time::Duration::from_secs(2);
+    });
+    let (mut terminal, mut line) = switch.signed_in("31000002");
+    let card = switch.city().card(RICH);
+    let frame = terminal.frame(&mut Ask::purchase(&card, 10));
+    line.send(&frame);
+    assert_eq!(line.receive().expect("an answer").code, "00");
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    line.send(&frame);
+    assert_eq!(line.receive().expect("an answer").code, "77", "a recording is worth nothing by now");
+    assert_eq!(switch.held(RICH), switch.city().opening(RICH) - 10);
+    terminal.sign_in(&mut line);
+    assert_eq!(terminal.ask(&mut line, Ask::purchase(&card, 10)).code, "00");
 }
 
 #[test]

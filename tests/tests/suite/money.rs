@@ -119,8 +119,9 @@ fn a_reversal_gives_back_once() {
     }
     assert_eq!(accounts(&switch), after);
     let mut purchase_again = purchase.clone();
-    assert_eq!(send(&mut terminal, &mut line, &mut purchase_again).code, "00", "its repeat tells what was");
-    assert_eq!(switch.held(RICH), opening, "and moves nothing");
+    let late = send(&mut terminal, &mut line, &mut purchase_again);
+    assert_eq!(late.code, "68", "goods must not leave for money that went back");
+    assert_eq!(switch.held(RICH), opening, "and nothing moves");
     switch.check_ledger();
 }
 
@@ -180,6 +181,10 @@ fn reversals_that_do_not_fit_move_nothing() {
     };
     let mut naming_another = Ask { pan: other_card, ..paid.reversal() };
     assert_eq!(send(&mut terminal, &mut line, &mut naming_another).code, "25", "another card");
+    let mut naming_none = Ask { pan: Some(b"1234".to_vec()), ..paid.reversal() };
+    assert_eq!(send(&mut terminal, &mut line, &mut naming_none).code, "25", "no card's number");
+    let mut of_a_load = Ask { code: Some(630_000), condition: Some(91), ..paid.reversal() };
+    assert_eq!(send(&mut terminal, &mut line, &mut of_a_load).code, "25", "a load under that number");
     assert_eq!(switch.held(RICH), held - 700);
 
     let mut inquiry = Ask::balance(&card);
