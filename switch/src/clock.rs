@@ -33,15 +33,17 @@ impl Clock {
         Ok(Self { zone, last_ms: i64::MIN })
     }
 
-    /// Never returns a moment before this one, so that recorded time does not go back over a restart.
-    pub fn not_before(&mut self, unix_ms: i64) {
+    /// Never returns a moment before this one, so that recorded time does not go back over a restart. Returns by how
+    /// many milliseconds the system's clock is behind it: until it has caught up, recorded time stands still.
+    pub fn not_before(&mut self, unix_ms: i64) -> i64 {
+        let behind_ms = unix_ms.saturating_sub(system_ms()).max(0);
         self.last_ms = self.last_ms.max(unix_ms);
+        behind_ms
     }
 
     /// Now, or the last moment given out if the system's clock has gone back since.
-    #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     pub fn now(&mut self) -> Moment {
-        self.last_ms = self.last_ms.max(Timestamp::now().as_millisecond());
+        self.last_ms = self.last_ms.max(system_ms());
         self.at(self.last_ms)
     }
 
@@ -51,6 +53,11 @@ impl Clock {
         let timestamp = Timestamp::from_millisecond(unix_ms).unwrap_or(Timestamp::UNIX_EPOCH);
         Moment { unix_ms, local: self.zone.to_datetime(timestamp) }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
+fn system_ms() -> i64 {
+    Timestamp::now().as_millisecond()
 }
 
 /// A reading of the monotonic clock, for durations only; it is never recorded.
@@ -117,8 +124,10 @@ mod tests {
     fn recorded_time_never_goes_back() {
         let mut clock = Clock::new("UTC").expect("a zone of the database");
         let ahead = clock.now().unix_ms() + 60_000;
-        clock.not_before(ahead);
+        let behind_ms = clock.not_before(ahead);
+        assert!((50_000..=60_000).contains(&behind_ms), "{behind_ms}");
         assert_eq!(clock.now().unix_ms(), ahead);
+        assert_eq!(clock.not_before(0), 0, "the system's clock is not behind that");
     }
 
     #[test]

@@ -21,6 +21,9 @@ use crate::{
 /// Records appended at once during an import.
 const IMPORT_BATCH: usize = 4096;
 
+/// By how much the system's clock may be behind the last record before the log says so, milliseconds.
+const CLOCK_BEHIND_MS: i64 = 60_000;
+
 /// Why the books could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum RecoveryError {
@@ -126,7 +129,13 @@ pub fn open_books(
     progress: &mut dyn FnMut(Seq),
 ) -> Result<Books, RecoveryError> {
     let mut books = restore(store, progress)?;
-    clock.not_before(books.time_ms());
+    let behind_ms = clock.not_before(books.time_ms());
+    if behind_ms > CLOCK_BEHIND_MS {
+        tracing::warn!(
+            seconds = behind_ms / 1000,
+            "the system's clock is behind the journal's last record; recorded time stands still until it has caught up"
+        );
+    }
     let policy = policy(config);
     if books.seq() == 0 {
         import(store, &mut books, config, policy, hsm, entropy, clock, progress)?;

@@ -23,6 +23,12 @@ fn nothing_that_was_answered_is_lost_or_doubled_by_twenty_kills() {
         load(launch.start(), round, &mut random, &mut told, Process::kill9);
         check(&launch, &told, &format!("round {round}, seed {}", random.seed()));
     }
+    // A good stop saves the state that ran; `ledger verify` replays all records since the first and must come to the same.
+    load(launch.start(), ROUNDS + 1, &mut random, &mut told, |process| {
+        process.sigterm();
+        assert_eq!(process.wait().code(), Some(0));
+    });
+    check(&launch, &told, &format!("the good stop, seed {}", random.seed()));
     let approved = told.values().filter(|answer| answer.code == "00").count();
     switch_tests::tell(&format!("kill -9: {} answers over {ROUNDS} kills, {approved} approved", told.len()));
     assert!(told.len() > 500 && approved > 200, "too few to prove much");
