@@ -15,8 +15,11 @@
 //!
 //! A reversal skips from 4 to its original: what was done must be undone even at a merchant suspended since.
 
+mod fund;
+mod reverse;
+
 use super::{
-    Books, Card, CardId, CommonAccount, Terminal, TerminalId, WorkingKeys,
+    Books, Card, CardId, Terminal, TerminalId, WorkingKeys,
     event::{CardState, Decided, Event, MacScheme, ReversalEffect, TerminalDialect},
     reason::Reason,
     request::{Answer, CardInput, Check, EntryMode, Facts, Kind, MacFact, Request},
@@ -24,7 +27,7 @@ use super::{
 };
 use crate::{
     clock::Moment,
-    ledger::{Minor, Posting, Postings, purse::split_debit},
+    ledger::{Minor, Postings},
 };
 
 /// What should follow from a request.
@@ -399,146 +402,10 @@ impl Books {
         }
     }
 
-    fn fund(&self, request: &Request, card: &Card, terminal: &Terminal) -> Outcome {
-        let held = self.card_purses(card).any(|(_, purse)| purse.currency == request.currency);
-        if !held {
-            return Outcome::new(Reason::InvalidTransaction);
-        }
-        let balance = self.card_balance(card, request.currency);
-        match request.kind {
-            Kind::Purchase => self.fund_purchase(request, card, terminal, balance),
-            Kind::Load => self.fund_load(request, card, terminal, balance),
-            _ => Outcome { shown: Some(balance), ..Outcome::new(Reason::Approved) },
-        }
-    }
-
-    fn fund_purchase(&self, request: &Request, card: &Card, terminal: &Terminal, balance: Minor) -> Outcome {
-        let merchant = &self.merchants[terminal.merchant as usize];
-        let purses = self
-            .card_purses(card)
-            .filter(|(_, purse)| purse.pays(request.currency, terminal.category))
-            .map(|(account, _)| account);
-        let Some(debits) = split_debit(&self.ledger, purses, request.amount) else {
-            return Outcome::new(Reason::InsufficientFunds);
-        };
-        let fee = merchant.fee(request.amount);
-        let mut postings: Postings = debits.into_iter().collect();
-        postings.push(Posting { account: merchant.payable, amount: request.amount - fee });
-        if let (true, Some(account)) = (fee != 0, self.common_account(CommonAccount::Fees, request.currency))
-        {
-            postings.push(Posting { account, amount: fee });
-        }
-        self.approve_if_postable(postings, balance - request.amount)
-    }
-
-    fn fund_load(&self, request: &Request, card: &Card, terminal: &Terminal, balance: Minor) -> Outcome {
-        let product = &self.products[usize::from(card.product)];
-        let Some((purse, kind)) = self.card_purses(card).nth(usize::from(product.load_purse)) else {
-            return Outcome::new(Reason::SystemError);
-        };
-        if kind.currency != request.currency {
-            return Outcome::new(Reason::InvalidTransaction);
-        }
-        let (Some(total), Some(in_purse)) =
-            (balance.checked_add(request.amount), self.ledger.balance(purse).checked_add(request.amount))
-        else {
-            return Outcome::new(Reason::AmountLimit);
-        };
-        if total > product.balance_max || in_purse > kind.max {
-            return Outcome::new(Reason::AmountLimit);
-        }
-        let float = self.orderers[usize::from(card.orderer)].float;
-        let source = self.merchants[terminal.merchant as usize].load_line.unwrap_or(float);
-        let postings = [
-            Posting { account: source, amount: -request.amount },
-            Posting { account: purse, amount: request.amount },
-        ];
-        let activates = card.state == CardState::Inactive;
-        let outcome = self.approve_if_postable(postings.into_iter().collect(), total);
-        Outcome { activates: activates && outcome.reason == Reason::Approved, ..outcome }
-    }
-
-    /// Approves if the ledger would take the postings, so that applying them cannot fail.
-    fn approve_if_postable(&self, postings: Postings, shown: Minor) -> Outcome {
-        match self.ledger.check(&postings) {
-            Ok(()) => Outcome { shown: Some(shown), postings, ..Outcome::new(Reason::Approved) },
-            Err(crate::ledger::Refusal::BelowFloor(_)) => Outcome::new(Reason::InsufficientFunds),
-            Err(_) => Outcome::new(Reason::SystemError),
-        }
-    }
-
-    fn reverse(&self, request: &Request, facts: &Facts, key: &TransactionKey, now: &Moment) -> Outcome {
-        // What is reversed was a 0200 or a 0100; the reversal has the same batch and STAN.
-        let originals = [2, 1].map(|class| TransactionKey { class, ..*key });
-        let found = originals.iter().find_map(|key| self.remembered(key, now));
-        let Some(original) = found else {
-            // Usually the original is still to come. Where one may have been forgotten before its time, "understood"
-            // could be a lie about money, so the terminal is told that there is no original.
-            let reason = if self.transactions.may_lack(key.terminal, now.unix_ms()) {
-                Reason::NoOriginal
-            } else {
-                Reason::Approved
-            };
-            let effect = Some((originals[0], ReversalEffect::Tombstone));
-            return Outcome { reversal: effect, ..Outcome::new(reason) };
-        };
-        if original.standing == Standing::Tombstone {
-            return nothing_to_reverse(original.key);
-        }
-        if original.amount != request.amount || original.currency != request.currency {
-            return Outcome::new(Reason::AmountDiffers);
-        }
-        let names_another_card = match request.card {
-            CardInput::None => false,
-            CardInput::Read { .. } => facts.card.map(|card| card.0) != original.card,
-            CardInput::NotACard | CardInput::Disagree => true,
-        };
-        let reversible = matches!(original.kind, Kind::Purchase | Kind::Load);
-        if names_another_card || !reversible || request.reverses != Some(original.kind) {
-            return Outcome::new(Reason::NoOriginal);
-        }
-        if original.standing != Standing::Answered || original.reason != Reason::Approved {
-            return nothing_to_reverse(original.key);
-        }
-        self.take_back(original)
-    }
-
-    /// The inverse of the original's postings. What a load gave and the card no longer has becomes a receivable,
-    /// and the card is blocked.
-    fn take_back(&self, original: &Transaction) -> Outcome {
-        let reversal = Some((original.key, ReversalEffect::Reversed));
-        let mut postings = Postings::new();
-        let mut shortfall = 0;
-        for posting in original.postings.iter().rev() {
-            let mut amount = -posting.amount;
-            if original.kind == Kind::Load && amount < 0 {
-                let taken = (-amount).min(self.ledger.available(posting.account));
-                shortfall += -amount - taken;
-                amount = -taken;
-            }
-            if amount != 0 {
-                postings.push(Posting { account: posting.account, amount });
-            }
-        }
-        if let (true, Some(account)) =
-            (shortfall > 0, self.common_account(CommonAccount::Receivable, original.currency))
-        {
-            postings.push(Posting { account, amount: -shortfall });
-        }
-        match self.ledger.check(&postings) {
-            Ok(()) => Outcome { reversal, postings, blocks: shortfall > 0, ..Outcome::new(Reason::Approved) },
-            Err(_) => Outcome::new(Reason::SystemError),
-        }
-    }
-
     /// An answer whose record is the next one.
     fn recorded(&self, reason: Reason, now: &Moment) -> Answer {
         Answer { seq: Some(self.seq() + 1), ..answer(reason, now) }
     }
-}
-
-fn nothing_to_reverse(original: TransactionKey) -> Outcome {
-    Outcome { reversal: Some((original, ReversalEffect::Nothing)), ..Outcome::new(Reason::Approved) }
 }
 
 fn check_capability(request: &Request, terminal: &Terminal) -> Result<(), Reason> {
