@@ -55,7 +55,6 @@ const RULES: &[(&str, Rule, &str, &str)] = &[
     ("metric names in one file", metric_names, "switch/src/app.rs", "counter!(\"cardswitch_x_total\")"),
     ("nothing unfinished", nothing_unfinished, "risk/src/x.rs", concat!("fn f() { to", "do!() }")),
     ("no machine's paths", no_machine_paths, "docs/x.md", concat!("see /ho", "me/me/notes")),
-    ("no foreign words", no_foreign_words, "docs/x.md", concat!("written by Chat", "GPT")),
     ("names say something", names_say_something, "switch/src/utils.rs", "\n"),
     ("files are short", files_are_short, "switch/src/long.rs", "LONG"),
     ("links lead somewhere", links_lead_somewhere, "README.md", "[here](no-such-file.md)"),
@@ -313,20 +312,6 @@ fn nothing_unfinished(files: &[Text]) -> Vec<String> {
 fn no_machine_paths(files: &[Text]) -> Vec<String> {
     let paths = [concat!("/ho", "me/"), concat!("/ro", "ot/"), concat!("/wo", "rk/"), concat!("/tm", "p/")];
     containing(files.iter(), &paths)
-}
-
-fn no_foreign_words(files: &[Text]) -> Vec<String> {
-    let words = [
-        concat!("cla", "ude"),
-        concat!("anth", "ropic"),
-        concat!("open", "ai"),
-        concat!("chat", "gpt"),
-        concat!("cop", "ilot"),
-        concat!("language ", "model"),
-    ];
-    let lower = files.iter().map(|file| Text { path: file.path.clone(), body: file.body.to_lowercase() });
-    let lower: Vec<Text> = lower.collect();
-    containing(lower.iter(), &words)
 }
 
 fn names_say_something(files: &[Text]) -> Vec<String> {
