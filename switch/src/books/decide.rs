@@ -252,10 +252,8 @@ impl Books {
             && earlier.amount == request.amount
             && earlier.currency == request.currency
             && same_card;
-        // A terminal that has lost count asks under an old number; with another PIN it cannot be the same request.
-        let another_pin =
-            earlier.reason == Reason::Approved && matches!(facts.pin, Check::Wrong | Check::Malformed);
-        if !same || another_pin {
+        // Not the PIN: a repeat counts no try, so an answer that depended on its PIN would let one be guessed for free.
+        if !same {
             return answer(Reason::DuplicateDiffers, now);
         }
         if earlier.standing == Standing::Reversed {

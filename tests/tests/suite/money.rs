@@ -89,6 +89,26 @@ fn the_same_number_with_other_contents_is_refused() {
 }
 
 #[test]
+fn a_repeat_with_another_pin_tells_nothing_about_the_pin() {
+    let switch = InProcess::start();
+    let (mut terminal, mut line) = switch.signed_in("31000002");
+    let card = switch.city().card(RICH);
+    let mut paid = Ask::purchase(&card, 100);
+    let first = send(&mut terminal, &mut line, &mut paid);
+    assert_eq!(first.code, "00");
+    for pin in [card.wrong_pin(), card.pin.clone()] {
+        // Enough guesses to lock the card, if they counted; and none is answered otherwise than the right one.
+        for _ in 0..4 {
+            let guess = paid.clone().with_pin(&pin, &card);
+            line.send(&terminal.build(&guess));
+            assert_eq!(line.receive().expect("an answer").frame, first.frame);
+        }
+    }
+    assert_eq!(switch.held(RICH), switch.city().opening(RICH) - 100);
+    assert_eq!(terminal.ask(&mut line, Ask::purchase(&card, 1)).code, "00", "no try was counted");
+}
+
+#[test]
 fn a_reversal_gives_back_once() {
     let switch = InProcess::start();
     let (mut terminal, mut line) = switch.signed_in("31000005");
