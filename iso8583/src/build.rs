@@ -12,10 +12,11 @@ use crate::MESSAGE_BYTES_MAX;
 use crate::content;
 use crate::error::{EncodeError, EncodeErrorKind, FieldPath};
 use crate::field_set::FieldSet;
+use crate::hex;
 use crate::message::Message;
 use crate::mti::Mti;
-use crate::pack::{ascii_nibble, put_bytes, put_digits};
-use crate::spec::{Class, Field, Length, Spec};
+use crate::pack::{ascii_nibble, put_bytes, put_digits, put_octets};
+use crate::spec::{Class, Encoding, Field, Length, Spec};
 
 /// Writes one message to the end of a caller's buffer, field by field in
 /// ascending order.
@@ -37,19 +38,31 @@ pub struct Builder<'s, 'b> {
 }
 
 impl<'s, 'b> Builder<'s, 'b> {
-    /// Begins a message: its MTI and room for the bitmap.
+    /// Begins a message: its MTI and room for the bitmap. A field above 64
+    /// brings the secondary bitmap when it is put.
     pub fn new(spec: &'s Spec, out: &'b mut BytesMut, mti: Mti) -> Builder<'s, 'b> {
         let start = out.len();
-        out.put_u16(mti.raw());
-        out.put_bytes(0, BITMAP_BYTES);
+        match spec.mti {
+            Encoding::Packed => out.put_u16(mti.raw()),
+            Encoding::Ascii => out.put_slice(&mti.to_ascii()),
+        }
+        out.put_bytes(0, spec.bitmap_bytes());
         let failed =
             (!mti.is_bcd()).then_some(EncodeError { path: FieldPath::Mti, kind: EncodeErrorKind::BadMti });
         let present = FieldSet::default();
         Builder { spec, out, start, mti, present, last: 1, after_mac: false, failed, finished: false }
     }
 
+    /// Begins a message that has the secondary bitmap from the start, so that a
+    /// field above 64 moves nothing; without such a field that bitmap is empty.
+    pub fn with_secondary(spec: &'s Spec, out: &'b mut BytesMut, mti: Mti) -> Builder<'s, 'b> {
+        let mut builder = Builder::new(spec, out, mti);
+        builder.open_secondary();
+        builder
+    }
+
     /// Puts the digits of an `n` or `z` field, given as ASCII; in a `z` field
-    /// the separator may be written `=` or `D`.
+    /// the separator may be written `=` or `D`, and goes out as `=` in ASCII.
     ///
     /// # Errors
     /// Any rule of the table, or a field out of order.
@@ -96,51 +109,63 @@ impl<'s, 'b> Builder<'s, 'b> {
         })
     }
 
-    /// Puts the bytes of a `b` or `tlv` field.
+    /// Puts the bytes of a `b` or `tlv` field; in an ASCII table they go out as
+    /// hex characters.
     ///
     /// # Errors
     /// Any rule of the table, or a field out of order.
     pub fn bytes(&mut self, field: u8, raw: &[u8]) -> Result<&mut Self, EncodeError> {
         self.put(field, |row, out| match row.class {
+            Class::Binary if row.is_hex() => put_octets(row, out, raw.iter().copied()),
             Class::Binary | Class::Tlv => put_bytes(row, out, raw),
             _ => Err(EncodeErrorKind::WrongClass),
         })
     }
 
     /// Puts the same value that another message has in this field, as an
-    /// answer echoes its request; nothing if that message lacks it.
+    /// answer echoes its request; nothing if that message lacks it. The other
+    /// message may be of another table, if the field has the same class there.
     ///
     /// # Errors
     /// Any rule of this builder's table, or a field out of order.
     pub fn copy(&mut self, field: u8, from: &Message<'_>) -> Result<&mut Self, EncodeError> {
         let Some(raw) = from.raw(field) else { return Ok(self) };
-        let class = from.spec().field(field).map(Field::class);
+        let source = from.spec().field(field);
         self.put(field, |row, out| {
-            if Some(row.class) != class {
+            if Some(row.class) != source.map(Field::class) {
                 return Err(EncodeErrorKind::WrongClass);
             }
-            match from.digits(field) {
-                Some(digits) => {
-                    put_digits(row, out, digits.len(), (0..digits.len()).map(|at| digits.nibble(at)))
-                }
-                None => put_bytes(row, out, raw),
+            if let Some(digits) = from.digits(field) {
+                return put_digits(row, out, digits.len(), (0..digits.len()).map(|at| digits.nibble(at)));
+            }
+            match source.is_some_and(Field::is_hex) {
+                true => put_octets(row, out, hex::octets(raw)),
+                false if row.is_hex() => put_octets(row, out, raw.iter().copied()),
+                false => put_bytes(row, out, raw),
             }
         })
     }
 
-    /// Puts 8 zero bytes into a fixed 8-byte `b` field, the message's last, and
-    /// returns their position from the MTI's first byte: the MAC covers what
-    /// stands before it, once [`Builder::finish`] has filled in the bitmap.
+    /// Reserves a fixed 8-byte `b` field, the message's last, and returns its
+    /// position from the MTI's first byte: the MAC covers what stands before
+    /// it, once [`Builder::finish`] has filled in the bitmap. In a packed table
+    /// 8 bytes are reserved, in an ASCII table 16 upper-case hex characters
+    /// ([`Field::encoding`] tells which).
     ///
     /// # Errors
     /// A field of another form, or out of order.
     pub fn mac_placeholder(&mut self, field: u8) -> Result<usize, EncodeError> {
+        let mut reserved = 0;
         self.put(field, |row, out| match (row.class, row.length) {
-            (Class::Binary, Length::Fixed(8)) => put_bytes(row, out, &[0; MAC_BYTES]),
+            (Class::Binary, Length::Fixed(MAC_BYTES)) => {
+                reserved = row.bytes_for(MAC_BYTES);
+                out.put_bytes(if row.is_hex() { b'0' } else { 0 }, reserved);
+                Ok(())
+            }
             _ => Err(EncodeErrorKind::WrongClass),
         })?;
         self.after_mac = true;
-        Ok(self.out.len() - MAC_BYTES - self.start)
+        Ok(self.out.len() - reserved - self.start)
     }
 
     /// Fills in the bitmap and returns where the message stands in the buffer.
@@ -153,8 +178,14 @@ impl<'s, 'b> Builder<'s, 'b> {
         }
         let bitmaps = self.present.to_bitmaps();
         let bitmap = bitmaps[..if self.has_secondary() { 2 } else { 1 }].as_flattened();
-        let at = self.start + MTI_BYTES;
-        self.out[at..at + bitmap.len()].copy_from_slice(bitmap);
+        let at = self.start + self.spec.mti_bytes();
+        match self.spec.bitmap {
+            Encoding::Packed => self.out[at..at + bitmap.len()].copy_from_slice(bitmap),
+            Encoding::Ascii => {
+                let characters = self.out[at..].chunks_exact_mut(2);
+                characters.zip(bitmap).for_each(|(pair, &octet)| pair.copy_from_slice(&hex::pair(octet)));
+            }
+        }
         self.finished = true;
         Ok(self.start..self.out.len())
     }
@@ -208,10 +239,11 @@ impl<'s, 'b> Builder<'s, 'b> {
 
     /// Makes room for the secondary bitmap by moving the fields put so far.
     fn open_secondary(&mut self) {
-        let fields = self.start + MTI_BYTES + BITMAP_BYTES;
+        let bitmap = self.spec.bitmap_bytes();
+        let fields = self.start + self.spec.mti_bytes() + bitmap;
         let end = self.out.len();
-        self.out.put_bytes(0, BITMAP_BYTES);
-        self.out.copy_within(fields..end, fields + BITMAP_BYTES);
+        self.out.put_bytes(0, bitmap);
+        self.out.copy_within(fields..end, fields + bitmap);
         self.present.insert(1);
     }
 }
@@ -233,9 +265,9 @@ impl fmt::Debug for Builder<'_, '_> {
     }
 }
 
-const MTI_BYTES: usize = 2;
-const BITMAP_BYTES: usize = 8;
-const MAC_BYTES: usize = 8;
+/// Bytes of a MAC, however they are written (ISO 8583:1987, elements 64 and
+/// 128).
+const MAC_BYTES: u16 = 8;
 
 #[cfg(test)]
 mod tests {
@@ -256,7 +288,8 @@ mod tests {
         let finished = builder.finish();
         assert_eq!(called.err(), finished.clone().err(), "finish repeats the error");
         match finished {
-            Ok(range) => Ok(out[range][MTI_BYTES + BITMAP_BYTES..].to_vec()),
+            // 2 bytes of MTI and 8 of bitmap.
+            Ok(range) => Ok(out[range][10..].to_vec()),
             Err(error) => {
                 assert_eq!(out, &b"before"[..], "an error leaves nothing behind");
                 Err(error.kind)

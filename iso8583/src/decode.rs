@@ -11,9 +11,10 @@ use crate::MESSAGE_BYTES_MAX;
 use crate::content;
 use crate::error::{DecodeError, DecodeErrorKind, FieldPath};
 use crate::field_set::FieldSet;
+use crate::hex;
 use crate::message::{Message, Span};
 use crate::mti::Mti;
-use crate::spec::{Length, Prefix, Spec};
+use crate::spec::{Encoding, Field, Length, Spec};
 
 impl<'a> Message<'a> {
     /// Finds every field there is; the first error by position, if any.
@@ -31,19 +32,19 @@ impl<'a> Message<'a> {
     }
 
     fn walk(&mut self, walk: &mut Walk<'a>) -> Result<(), DecodeError> {
-        self.mti = walk.mti()?;
         let spec: &'a Spec = self.spec;
-        for number in walk.bitmap()? {
+        self.mti = walk.mti(spec.mti)?;
+        for number in walk.bitmaps(spec.bitmap)? {
             let path = FieldPath::Field(number);
             let Some(field) = spec.field(number) else {
                 return Err(walk.error(path, DecodeErrorKind::UnknownField));
             };
             let length = match field.length {
                 Length::Fixed(length) => length,
-                Length::Variable { prefix, max } => walk.length(path, prefix, max)?,
+                Length::Variable { max, .. } => walk.length(path, field, max)?,
             };
             let start = walk.at;
-            let value = walk.take(path, field.class.bytes_for(length))?;
+            let value = walk.take(path, field.bytes_for(length))?;
             match content::check(field, length, value) {
                 Ok(()) => self.put(number, start, length),
                 Err(fault) => {
@@ -78,31 +79,56 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn mti(&mut self) -> Result<Mti, DecodeError> {
-        let mti = Mti::new(u16::from_be_bytes(self.array(FieldPath::Mti)?));
-        if mti.is_bcd() {
-            return Ok(mti);
-        }
-        let offset = usize::from(is_bcd(self.bytes[0]));
+    fn mti(&mut self, encoding: Encoding) -> Result<Mti, DecodeError> {
+        let (mti, wrong) = match encoding {
+            Encoding::Packed => {
+                let bytes: [u8; 2] = self.array(FieldPath::Mti)?;
+                (Mti::new(u16::from_be_bytes(bytes)), bytes.iter().position(|&byte| !is_bcd(byte)))
+            }
+            Encoding::Ascii => {
+                let digits: [u8; 4] = self.array(FieldPath::Mti)?;
+                (Mti::from_ascii(digits), digits.iter().position(|digit| !digit.is_ascii_digit()))
+            }
+        };
+        let Some(offset) = wrong else { return Ok(mti) };
         self.content_fault(FieldPath::Mti, offset, DecodeErrorKind::BadDigit);
         Ok(Mti::default())
     }
 
     /// The fields promised. Bit 1 promises the secondary bitmap and no field.
-    fn bitmap(&mut self) -> Result<FieldSet, DecodeError> {
-        let primary: [u8; 8] = self.array(FieldPath::Bitmap)?;
-        let secondary = if primary[0] & 0x80 == 0 { [0; 8] } else { self.array(FieldPath::Bitmap)? };
+    fn bitmaps(&mut self, encoding: Encoding) -> Result<FieldSet, DecodeError> {
+        let primary = self.bitmap(encoding)?;
+        let secondary = if primary[0] & 0x80 == 0 { [0; 8] } else { self.bitmap(encoding)? };
         let mut promised = FieldSet::from_bitmaps(primary, secondary);
         promised.remove(1);
         Ok(promised)
     }
 
+    fn bitmap(&mut self, encoding: Encoding) -> Result<[u8; 8], DecodeError> {
+        if encoding == Encoding::Packed {
+            return self.array(FieldPath::Bitmap);
+        }
+        let at = self.at;
+        let characters: [u8; 16] = self.array(FieldPath::Bitmap)?;
+        if let Some(index) = characters.iter().position(|&character| !hex::is_digit(character)) {
+            let kind = DecodeErrorKind::BadHexDigit;
+            return Err(DecodeError { path: FieldPath::Bitmap, offset: at + index, kind });
+        }
+        let mut bitmap = [0; 8];
+        bitmap.iter_mut().zip(hex::octets(&characters)).for_each(|(to, octet)| *to = octet);
+        Ok(bitmap)
+    }
+
     /// A length prefix, in digits or bytes by the field's class.
     #[inline]
-    fn length(&mut self, path: FieldPath, prefix: Prefix, max: u16) -> Result<u16, DecodeError> {
+    fn length(&mut self, path: FieldPath, field: &Field, max: u16) -> Result<u16, DecodeError> {
         let rest = &self.bytes[self.at..];
-        let (_, length) = bcd_number(prefix.bytes(), rest).map_err(|_| {
-            let needs = prefix.bytes();
+        let needs = field.prefix_bytes();
+        let number = match field.encoding {
+            Encoding::Packed => bcd_number(needs, rest),
+            Encoding::Ascii => ascii_number(needs, rest),
+        };
+        let (_, length) = number.map_err(|_| {
             let left = rest.len();
             let short = DecodeErrorKind::TooShort { needs, left };
             self.error(path, if left < needs { short } else { DecodeErrorKind::BadLengthPrefix })
@@ -110,7 +136,7 @@ impl<'a> Walk<'a> {
         if length > max {
             return Err(self.error(path, DecodeErrorKind::LengthOverMax { length, max }));
         }
-        self.at += prefix.bytes();
+        self.at += needs;
         Ok(length)
     }
 
@@ -146,6 +172,17 @@ fn bcd_number(width: usize, input: &[u8]) -> IResult<&[u8], u16> {
     let decimal = |bytes: &[u8]| {
         bytes.iter().try_fold(0u16, |number, &byte| {
             is_bcd(byte).then(|| number * 100 + u16::from(byte >> 4) * 10 + u16::from(byte & 0x0F))
+        })
+    };
+    map_opt(take(width), decimal).parse(input)
+}
+
+/// A decimal number in `width` characters, two or three.
+#[inline]
+fn ascii_number(width: usize, input: &[u8]) -> IResult<&[u8], u16> {
+    let decimal = |characters: &[u8]| {
+        characters.iter().try_fold(0u16, |number, &character| {
+            character.is_ascii_digit().then(|| number * 10 + u16::from(character - b'0'))
         })
     };
     map_opt(take(width), decimal).parse(input)

@@ -69,6 +69,9 @@ impl Masked<'_, '_> {
             return write!(f, "\"{}\"", text.escape_ascii());
         }
         let bytes = self.message.raw(self.number).unwrap_or_default();
+        if self.message.spec().field(self.number).is_some_and(Field::is_hex) {
+            return write!(f, "{}", bytes.escape_ascii());
+        }
         bytes.iter().try_for_each(|byte| write!(f, "{byte:02X}"))
     }
 

@@ -1,10 +1,12 @@
-//! A borrowed view of packed digits.
+//! A borrowed view of digits, packed or in ASCII.
 //!
-//! Start at [`Digits`]. It reads nibbles in place; nothing is unpacked until
+//! Start at [`Digits`]. It reads them in place; nothing is unpacked until
 //! [`Digits::copy_ascii`] is given room for it.
 
 use std::fmt;
 use std::ops::Range;
+
+use crate::spec::Encoding;
 
 /// The digits of an `n` or `z` value, without its pad nibble.
 ///
@@ -12,9 +14,10 @@ use std::ops::Range;
 #[derive(Clone, Copy)]
 pub struct Digits<'a> {
     bytes: &'a [u8],
-    /// Index of the first nibble in `bytes`.
+    encoding: Encoding,
+    /// Index of the first digit in `bytes`, counted in nibbles if packed.
     first: usize,
-    /// Count of nibbles; all of them lie in `bytes`.
+    /// Count of digits; all of them lie in `bytes`.
     len: usize,
 }
 
@@ -24,7 +27,13 @@ impl<'a> Digits<'a> {
     #[inline]
     pub(crate) fn new(bytes: &'a [u8], first: usize, len: usize) -> Digits<'a> {
         debug_assert!(first + len <= 2 * bytes.len());
-        Digits { bytes, first, len }
+        Digits { bytes, encoding: Encoding::Packed, first, len }
+    }
+
+    /// The view of characters, each of which is a digit or a separator.
+    #[inline]
+    pub(crate) fn ascii(bytes: &'a [u8]) -> Digits<'a> {
+        Digits { bytes, encoding: Encoding::Ascii, first: 0, len: bytes.len() }
     }
 
     /// Count of digits, separators included.
@@ -41,8 +50,8 @@ impl<'a> Digits<'a> {
 
     /// The digits in order, each 0 to 9; a track separator is `b'='`.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = u8> + Clone + use<'a> {
-        let Digits { bytes, first, len } = *self;
-        (first..first + len).map(move |index| unpack(nibble(bytes, index)))
+        let digits = *self;
+        (0..digits.len).map(move |index| unpack(digits.nibble(index)))
     }
 
     /// The digit or separator at an index.
@@ -57,7 +66,7 @@ impl<'a> Digits<'a> {
         if range.start > range.end || range.end > self.len {
             return None;
         }
-        Some(Digits { bytes: self.bytes, first: self.first + range.start, len: range.len() })
+        Some(Digits { first: self.first + range.start, len: range.len(), ..*self })
     }
 
     /// The digits as a number; `None` if there are none, if a separator is
@@ -85,13 +94,18 @@ impl<'a> Digits<'a> {
         Some(out)
     }
 
-    /// The nibble at an index as it is on the wire.
+    /// The digit at an index as it is packed, separators as 0D.
     #[inline]
     pub(crate) fn nibble(&self, index: usize) -> u8 {
-        nibble(self.bytes, self.first + index)
+        let index = self.first + index;
+        match self.encoding {
+            Encoding::Packed => nibble(self.bytes, index),
+            Encoding::Ascii => ascii_nibble(self.bytes[index]),
+        }
     }
 
-    /// The byte, counted from the first of the value, that holds this digit.
+    /// The byte, counted from the first of the value, that holds this packed
+    /// digit.
     pub(crate) fn byte_of(&self, index: usize) -> usize {
         (self.first + index) / 2
     }
@@ -107,6 +121,12 @@ impl fmt::Debug for Digits<'_> {
 fn nibble(bytes: &[u8], index: usize) -> u8 {
     let byte = bytes[index / 2];
     if index.is_multiple_of(2) { byte >> 4 } else { byte & 0x0F }
+}
+
+/// A digit is 30 to 39 and `=` is 3D, so only the separator `D` is special.
+#[inline]
+fn ascii_nibble(character: u8) -> u8 {
+    if character == b'D' { 0x0D } else { character & 0x0F }
 }
 
 #[inline]
@@ -147,6 +167,20 @@ mod tests {
         assert_eq!(track.copy_ascii(&mut room), Some(b"123=456".as_slice()));
         assert_eq!(track.copy_ascii(&mut room[..6]), None);
         assert_eq!((track.at(3), track.at(6), track.at(7)), (Some(b'='), Some(6), None));
+    }
+
+    #[test]
+    fn characters_read_like_packed_digits() {
+        let (packed, ascii) = (Digits::new(&[0x12, 0x3D, 0x09], 0, 6), Digits::ascii(b"123=09"));
+        for digits in [packed, ascii, Digits::ascii(b"123D09")] {
+            assert_eq!(digits.iter().collect::<Vec<_>>(), [1, 2, 3, b'=', 0, 9]);
+            assert_eq!((digits.len(), digits.at(3), digits.at(6)), (6, Some(b'='), None));
+            assert_eq!(digits.slice(1..3).and_then(|part| part.to_u64()), Some(23));
+            assert_eq!(digits.slice(4..6).and_then(|part| part.to_u64()), Some(9));
+            let mut room = [0; 6];
+            assert_eq!(digits.copy_ascii(&mut room), Some(&b"123=09"[..]));
+        }
+        assert_eq!((ascii.to_u64(), Digits::ascii(b"").to_u64()), (None, None));
     }
 
     #[test]

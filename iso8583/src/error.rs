@@ -15,7 +15,7 @@ pub enum FieldPath {
     Bitmap,
     /// A data element by its number.
     Field(u8),
-    /// A BER-TLV object inside a data element.
+    /// A BER-TLV or simple TLV object inside a data element.
     Tag {
         /// The data element.
         field: u8,
@@ -74,7 +74,7 @@ pub enum DecodeErrorKind {
     /// The bitmap promises a field that the table does not define.
     #[error("not in the field table")]
     UnknownField,
-    /// A length prefix has a nibble above 9.
+    /// A length prefix is not made of digits.
     #[error("length is not decimal")]
     BadLengthPrefix,
     /// A length prefix says more than the table allows.
@@ -85,19 +85,22 @@ pub enum DecodeErrorKind {
         /// What the table allows, in the same unit.
         max: u16,
     },
-    /// A nibble of an `n` field or of the MTI is above 9.
+    /// A nibble or character of an `n` field or of the MTI is not 0 to 9.
     #[error("not a digit")]
     BadDigit,
-    /// A nibble of a `z` field is neither a digit nor `D`.
+    /// A nibble or character of a `z` field is neither a digit nor a separator.
     #[error("not a digit or a separator")]
     BadTrackDigit,
     /// A byte of an `an` field is no ASCII letter, digit or space.
     #[error("not a letter, a digit or a space")]
     BadCharacter,
+    /// A character of a hex field or bitmap is not 0 to 9 or A to F.
+    #[error("not an upper-case hex digit")]
+    BadHexDigit,
     /// A BER-TLV tag is unfinished or longer than three bytes.
     #[error("malformed tag")]
     BadTag,
-    /// A BER-TLV length is missing, indefinite or longer than two bytes.
+    /// A tag's length is missing, indefinite or longer than two bytes.
     #[error("malformed tag length")]
     BadTagLength,
     /// Bytes follow the last field that the bitmap promises.

@@ -5,7 +5,8 @@
 //! meaning of fields live in the switch; keys and MACs in the HSM.
 //!
 //! Start at [`Message::decode`]. What a field looks like on the wire is data,
-//! not code: a [`Spec`] compiled from a field table.
+//! not code: a [`Spec`] compiled from a field table. [`Spec::pos`] packs digits
+//! two to a byte, [`Spec::atm`] writes characters; values read alike from both.
 //!
 //! ```
 //! use bytes::BytesMut;
@@ -45,14 +46,18 @@
 //!
 //! # Field tables
 //!
-//! A table is a TOML file; `specs/pos.toml` in this crate is one. Keys that are
-//! not listed here are refused. The head says how the envelope is written:
+//! A table is a TOML file; `specs/pos.toml` (packed) and `specs/atm.toml`
+//! (ASCII) in this crate are two. Keys that are not listed here are refused. The
+//! head says how the envelope is written, and whether fields are packed:
 //!
 //! | key | value |
 //! |---|---|
 //! | `name` | the dialect's name |
-//! | `mti` | `"bcd"`: two bytes |
-//! | `bitmap` | `"binary"`: 8 bytes, 16 if bit 1 is set |
+//! | `mti` | `"bcd"`: two bytes · `"ascii"`: four digits |
+//! | `bitmap` | `"binary"`: 8 bytes, 16 if bit 1 is set · `"hex"`: 16 or 32 hex characters |
+//! | `encoding` | of the fields: `"packed"`, also if left out: digits two to a byte, prefixes BCD, bytes as they are · `"ascii"`: digits and prefixes as characters, bytes as two hex characters each |
+//!
+//! Hex characters are `0`–`9` and `A`–`F`; lower case is refused.
 //!
 //! Each `[[field]]` is one data element:
 //!
@@ -60,10 +65,10 @@
 //! |---|---|
 //! | `number` | 2 to 128, each at most once |
 //! | `name` | what people call it |
-//! | `class` | `"n"` BCD digits · `"z"` BCD track digits, `=` as `D` · `"an"` letters, digits, space · `"ans"` any text · `"b"` bytes · `"tlv"` BER-TLV objects |
-//! | `length` | of a fixed field, 1 to 999, in digits (`n`, `z`) or bytes |
-//! | `prefix`, `max` | of a variable field: `"ll"` (one BCD byte) or `"lll"` (two), and the longest value, in the same unit |
-//! | `align` | `"left"` or `"right"`, needed for a fixed odd count of digits and refused elsewhere; behind a prefix digits are left-aligned |
+//! | `class` | `"n"` digits · `"z"` track digits, the separator `D` if packed, `=` or `D` in ASCII · `"an"` letters, digits, space · `"ans"` any text · `"b"` bytes, in ASCII of fixed length only · `"tlv"` BER-TLV objects, packed only |
+//! | `length` | of a fixed field, 1 to 999, in digits (`n`, `z`) or bytes (a byte in hex counts once) |
+//! | `prefix`, `max` | of a variable field: `"ll"` (one BCD byte, or two characters) or `"lll"` (two, or three), and the longest value, in the same unit |
+//! | `align` | `"left"` or `"right"`, needed for a fixed odd count of packed digits and refused elsewhere; behind a prefix digits are left-aligned |
 //! | `show` | `"clear"` · `"pan"` first six and last four digits · `"track"` or `"secret"` length only; left out, it is `"secret"` |
 //!
 //! # Limits
@@ -78,9 +83,11 @@ mod describe;
 mod digits;
 mod error;
 mod field_set;
+mod hex;
 mod message;
 mod mti;
 mod pack;
+mod simple_tlv;
 mod spec;
 mod table_file;
 mod tlv;
@@ -90,7 +97,8 @@ pub use digits::Digits;
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind, FieldPath};
 pub use message::Message;
 pub use mti::Mti;
-pub use spec::{Align, Class, Field, Length, Prefix, Show, Spec};
+pub use simple_tlv::SimpleTlvs;
+pub use spec::{Align, Class, Encoding, Field, Length, Prefix, Show, Spec};
 pub use table_file::{Place, SpecError};
 pub use tlv::{Tlv, Tlvs};
 

@@ -9,8 +9,10 @@ use crate::content;
 use crate::digits::Digits;
 use crate::error::DecodeError;
 use crate::field_set::FieldSet;
+use crate::hex;
 use crate::mti::Mti;
-use crate::spec::{Class, Field, Spec};
+use crate::simple_tlv::SimpleTlvs;
+use crate::spec::{Class, Encoding, Field, Spec};
 use crate::tlv::Tlvs;
 
 /// A message that borrows its bytes and its field table, and owns no heap.
@@ -149,10 +151,21 @@ impl<'a> Message<'a> {
         matches!(row.class, Class::Alphanumeric | Class::Text).then_some(value)
     }
 
-    /// [`Message::raw`] copied, if it is exactly `N` bytes long.
+    /// [`Message::raw`] copied, if it is exactly `N` bytes long; of a `b` field
+    /// in hex, the `N` bytes that its characters stand for.
     #[must_use]
     pub fn fixed<const N: usize>(&self, field: u8) -> Option<[u8; N]> {
-        self.raw(field)?.try_into().ok()
+        let (row, value, _) = self.value(field)?;
+        if !row.is_hex() {
+            return value.try_into().ok();
+        }
+        let octets = hex::octets(value);
+        let mut fixed = [0; N];
+        if octets.len() != N {
+            return None;
+        }
+        fixed.iter_mut().zip(octets).for_each(|(to, octet)| *to = octet);
+        Some(fixed)
     }
 
     /// The BER-TLV objects of a `tlv` field, in the order they came.
@@ -168,6 +181,15 @@ impl<'a> Message<'a> {
         self.tlvs(field)?.find(|object| object.tag == tag).map(|object| object.value)
     }
 
+    /// The objects of one tag and one length byte in a packed `b` field, in the
+    /// order they came. They are checked as they are read.
+    #[must_use]
+    pub fn simple_tlvs(&self, field: u8) -> Option<SimpleTlvs<'a>> {
+        let (row, value, span) = self.value(field)?;
+        let fits = row.class == Class::Binary && row.encoding == Encoding::Packed;
+        fits.then(|| SimpleTlvs::new(field, span.start.into(), value))
+    }
+
     /// A field it has: its row in the table, its bytes, and its span.
     #[inline]
     fn value(&self, field: u8) -> Option<(&'a Field, &'a [u8], Span)> {
@@ -177,7 +199,7 @@ impl<'a> Message<'a> {
         let row = self.spec.field(field)?;
         let span = *self.spans.get(usize::from(field))?;
         let start = usize::from(span.start);
-        let value = self.bytes.get(start..start + row.class.bytes_for(span.length))?;
+        let value = self.bytes.get(start..start + row.bytes_for(span.length))?;
         Some((row, value, span))
     }
 }

@@ -1,4 +1,4 @@
-//! The message type identifier: four BCD digits in front of every message.
+//! The message type identifier: four digits in front of every message.
 //!
 //! Start at [`Mti`]. Which types a dialect accepts is the switch's business.
 
@@ -57,6 +57,17 @@ impl Mti {
         if self.is_answer() { self } else { Mti((self.0 & !0x0001) + 0x0010) }
     }
 
+    /// The type written in four characters, each of which is a digit.
+    pub(crate) fn from_ascii(digits: [u8; 4]) -> Mti {
+        Mti(digits.iter().fold(0, |raw, digit| raw << 4 | u16::from(digit & 0x0F)))
+    }
+
+    /// Its digits as characters.
+    pub(crate) fn to_ascii(self) -> [u8; 4] {
+        let [high, low] = self.0.to_be_bytes();
+        [high >> 4, high & 0x0F, low >> 4, low & 0x0F].map(|digit| b'0' + digit)
+    }
+
     /// Whether all four nibbles are digits.
     pub(crate) const fn is_bcd(self) -> bool {
         let [high, low] = self.0.to_be_bytes();
@@ -101,6 +112,7 @@ mod tests {
         assert_eq!((advice.class(), advice.function(), advice.is_request()), (4, 2, true));
         assert!(advice.answer().is_answer());
         assert_eq!(advice.to_string(), "0421");
+        assert_eq!((advice.to_ascii(), Mti::from_ascii(*b"0421")), (*b"0421", advice));
         assert!(advice.is_bcd() && !Mti::new(0x02A0).is_bcd());
     }
 }

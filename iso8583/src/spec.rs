@@ -12,6 +12,8 @@ use crate::table_file::{self, SpecError};
 /// A dialect's field table, compiled.
 pub struct Spec {
     name: String,
+    pub(crate) mti: Encoding,
+    pub(crate) bitmap: Encoding,
     /// Indexed by field number; 0 and 1 stay empty. Boxed, because a table is
     /// passed around and never copied.
     fields: Box<[Option<Field>; 129]>,
@@ -31,11 +33,23 @@ impl Spec {
     /// The table of the UnionPay-style POS dialect.
     #[must_use]
     pub fn pos() -> &'static Spec {
-        static POS: LazyLock<Spec> = LazyLock::new(|| {
-            // INVARIANT: the file is part of this crate, and its tests compile it.
-            Spec::from_toml(include_str!("../specs/pos.toml")).expect("the table in this crate is valid")
-        });
+        static POS: LazyLock<Spec> = LazyLock::new(|| own(include_str!("../specs/pos.toml")));
         &POS
+    }
+
+    /// The table of ISO 8583:1987 in ASCII, as ATM hosts speak it, with hex
+    /// bitmaps.
+    #[must_use]
+    pub fn atm() -> &'static Spec {
+        static ATM: LazyLock<Spec> = LazyLock::new(|| own(ATM_TOML));
+        &ATM
+    }
+
+    /// The same table with binary bitmaps, as other ATM hosts send them.
+    #[must_use]
+    pub fn atm_binary_bitmap() -> &'static Spec {
+        static ATM: LazyLock<Spec> = LazyLock::new(|| Spec { bitmap: Encoding::Packed, ..own(ATM_TOML) });
+        &ATM
     }
 
     /// The table's own name, such as `pos`.
@@ -51,8 +65,24 @@ impl Spec {
         self.fields.get(usize::from(number))?.as_ref()
     }
 
-    pub(crate) fn empty(name: String) -> Spec {
-        Spec { name, fields: Box::new([const { None }; 129]) }
+    pub(crate) fn empty(name: String, mti: Encoding, bitmap: Encoding) -> Spec {
+        Spec { name, mti, bitmap, fields: Box::new([const { None }; 129]) }
+    }
+
+    /// Bytes of the MTI on the wire.
+    pub(crate) fn mti_bytes(&self) -> usize {
+        match self.mti {
+            Encoding::Packed => 2,
+            Encoding::Ascii => 4,
+        }
+    }
+
+    /// Bytes of one bitmap on the wire.
+    pub(crate) fn bitmap_bytes(&self) -> usize {
+        match self.bitmap {
+            Encoding::Packed => 8,
+            Encoding::Ascii => 16,
+        }
     }
 
     /// Puts a field; false if the number is taken or no field number.
@@ -63,6 +93,14 @@ impl Spec {
         }
         true
     }
+}
+
+const ATM_TOML: &str = include_str!("../specs/atm.toml");
+
+/// Compiles a table of this crate.
+fn own(text: &str) -> Spec {
+    // INVARIANT: the file is part of this crate, and its tests compile it.
+    Spec::from_toml(text).expect("the table in this crate is valid")
 }
 
 impl fmt::Debug for Spec {
@@ -76,6 +114,7 @@ impl fmt::Debug for Spec {
 pub struct Field {
     pub(crate) name: String,
     pub(crate) class: Class,
+    pub(crate) encoding: Encoding,
     pub(crate) length: Length,
     pub(crate) align: Align,
     pub(crate) show: Show,
@@ -92,6 +131,12 @@ impl Field {
     #[must_use]
     pub fn class(&self) -> Class {
         self.class
+    }
+
+    /// How the value and its length prefix are written.
+    #[must_use]
+    pub fn encoding(&self) -> Encoding {
+        self.encoding
     }
 
     /// How long the value is and how its length is known.
@@ -125,8 +170,28 @@ impl Field {
     pub(crate) fn prefix_bytes(&self) -> usize {
         match self.length {
             Length::Fixed(_) => 0,
-            Length::Variable { prefix, .. } => prefix.bytes(),
+            Length::Variable { prefix, .. } => match self.encoding {
+                Encoding::Packed => prefix.bytes(),
+                Encoding::Ascii => prefix.digits(),
+            },
         }
+    }
+
+    /// Bytes on the wire for a value of this length.
+    #[inline]
+    pub(crate) fn bytes_for(&self, length: u16) -> usize {
+        let length = usize::from(length);
+        match (self.encoding, self.class) {
+            (Encoding::Packed, Class::Numeric | Class::Track) => length.div_ceil(2),
+            (Encoding::Ascii, Class::Binary) => 2 * length,
+            _ => length,
+        }
+    }
+
+    /// Whether its bytes are written as hex characters.
+    #[inline]
+    pub(crate) fn is_hex(&self) -> bool {
+        self.encoding == Encoding::Ascii && self.class == Class::Binary
     }
 
     /// Whether a value of this many digits begins with a pad nibble.
@@ -136,12 +201,21 @@ impl Field {
     }
 }
 
+/// How the parts of a message that are not text are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Encoding {
+    /// Digits two to a byte (BCD), bytes as they are.
+    Packed,
+    /// Digits as ASCII characters, bytes as two upper-case hex characters each.
+    Ascii,
+}
+
 /// What a value is made of.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Class {
-    /// `n`: decimal digits, two to a byte.
+    /// `n`: decimal digits.
     Numeric,
-    /// `z`: track digits, two to a byte, the separator `=` as `D`.
+    /// `z`: track digits and separators, packed as `D`, in ASCII `=` or `D`.
     Track,
     /// `an`: ASCII letters, digits and spaces.
     Alphanumeric,
@@ -154,18 +228,11 @@ pub enum Class {
 }
 
 impl Class {
-    /// Whether lengths count digits (two to a byte) and not bytes.
+    /// Whether lengths count digits and not bytes.
     #[must_use]
     #[inline]
     pub fn counts_digits(self) -> bool {
         matches!(self, Class::Numeric | Class::Track)
-    }
-
-    /// Bytes on the wire for a value of this length.
-    #[inline]
-    pub(crate) fn bytes_for(self, length: u16) -> usize {
-        let length = usize::from(length);
-        if self.counts_digits() { length.div_ceil(2) } else { length }
     }
 }
 
@@ -183,23 +250,33 @@ pub enum Length {
     },
 }
 
-/// The form of a length prefix, always BCD.
+/// The form of a length prefix.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Prefix {
-    /// `LL`: one byte, two digits.
+    /// `LL`: two digits.
     Ll,
-    /// `LLL`: two bytes, three digits right-aligned.
+    /// `LLL`: three digits, right-aligned where they are packed.
     Lll,
 }
 
 impl Prefix {
-    /// Bytes the prefix takes.
+    /// Bytes a packed prefix takes; an ASCII one takes [`Prefix::digits`].
     #[must_use]
     #[inline]
     pub fn bytes(self) -> usize {
         match self {
             Prefix::Ll => 1,
             Prefix::Lll => 2,
+        }
+    }
+
+    /// Digits of the prefix.
+    #[must_use]
+    #[inline]
+    pub fn digits(self) -> usize {
+        match self {
+            Prefix::Ll => 2,
+            Prefix::Lll => 3,
         }
     }
 }
@@ -251,6 +328,7 @@ mod tests {
             (48, Class::Numeric, variable(Prefix::Lll, 322)),
             (54, Class::Alphanumeric, variable(Prefix::Lll, 20)),
             (55, Class::Tlv, variable(Prefix::Lll, 255)),
+            (57, Class::Binary, variable(Prefix::Lll, 255)),
             (60, Class::Numeric, variable(Prefix::Lll, 17)),
             (62, Class::Binary, variable(Prefix::Lll, 512)),
             (64, Class::Binary, Length::Fixed(8)),
@@ -261,10 +339,83 @@ mod tests {
     }
 
     #[test]
+    fn the_atm_table_is_the_one_of_1987() {
+        let (spec, binary) = (Spec::atm(), Spec::atm_binary_bitmap());
+        assert_eq!((spec.mti, spec.bitmap, spec.name()), (Encoding::Ascii, Encoding::Ascii, "atm"));
+        assert_eq!((binary.mti, binary.bitmap, binary.name()), (Encoding::Ascii, Encoding::Packed, "atm"));
+        // The standard defines 2 to 128; the table's head says why it leaves these out.
+        let missing: Vec<u8> = (2..=128).filter(|&number| spec.field(number).is_none()).collect();
+        assert_eq!(missing, [55, 65, 93]);
+        let (variable, fixed) = (|prefix, max| Length::Variable { prefix, max }, Length::Fixed);
+        for (numbers, class, length) in [
+            (2..=2, Class::Numeric, variable(Prefix::Ll, 19)),
+            (3..=3, Class::Numeric, fixed(6)),
+            (4..=6, Class::Numeric, fixed(12)),
+            (7..=7, Class::Numeric, fixed(10)),
+            (8..=10, Class::Numeric, fixed(8)),
+            (11..=12, Class::Numeric, fixed(6)),
+            (13..=18, Class::Numeric, fixed(4)),
+            (19..=24, Class::Numeric, fixed(3)),
+            (25..=26, Class::Numeric, fixed(2)),
+            (28..=31, Class::Alphanumeric, fixed(9)),
+            (32..=33, Class::Numeric, variable(Prefix::Ll, 11)),
+            (35..=35, Class::Track, variable(Prefix::Ll, 37)),
+            (36..=36, Class::Track, variable(Prefix::Lll, 104)),
+            (37..=37, Class::Alphanumeric, fixed(12)),
+            (39..=39, Class::Alphanumeric, fixed(2)),
+            (41..=41, Class::Text, fixed(8)),
+            (42..=42, Class::Text, fixed(15)),
+            (43..=43, Class::Text, fixed(40)),
+            (45..=45, Class::Text, variable(Prefix::Ll, 76)),
+            (46..=48, Class::Text, variable(Prefix::Lll, 999)),
+            (49..=51, Class::Alphanumeric, fixed(3)),
+            (52..=52, Class::Binary, fixed(8)),
+            (53..=53, Class::Numeric, fixed(16)),
+            (54..=54, Class::Alphanumeric, variable(Prefix::Lll, 120)),
+            (56..=63, Class::Text, variable(Prefix::Lll, 999)),
+            (64..=64, Class::Binary, fixed(8)),
+            (66..=66, Class::Numeric, fixed(1)),
+            (70..=70, Class::Numeric, fixed(3)),
+            (74..=81, Class::Numeric, fixed(10)),
+            (82..=85, Class::Numeric, fixed(12)),
+            (86..=89, Class::Numeric, fixed(16)),
+            (90..=90, Class::Numeric, fixed(42)),
+            (95..=95, Class::Alphanumeric, fixed(42)),
+            (96..=96, Class::Binary, fixed(8)),
+            (97..=97, Class::Alphanumeric, fixed(17)),
+            (99..=100, Class::Numeric, variable(Prefix::Ll, 11)),
+            (102..=103, Class::Text, variable(Prefix::Ll, 28)),
+            (105..=127, Class::Text, variable(Prefix::Lll, 999)),
+            (128..=128, Class::Binary, fixed(8)),
+        ] {
+            for number in numbers {
+                let field = spec.field(number).expect("defined");
+                assert_eq!((field.class(), field.length()), (class, length), "DE {number}");
+                assert_eq!(field.encoding(), Encoding::Ascii, "DE {number}");
+            }
+        }
+    }
+
+    #[test]
     fn what_must_stay_hidden_is_not_clear() {
-        for number in [2, 14, 35, 36, 48, 52, 54, 55, 57, 58, 59, 62, 63] {
-            let field = Spec::pos().field(number).expect("defined");
-            assert_ne!(field.show(), Show::Clear, "DE {number}");
+        for (spec, numbers) in [
+            (Spec::pos(), &[2, 14, 35, 36, 48, 52, 54, 55, 57, 58, 59, 62, 63][..]),
+            (
+                Spec::atm(),
+                &[
+                    2, 14, 34, 35, 36, 40, 43, 44, 45, 46, 47, 48, 52, 54, 60, 61, 62, 63, 64, 96, 98, 102,
+                    103,
+                ],
+            ),
+        ] {
+            for &number in numbers {
+                let field = spec.field(number).expect("defined");
+                assert_ne!(field.show(), Show::Clear, "{} DE {number}", spec.name());
+            }
+        }
+        for number in 104..=128 {
+            let field = Spec::atm().field(number).expect("defined");
+            assert_eq!(field.show(), Show::Secret, "DE {number}");
         }
     }
 }

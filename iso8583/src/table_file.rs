@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 
 use toml::{Table, Value};
 
-use crate::spec::{Align, Class, Field, Length, Prefix, Show, Spec};
+use crate::spec::{Align, Class, Encoding, Field, Length, Prefix, Show, Spec};
 
 /// Why a field table was refused.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -69,16 +69,22 @@ impl fmt::Display for Place {
 /// Reads and checks a whole table.
 pub(crate) fn compile(text: &str) -> Result<Spec, SpecError> {
     let mut head = Keys { place: Place::Head, table: text.parse().map_err(SpecError::Syntax)? };
-    head.only(&["name", "mti", "bitmap", "field"])?;
-    let mut spec = Spec::empty(head.name()?);
-    head.choose("mti", &[("bcd", ())])?;
-    head.choose("bitmap", &[("binary", ())])?;
+    head.only(&["name", "mti", "bitmap", "encoding", "field"])?;
+    let name = head.name()?;
+    let mti = head.choose("mti", &[("bcd", Encoding::Packed), ("ascii", Encoding::Ascii)])?;
+    let bitmap = head.choose("bitmap", &[("binary", Encoding::Packed), ("hex", Encoding::Ascii)])?;
+    let encoding = if head.has("encoding") {
+        head.choose("encoding", &[("packed", Encoding::Packed), ("ascii", Encoding::Ascii)])?
+    } else {
+        Encoding::Packed
+    };
+    let mut spec = Spec::empty(name, mti, bitmap);
     for (index, table) in head.rows()?.into_iter().enumerate() {
         let mut keys = Keys { place: Place::Row(index + 1), table };
         // Bit 1 is the secondary bitmap's, so no field.
         let number = keys.number("number", 2..=128)?;
         keys.place = Place::Field(number);
-        let field = read_field(&mut keys)?;
+        let field = read_field(&mut keys, encoding)?;
         if !spec.define(number, field) {
             return Err(keys.bad("number", "is defined twice"));
         }
@@ -86,7 +92,7 @@ pub(crate) fn compile(text: &str) -> Result<Spec, SpecError> {
     Ok(spec)
 }
 
-fn read_field(keys: &mut Keys) -> Result<Field, SpecError> {
+fn read_field(keys: &mut Keys, encoding: Encoding) -> Result<Field, SpecError> {
     keys.only(&["number", "name", "class", "length", "prefix", "max", "align", "show"])?;
     let name = keys.name()?;
     let class = keys.choose(
@@ -100,8 +106,15 @@ fn read_field(keys: &mut Keys) -> Result<Field, SpecError> {
             ("tlv", Class::Tlv),
         ],
     )?;
+    if encoding == Encoding::Ascii && class == Class::Tlv {
+        return Err(keys.bad("class", "cannot be \"tlv\" where fields are ASCII"));
+    }
     let length = read_length(keys)?;
-    let align = read_align(keys, class, length)?;
+    // No host was seen to send one, so what its prefix would count is open: bytes or characters.
+    if encoding == Encoding::Ascii && class == Class::Binary && !matches!(length, Length::Fixed(_)) {
+        return Err(keys.bad("prefix", "excludes class \"b\" where fields are ASCII"));
+    }
+    let align = read_align(keys, encoding, class, length)?;
     let show = if keys.has("show") {
         let words =
             [("clear", Show::Clear), ("pan", Show::Pan), ("track", Show::Track), ("secret", Show::Secret)];
@@ -112,7 +125,7 @@ fn read_field(keys: &mut Keys) -> Result<Field, SpecError> {
     if show == Show::Pan && class != Class::Numeric {
         return Err(keys.bad("show", "can be \"pan\" only with class \"n\""));
     }
-    Ok(Field { name, class, length, align, show })
+    Ok(Field { name, class, encoding, length, align, show })
 }
 
 /// Either `length`, or `prefix` with `max`.
@@ -136,12 +149,12 @@ fn read_length(keys: &mut Keys) -> Result<Length, SpecError> {
 
 /// Which side is padded differs from field to field, so a table must say it
 /// where it matters and cannot where it does not.
-fn read_align(keys: &mut Keys, class: Class, length: Length) -> Result<Align, SpecError> {
-    let matters =
-        matches!(length, Length::Fixed(digits) if class.counts_digits() && !digits.is_multiple_of(2));
+fn read_align(keys: &mut Keys, encoding: Encoding, class: Class, length: Length) -> Result<Align, SpecError> {
+    let packed = encoding == Encoding::Packed && class.counts_digits();
+    let matters = matches!(length, Length::Fixed(digits) if packed && !digits.is_multiple_of(2));
     match (matters, keys.has("align")) {
         (true, _) => keys.choose("align", &[("left", Align::Left), ("right", Align::Right)]),
-        (false, true) => Err(keys.bad("align", "is only for a fixed odd count of digits")),
+        (false, true) => Err(keys.bad("align", "is only for a fixed odd count of packed digits")),
         // Digits behind a length prefix are left-aligned when their count is odd.
         (false, false) => Ok(Align::Left),
     }
@@ -255,7 +268,7 @@ mod tests {
             (
                 "even with a side",
                 format!("{amount}length = 4\nalign = \"left\""),
-                "DE 4: `align` is only for a fixed odd count of digits",
+                "DE 4: `align` is only for a fixed odd count of packed digits",
             ),
             (
                 "an unknown way to show",
@@ -298,8 +311,18 @@ mod tests {
             ("unknown key", format!("author = 1\n{HEAD}{row}"), "head: unknown key `author`"),
             (
                 "another MTI",
-                format!("{}{row}", HEAD.replace("bcd", "ascii")),
+                format!("{}{row}", HEAD.replace("bcd", "ebcdic")),
                 "head: `mti` is not one of its words",
+            ),
+            (
+                "another bitmap",
+                format!("{}{row}", HEAD.replace("binary", "ascii")),
+                "head: `bitmap` is not one of its words",
+            ),
+            (
+                "another encoding",
+                format!("{HEAD}encoding = \"ebcdic\"\n{row}"),
+                "head: `encoding` is not one of its words",
             ),
             (
                 "an empty name",
@@ -311,6 +334,33 @@ mod tests {
             assert_eq!(refused.as_deref(), Some(want), "{name}");
         }
         assert!(compile(&format!("{HEAD}{row}")).is_ok());
+    }
+
+    #[test]
+    fn an_ascii_table_has_rules_of_its_own() {
+        let head = "name = \"toy\"\nmti = \"ascii\"\nbitmap = \"hex\"\nencoding = \"ascii\"\n";
+        for (name, row, want) in [
+            ("an odd count needs no side", "class = \"n\"\nlength = 3", None),
+            ("fixed bytes", "class = \"b\"\nlength = 8", None),
+            (
+                "a side",
+                "class = \"n\"\nlength = 3\nalign = \"left\"",
+                Some("DE 4: `align` is only for a fixed odd count of packed digits"),
+            ),
+            (
+                "variable bytes",
+                "class = \"b\"\nprefix = \"ll\"\nmax = 8",
+                Some("DE 4: `prefix` excludes class \"b\" where fields are ASCII"),
+            ),
+            (
+                "chip data",
+                "class = \"tlv\"\nprefix = \"lll\"\nmax = 255",
+                Some("DE 4: `class` cannot be \"tlv\" where fields are ASCII"),
+            ),
+        ] {
+            let compiled = compile(&format!("{head}[[field]]\nnumber = 4\nname = \"x\"\n{row}"));
+            assert_eq!(compiled.err().map(|error| error.to_string()).as_deref(), want, "{name}");
+        }
     }
 
     #[test]

@@ -1,22 +1,29 @@
-//! Whatever obeys the table can be built, and decodes to the values that were put.
+//! Whatever obeys a table can be built, and decodes to the values that were put.
 
 use bytes::BytesMut;
 use iso8583::{Builder, Class, Length, Message, Mti, Spec};
 use proptest::prelude::*;
 
-use crate::samples::rebuild;
+use crate::samples::{self, put, rebuild, specs};
 
 /// A field with a value, in the form its `Builder` method takes.
 type Put = (u8, Vec<u8>);
 
-/// Any selection of fields with any values the table allows.
-fn message() -> impl Strategy<Value = Vec<Put>> {
-    let fields: Vec<_> = (2..=128).filter(|&number| Spec::pos().field(number).is_some()).map(value).collect();
-    fields.prop_map(|fields| fields.into_iter().flatten().collect())
+fn spec() -> impl Strategy<Value = &'static Spec> {
+    prop::sample::select(specs().to_vec())
 }
 
-fn value(number: u8) -> impl Strategy<Value = Option<Put>> {
-    let field = Spec::pos().field(number).expect("in the table");
+/// Any selection of fields of any table, with any values the table allows.
+fn message() -> impl Strategy<Value = (&'static Spec, Vec<Put>)> {
+    spec().prop_flat_map(|spec| {
+        let numbers = (2..=128).filter(|&number| spec.field(number).is_some());
+        let fields: Vec<_> = numbers.map(|number| value(spec, number)).collect();
+        fields.prop_map(move |fields| (spec, fields.into_iter().flatten().collect()))
+    })
+}
+
+fn value(spec: &Spec, number: u8) -> impl Strategy<Value = Option<Put>> + use<> {
+    let field = spec.field(number).expect("in the table");
     let item = match field.class() {
         Class::Numeric => (b'0'..=b'9').boxed(),
         Class::Track => prop_oneof![9 => b'0'..=b'9', 1 => Just(b'=')].boxed(),
@@ -29,48 +36,55 @@ fn value(number: u8) -> impl Strategy<Value = Option<Put>> {
         Length::Fixed(length) => usize::from(length)..=length.into(),
         Length::Variable { max, .. } => 0..=usize::from(max),
     };
-    prop::option::of(prop::collection::vec(item, length).prop_map(move |value| (number, value)))
+    // The fields that the standard reserves are many and long; a few at a time will do.
+    let likely = if number > 64 && length.end() > &100 { 0.1 } else { 0.5 };
+    prop::option::weighted(likely, prop::collection::vec(item, length).prop_map(move |value| (number, value)))
 }
 
-fn build(fields: &[Put]) -> BytesMut {
-    let mut out = BytesMut::new();
-    let mut builder = Builder::new(Spec::pos(), &mut out, Mti::new(0x0200));
+fn build(mut builder: Builder<'_, '_>, spec: &Spec, fields: &[Put]) {
     for (number, value) in fields {
-        let put = match Spec::pos().field(*number).expect("in the table").class() {
-            Class::Numeric | Class::Track => builder.digits(*number, value),
-            Class::Alphanumeric | Class::Text => builder.text(*number, value),
-            Class::Binary | Class::Tlv => builder.bytes(*number, value),
-        };
-        put.expect("it obeys the table");
+        let class = spec.field(*number).expect("in the table").class();
+        put(&mut builder, class, *number, value).expect("it obeys the table");
     }
     builder.finish().expect("it obeys the table");
+}
+
+fn built(spec: &Spec, fields: &[Put]) -> BytesMut {
+    let mut out = BytesMut::new();
+    build(Builder::new(spec, &mut out, Mti::new(0x0200)), spec, fields);
     out
 }
 
 proptest! {
     #[test]
-    fn what_is_built_decodes_to_what_was_put(fields in message()) {
-        let bytes = build(&fields);
-        let message = Message::decode(Spec::pos(), &bytes).expect("what was built decodes");
+    fn what_is_built_decodes_to_what_was_put((spec, fields) in message()) {
+        let bytes = built(spec, &fields);
+        let message = Message::decode(spec, &bytes).expect("what was built decodes");
         let numbers: Vec<u8> = fields.iter().map(|(number, _)| *number).collect();
         prop_assert_eq!(message.fields().collect::<Vec<_>>(), numbers);
         for (number, value) in &fields {
-            let mut room = [0; 999];
-            let found = match message.digits(*number) {
-                Some(digits) => digits.copy_ascii(&mut room).expect("enough room"),
-                None => message.raw(*number).expect("there"),
-            };
-            prop_assert_eq!(found, &value[..], "DE {}", number);
+            prop_assert_eq!(&samples::value(&message, *number), value, "DE {}", number);
         }
         prop_assert_eq!(rebuild(&message), bytes);
     }
 
     #[test]
-    fn a_copy_of_every_field_is_the_message(fields in message()) {
-        let bytes = build(&fields);
-        let message = Message::decode(Spec::pos(), &bytes).expect("what was built decodes");
+    fn a_secondary_bitmap_from_the_start_changes_only_the_bitmap((spec, fields) in message()) {
         let mut out = BytesMut::new();
-        let mut builder = Builder::new(Spec::pos(), &mut out, message.mti());
+        build(Builder::with_secondary(spec, &mut out, Mti::new(0x0200)), spec, &fields);
+        let message = Message::decode(spec, &out).expect("what was built decodes");
+        let plain = built(spec, &fields);
+        prop_assert_eq!(rebuild(&message), &plain);
+        let wide = fields.iter().any(|(number, _)| *number > 64);
+        prop_assert_eq!(wide, out == plain);
+    }
+
+    #[test]
+    fn a_copy_of_every_field_is_the_message((spec, fields) in message()) {
+        let bytes = built(spec, &fields);
+        let message = Message::decode(spec, &bytes).expect("what was built decodes");
+        let mut out = BytesMut::new();
+        let mut builder = Builder::new(spec, &mut out, message.mti());
         for number in 2..=128 {
             builder.copy(number, &message).expect("it obeys the table");
         }
@@ -79,16 +93,12 @@ proptest! {
     }
 
     #[test]
-    fn a_wrong_length_is_refused_and_leaves_nothing(number in 2..=128u8, given in 0..1200usize) {
-        let Some(field) = Spec::pos().field(number) else { return Ok(()) };
+    fn a_wrong_length_is_refused_and_leaves_nothing(spec in spec(), number in 2..=128u8, given in 0..1200usize) {
+        let Some(field) = spec.field(number) else { return Ok(()) };
         let mut out = BytesMut::new();
-        let mut builder = Builder::new(Spec::pos(), &mut out, Mti::new(0x0200));
-        let zeros = vec![if field.class() == Class::Binary || field.class() == Class::Tlv { 0 } else { b'0' }; given];
-        let put = match field.class() {
-            Class::Numeric | Class::Track => builder.digits(number, &zeros).map(drop),
-            Class::Alphanumeric | Class::Text => builder.text(number, &zeros).map(drop),
-            Class::Binary | Class::Tlv => builder.bytes(number, &zeros).map(drop),
-        };
+        let mut builder = Builder::new(spec, &mut out, Mti::new(0x0200));
+        let zero = if matches!(field.class(), Class::Binary | Class::Tlv) { 0 } else { b'0' };
+        let put = put(&mut builder, field.class(), number, &vec![zero; given]);
         let allowed = match field.length() {
             Length::Fixed(length) => given == usize::from(length),
             Length::Variable { max, .. } => given <= usize::from(max),

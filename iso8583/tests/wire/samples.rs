@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bytes::BytesMut;
-use iso8583::{Builder, Class, Message, Mti, Spec};
+use iso8583::{Builder, Class, EncodeError, Encoding, Message, Mti, Spec};
 
 /// No card's: the digits between the first six and the last four occur nowhere else in the samples.
 pub(crate) const PAN: &[u8] = b"6200009876543214";
@@ -14,6 +14,11 @@ pub(crate) const PAN_HIDDEN: &str = "987654";
 /// A file in the project's fixtures.
 pub(crate) fn fixture(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(path)
+}
+
+/// Every table of the crate.
+pub(crate) fn specs() -> [&'static Spec; 3] {
+    [Spec::pos(), Spec::atm(), Spec::atm_binary_bitmap()]
 }
 
 /// A purchase with chip, PIN and both kinds of card data.
@@ -49,9 +54,66 @@ pub(crate) fn frame(id: &str) -> Vec<u8> {
     unhex(frame["hex"].as_str().expect("hex")).split_off(2 + 5 + 6)
 }
 
-/// All samples that decode.
-pub(crate) fn all() -> Vec<Vec<u8>> {
-    vec![purchase().to_vec(), frame("CUP-0800"), frame("CUP-0810")]
+/// A change of PIN at a cash machine, with all three tracks and both bitmaps.
+pub(crate) fn pin_change(spec: &Spec) -> BytesMut {
+    let mut out = BytesMut::new();
+    let mut builder = Builder::new(spec, &mut out, Mti::new(0x0200));
+    let mut fill = || {
+        builder.digits(2, PAN)?.number(3, 900_000)?.number(7, 1_122_093_100)?.number(11, 42)?;
+        builder.digits(14, b"3012")?.digits(22, b"021")?.text(28, b"D00000200")?.digits(32, b"48010000")?;
+        builder.digits(35, &[PAN, b"=30122010000012300000"].concat())?;
+        builder.digits(36, &[b"99", PAN, b"=1561560500050000000=2100000000000=0=0"].concat())?;
+        builder.text(37, b"532617000042")?.text(41, b"51000001")?.text(42, b"888000000000051")?;
+        builder.text(45, &[b"B", PAN, b"^SOMEBODY/A^3012520"].concat())?;
+        builder.bytes(52, &[0xA5; 8])?.text(102, PAN)?.text(125, b"0123456789ABCDEF")?.mac_placeholder(128)
+    };
+    fill().expect("the sample obeys the table");
+    builder.finish().expect("the sample obeys the table");
+    out
+}
+
+/// All samples that decode, with their tables.
+pub(crate) fn all() -> Vec<(&'static Spec, Vec<u8>)> {
+    let [pos, atm, binary] = specs();
+    vec![
+        (pos, purchase().to_vec()),
+        (pos, frame("CUP-0800")),
+        (pos, frame("CUP-0810")),
+        (atm, pin_change(atm).to_vec()),
+        (binary, pin_change(binary).to_vec()),
+    ]
+}
+
+/// A field's value in the form in which its `Builder` method takes it.
+pub(crate) fn value(message: &Message<'_>, number: u8) -> Vec<u8> {
+    let field = message.spec().field(number).expect("in the table");
+    match (field.class(), field.encoding()) {
+        (Class::Numeric | Class::Track, _) => {
+            let mut room = [0; 999];
+            let digits = message.digits(number).expect("digits");
+            digits.copy_ascii(&mut room).expect("enough room").to_vec()
+        }
+        (Class::Alphanumeric | Class::Text, _) => message.text(number).expect("text").to_vec(),
+        (Class::Binary | Class::Tlv, Encoding::Packed) => message.raw(number).expect("bytes").to_vec(),
+        // Every `b` field of an ASCII table of this crate has 8 bytes.
+        (Class::Binary | Class::Tlv, Encoding::Ascii) => {
+            message.fixed::<8>(number).expect("8 bytes").to_vec()
+        }
+    }
+}
+
+/// Puts a value by the method that its class asks for.
+pub(crate) fn put(
+    builder: &mut Builder<'_, '_>,
+    class: Class,
+    number: u8,
+    value: &[u8],
+) -> Result<(), EncodeError> {
+    match class {
+        Class::Numeric | Class::Track => builder.digits(number, value).map(drop),
+        Class::Alphanumeric | Class::Text => builder.text(number, value).map(drop),
+        Class::Binary | Class::Tlv => builder.bytes(number, value).map(drop),
+    }
 }
 
 /// The same message put together anew from what the views say of it.
@@ -59,17 +121,8 @@ pub(crate) fn rebuild(message: &Message<'_>) -> BytesMut {
     let mut out = BytesMut::new();
     let mut builder = Builder::new(message.spec(), &mut out, message.mti());
     for number in message.fields() {
-        let put = match message.spec().field(number).expect("in the table").class() {
-            Class::Numeric | Class::Track => {
-                let mut room = [0; 999];
-                let digits =
-                    message.digits(number).expect("digits").copy_ascii(&mut room).expect("enough room");
-                builder.digits(number, digits)
-            }
-            Class::Alphanumeric | Class::Text => builder.text(number, message.text(number).expect("text")),
-            Class::Binary | Class::Tlv => builder.bytes(number, message.raw(number).expect("bytes")),
-        };
-        put.expect("what was decoded can be built");
+        let class = message.spec().field(number).expect("in the table").class();
+        put(&mut builder, class, number, &value(message, number)).expect("what was decoded can be built");
     }
     builder.finish().expect("what was decoded can be built");
     out

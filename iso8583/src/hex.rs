@@ -1,0 +1,43 @@
+//! Bytes as upper-case hex characters, the one form in which ASCII tables write them.
+//!
+//! Which characters are hex is checked in `content` and `decode`, so that an
+//! error can point at one; the rest of this file relies on it.
+
+/// Whether a character is one of `0`–`9` and `A`–`F`. Lower case is not: a
+/// value with two forms would have two MACs.
+pub(crate) const fn is_digit(character: u8) -> bool {
+    matches!(character, b'0'..=b'9' | b'A'..=b'F')
+}
+
+/// The two characters of a byte.
+pub(crate) fn pair(octet: u8) -> [u8; 2] {
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    [DIGITS[usize::from(octet >> 4)], DIGITS[usize::from(octet & 0x0F)]]
+}
+
+/// The bytes that checked characters stand for, an odd last one left out.
+pub(crate) fn octets(characters: &[u8]) -> impl ExactSizeIterator<Item = u8> {
+    characters.chunks_exact(2).map(|pair| value(pair[0]) << 4 | value(pair[1]))
+}
+
+/// `0` is 30, `A` is 41: the low nibble, and 9 more for a letter.
+fn value(character: u8) -> u8 {
+    (character & 0x0F) + 9 * (character >> 6)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_byte_comes_back_from_its_characters() {
+        for octet in 0..=u8::MAX {
+            let characters = pair(octet);
+            assert!(characters.iter().all(|&character| is_digit(character)), "{octet:02X}");
+            assert_eq!(octets(&characters).collect::<Vec<_>>(), [octet]);
+            assert_eq!(characters.to_vec(), format!("{octet:02X}").into_bytes());
+        }
+        let digits = (0..=u8::MAX).filter(|&character| is_digit(character));
+        assert_eq!(digits.collect::<Vec<_>>(), b"0123456789ABCDEF");
+    }
+}
