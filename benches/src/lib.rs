@@ -4,8 +4,9 @@ use std::{path::Path, time::Instant};
 
 use cardswitch::{
     app,
-    batch::Batch,
-    channel::ConnectionId,
+    batch::{Batch, Line},
+    books::event::TerminalDialect,
+    channel::{ConnectionId, framing},
     config::Config,
     journal::{MemoryStore, Store},
     stages::Stages,
@@ -18,6 +19,9 @@ const RICH_CARD_LINE: u64 = 2;
 
 /// Amount of each prepared purchase, minor units; small, so that the card lasts.
 const AMOUNT: i64 = 1;
+
+/// What the till's frames come over.
+const LINE: Line = Line { dialect: TerminalDialect::Pos, private: true, concentrator: false };
 
 /// The stages and a till.
 #[derive(Debug)]
@@ -54,7 +58,9 @@ pub fn rig(terminal: &str) -> Rig {
 
     let mut batch = batch_of(&[terminal.prepare_sign_in().expect("a sign-in")]);
     stages.run(&mut batch);
-    let answer = Frame::read(&batch.output).expect("an answer");
+    let mut wire = bytes::BytesMut::new();
+    framing::put(framing::LengthForm::Binary, &batch.output, &mut wire);
+    let answer = Frame::read(&wire).expect("an answer");
     terminal.take_keys(&answer).expect("keys that fit");
     Rig { stages, till: Till { terminal, card } }
 }
@@ -94,6 +100,6 @@ pub fn fill(batch: &mut Batch, frames: &[Frame]) {
     let connection = ConnectionId { place: 0, generation: 0 };
     let now = Instant::now();
     for frame in frames {
-        batch.push(connection, now, true, frame.as_bytes().get(2..).unwrap_or_default());
+        batch.push(connection, now, LINE, frame.as_bytes().get(2..).unwrap_or_default());
     }
 }

@@ -2,14 +2,50 @@
 //!
 //! Each item names its own keys, so that one call serves many terminals.
 
-use crate::{KeyBlock, KeyHandle, KeyUsage, MacAlgorithm, Pan};
+use crate::{KeyBlock, KeyHandle, KeyUsage, MacAlgorithm, Pan, PsamNumber};
 use std::fmt;
+
+/// The key an item is under: one that was loaded, or one derived for the item.
+///
+/// A derived key never leaves the HSM. What it may do follows from its master's
+/// usage: see [`KeyUsage::PsamPin`] and its neighbours.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum KeyRef {
+    /// A key that was loaded.
+    Stored(KeyHandle),
+    /// A PSAM's own key, `DIV(master, PSAM number)`: for authenticators only.
+    Psam {
+        /// Of usage [`KeyUsage::PsamAuth`].
+        master: KeyHandle,
+        /// Whose key it is.
+        psam: PsamNumber,
+    },
+    /// The key of one transaction:
+    /// `DIV(DIV(master, PSAM number), random ⊕ (00×5 ‖ STAN in BCD))`.
+    OneTime {
+        /// Of usage [`KeyUsage::PsamPin`], [`KeyUsage::PsamMac`] or
+        /// [`KeyUsage::PsamTrack`].
+        master: KeyHandle,
+        /// The PSAM that took part.
+        psam: PsamNumber,
+        /// What the PSAM drew for this transaction.
+        random: [u8; 8],
+        /// F11, at most 999999.
+        stan: u32,
+    },
+}
+
+impl From<KeyHandle> for KeyRef {
+    fn from(handle: KeyHandle) -> Self {
+        Self::Stored(handle)
+    }
+}
 
 /// A message whose MAC is to be checked.
 #[derive(Clone, Copy)]
 pub struct MacCheck<'a> {
     /// A key of the algorithm's usage.
-    pub key: KeyHandle,
+    pub key: KeyRef,
     /// How the MAC was computed.
     pub algorithm: MacAlgorithm,
     /// The bytes under the MAC, not padded, at least one.
@@ -22,7 +58,7 @@ pub struct MacCheck<'a> {
 #[derive(Clone, Copy)]
 pub struct MacRequest<'a> {
     /// A key of the algorithm's usage.
-    pub key: KeyHandle,
+    pub key: KeyRef,
     /// How to compute the MAC.
     pub algorithm: MacAlgorithm,
     /// The bytes to cover, not padded, at least one.
@@ -32,8 +68,9 @@ pub struct MacRequest<'a> {
 /// A PIN block to be checked against a Visa PIN verification value.
 #[derive(Clone, Copy)]
 pub struct PinCheck<'a> {
-    /// The key the block is encrypted under, of usage [`KeyUsage::PinEncryption`].
-    pub pin_key: KeyHandle,
+    /// The key the block is encrypted under: one of usage
+    /// [`KeyUsage::PinEncryption`], or the one-time key of a [`KeyUsage::PsamPin`].
+    pub pin_key: KeyRef,
     /// ISO 9564-1 format 0, encrypted.
     pub block: [u8; 8],
     /// The card number, which is part of both the block and the value.
@@ -44,6 +81,32 @@ pub struct PinCheck<'a> {
     pub pvki: u8,
     /// The card's value: four ASCII digits.
     pub pvv: [u8; 4],
+}
+
+/// A PIN block whose PIN becomes the card's: its Visa PIN verification value is
+/// wanted.
+#[derive(Clone, Copy)]
+pub struct PvvRequest<'a> {
+    /// The key the block is encrypted under, as in [`PinCheck`].
+    pub pin_key: KeyRef,
+    /// ISO 9564-1 format 0, encrypted.
+    pub block: [u8; 8],
+    /// The card number, which is part of both the block and the value.
+    pub pan: &'a Pan,
+    /// The verification key, of usage [`KeyUsage::PinVerification`].
+    pub pvk: KeyHandle,
+    /// The verification key's index as a number, 0 to 9 (not its ASCII digit).
+    pub pvki: u8,
+}
+
+/// An encrypted track 2. Its message's MAC must have been found right before.
+#[derive(Clone, Copy)]
+pub struct TrackRequest<'a> {
+    /// The one-time key of a [`KeyUsage::PsamTrack`].
+    pub key: KeyRef,
+    /// 8, 16 or 24 bytes: CBC in triple DES with a zero initialisation vector, over
+    /// BCD with `D` as separator, an `F`, and zeros.
+    pub data: &'a [u8],
 }
 
 /// A card verification value to be checked.
@@ -103,6 +166,15 @@ pub struct WorkingKeys {
     pub mac_check_value: [u8; 4],
 }
 
+/// A zone key that came under a zone master key.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct ImportedKey {
+    /// The key under the local master key, to be stored and loaded.
+    pub block: KeyBlock,
+    /// The left three bytes of the encryption of eight zero bytes (ANSI X9.24).
+    pub check_value: [u8; 3],
+}
+
 // The items carry PIN blocks, card values and messages with card data, so `Debug`
 // names them and their keys and shows nothing else.
 
@@ -130,6 +202,21 @@ impl fmt::Debug for PinCheck<'_> {
             .field("pin_key", &self.pin_key)
             .field("pvk", &self.pvk)
             .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for PvvRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PvvRequest")
+            .field("pin_key", &self.pin_key)
+            .field("pvk", &self.pvk)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for TrackRequest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TrackRequest").field("key", &self.key).finish_non_exhaustive()
     }
 }
 

@@ -84,6 +84,31 @@ impl DesKey {
         self.encrypt([0; 8])
     }
 
+    /// The left three bytes of it.
+    pub(crate) fn check_value(&self) -> [u8; 3] {
+        let [a, b, c, ..] = self.check_block();
+        [a, b, c]
+    }
+
+    /// Encrypts whole blocks in place: CBC with a zero initialisation vector.
+    #[cfg(any(test, feature = "emulator"))]
+    pub(crate) fn encrypt_cbc(&self, data: &mut [u8]) {
+        let mut previous = [0; 8];
+        for block in data.as_chunks_mut().0 {
+            previous = self.encrypt(xor(*block, previous));
+            *block = previous;
+        }
+    }
+
+    /// The inverse of [`DesKey::encrypt_cbc`].
+    pub(crate) fn decrypt_cbc(&self, data: &mut [u8]) {
+        let mut previous = [0; 8];
+        for block in data.as_chunks_mut().0 {
+            let encrypted = std::mem::replace(block, xor(self.decrypt(*block), previous));
+            previous = encrypted;
+        }
+    }
+
     #[cfg(any(test, feature = "emulator"))]
     pub(crate) fn is_double(&self) -> bool {
         self.right.is_some()
@@ -111,6 +136,11 @@ fn is_weak(key: &[u8]) -> bool {
     odd.copy_from_slice(key);
     set_odd_parity(odd);
     des::weak_key_test(odd).is_err()
+}
+
+/// The bitwise sum of two blocks.
+pub(crate) fn xor(left: [u8; 8], right: [u8; 8]) -> [u8; 8] {
+    (u64::from_be_bytes(left) ^ u64::from_be_bytes(right)).to_be_bytes()
 }
 
 fn both_halves(key: &[u8; 16], transform: impl Fn([u8; 8]) -> [u8; 8]) -> [u8; 16] {

@@ -1,8 +1,11 @@
-//! The terminal's side of the keys: what a PIN pad with a terminal master key
-//! does, for clients, demonstrations and tests.
+//! The other side of the keys, for clients, demonstrations and tests: what a PIN
+//! pad with a terminal master key, a PSAM and an ATM host do.
 //!
 //! No HSM here: keys are in clear inside, as in the device. Start at
-//! [`TerminalKeys`].
+//! [`TerminalKeys`], [`Psam`] or [`Zone`].
+
+mod psam;
+mod zone;
 
 use crate::{
     HsmError, MacAlgorithm, Pan,
@@ -13,6 +16,9 @@ use crate::{
 use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, Zeroizing};
+
+pub use psam::{Psam, PsamMasters};
+pub use zone::Zone;
 
 /// A terminal master key and the working keys that came under it.
 ///
@@ -29,7 +35,7 @@ struct WorkingKeys {
     mac: DesKey,
 }
 
-/// Why the terminal cannot do something.
+/// Why the terminal, PSAM or host cannot do something.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum EmulatorError {
     /// No working keys were accepted yet.
@@ -47,6 +53,18 @@ pub enum EmulatorError {
     /// The PIN is not 4 to 12 ASCII digits.
     #[error("PIN must have 4 to 12 digits")]
     PinLength,
+    /// The zone master key has a length that AES has not.
+    #[error("zone master key must have 16 or 32 bytes")]
+    KeyLength,
+    /// No zone's messages have MACs of this algorithm.
+    #[error("a zone's MAC is X9.19 or CBC triple DES")]
+    Algorithm,
+    /// The track is not up to 37 ASCII digits with one `=` among them.
+    #[error("track must be at most 37 digits and one separator")]
+    Track,
+    /// A STAN has more than six digits.
+    #[error("STAN must have at most six digits")]
+    StanRange,
     /// There is nothing to compute a MAC over.
     #[error("message to authenticate is empty")]
     EmptyMessage,
@@ -95,8 +113,7 @@ impl TerminalKeys {
     /// [`EmulatorError::NoKeys`], [`EmulatorError::PinLength`].
     pub fn pin_block(&self, pin: &[u8], pan: &Pan) -> Result<[u8; 8], EmulatorError> {
         let keys = self.working.as_ref().ok_or(EmulatorError::NoKeys)?;
-        let pin = Pin::parse(pin).map_err(|_| EmulatorError::PinLength)?;
-        let clear = Zeroizing::new(pin.to_iso0(pan));
+        let clear = Zeroizing::new(Pin::parse(pin)?.to_iso0(pan));
         Ok(keys.pin.encrypt(*clear))
     }
 
@@ -104,16 +121,13 @@ impl TerminalKeys {
     ///
     /// # Errors
     /// [`EmulatorError::NoKeys`], [`EmulatorError::EmptyMessage`],
-    /// [`EmulatorError::SingleLengthKey`] for X9.19 under a single-length key.
+    /// [`EmulatorError::SingleLengthKey`] for all but UnionPay's under one.
     pub fn mac(&self, algorithm: MacAlgorithm, data: &[u8]) -> Result<[u8; 8], EmulatorError> {
         let keys = self.working.as_ref().ok_or(EmulatorError::NoKeys)?;
-        if algorithm == MacAlgorithm::X919 && !keys.mac.is_double() {
+        if algorithm != MacAlgorithm::UnionPayEcb && !keys.mac.is_double() {
             return Err(EmulatorError::SingleLengthKey);
         }
-        mac::compute(&keys.mac, algorithm, data).map_err(|error| match error {
-            HsmError::EmptyMessage => EmulatorError::EmptyMessage,
-            _ => EmulatorError::NoKeys,
-        })
+        Ok(mac::compute(&keys.mac, algorithm, data)?)
     }
 
     /// Whether a message carries its right MAC; false without keys. An answer
@@ -134,6 +148,20 @@ impl From<DesKeyError> for EmulatorError {
     fn from(_: DesKeyError) -> Self {
         // The lengths here are fixed, so weakness is the only fault left.
         Self::WeakKey
+    }
+}
+
+impl From<HsmError> for EmulatorError {
+    fn from(error: HsmError) -> Self {
+        match error {
+            HsmError::EmptyMessage => Self::EmptyMessage,
+            HsmError::PinLength => Self::PinLength,
+            HsmError::KeyLength => Self::KeyLength,
+            HsmError::Track => Self::Track,
+            HsmError::StanRange => Self::StanRange,
+            // What remains of the functions called here: a weak key, loaded or derived.
+            _ => Self::WeakKey,
+        }
     }
 }
 

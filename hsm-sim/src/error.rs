@@ -22,9 +22,22 @@ pub enum HsmError {
         /// What the command needs.
         need: KeyUsage,
     },
+    /// The key exists and may do this, but not at this level of derivation: a PSAM
+    /// master is never used itself, and only an authenticator's key is a PSAM's own.
+    #[error("a key of usage {0} is not used at this level of derivation")]
+    WrongDerivation(KeyUsage),
     /// A MAC key was asked for with a usage that is none.
     #[error("usage {0} is no MAC usage")]
     NotMacUsage(KeyUsage),
+    /// A zone key was asked for with a usage that none has.
+    #[error("usage {0} is no usage of zone keys")]
+    NotZoneUsage(KeyUsage),
+    /// The key's block says that it must not leave.
+    #[error("key is not exportable")]
+    NotExportable,
+    /// Two of a set of PSAM masters are the same key.
+    #[error("PSAM masters must be different keys")]
+    EqualMasters,
     /// The key block was refused.
     #[error("key block refused")]
     KeyBlock(#[source] KeyBlockError),
@@ -32,6 +45,9 @@ pub enum HsmError {
     /// say where.
     #[error("PIN block malformed")]
     PinBlock,
+    /// The decrypted track is no track 2. It does not say where.
+    #[error("track malformed")]
+    Track,
     /// A PIN given in clear is not 4 to 12 digits.
     #[error("PIN must have 4 to 12 digits")]
     PinLength,
@@ -47,6 +63,12 @@ pub enum HsmError {
     /// The key is weak, semi-weak, possibly weak, or has equal parts.
     #[error("key is weak or has equal halves")]
     WeakKey,
+    /// The key derived for this PSAM or transaction is weak or has equal halves.
+    #[error("derived key is weak or has equal halves")]
+    WeakDerivedKey,
+    /// A STAN has more than six digits.
+    #[error("STAN must have at most six digits")]
+    StanRange,
     /// The key has a length its usage does not allow.
     #[error("key has a wrong length for its usage")]
     KeyLength,

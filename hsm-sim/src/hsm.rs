@@ -5,9 +5,9 @@
 
 use crate::{
     CvvCheck, Entropy, HsmError, HsmLimits, KeyBlock, KeyHandle, KeyUsage, Lmk, MacCheck, MacRequest, Pan,
-    PanToken, PinCheck, TokenRequest, WorkingKeyRequest, WorkingKeys, cvv,
+    PanToken, PinCheck, PvvRequest, TokenRequest, Track2, TrackRequest, WorkingKeyRequest, WorkingKeys, cvv,
     des_key::{DesKey, set_odd_parity},
-    key_table::KeyTable,
+    key_table::{KeyTable, Purpose},
     mac,
     pin::Pin,
     schedule::Schedule,
@@ -81,7 +81,8 @@ impl Hsm {
     }
 
     /// A key's check value: the left three bytes of the encryption of eight zero
-    /// bytes (ANSI X9.24), for a token key of its HMAC over them.
+    /// bytes (ANSI X9.24), for a token key of its HMAC over them, for an AES zone
+    /// master of the CMAC of sixteen.
     ///
     /// # Errors
     /// [`HsmError::NoSuchKey`].
@@ -89,10 +90,27 @@ impl Hsm {
         Ok(self.keys.schedule(&self.lmk, handle)?.check_value())
     }
 
+    /// Checks that the masters of one PSAM key version, for PINs, MACs, tracks and
+    /// authenticators in this order, are four different keys.
+    ///
+    /// # Errors
+    /// [`HsmError::EqualMasters`], [`HsmError::WrongUsage`], [`HsmError::NoSuchKey`].
+    pub fn check_psam_masters(&mut self, masters: [KeyHandle; 4]) -> Result<(), HsmError> {
+        let usages = [KeyUsage::PsamPin, KeyUsage::PsamMac, KeyUsage::PsamTrack, KeyUsage::PsamAuth];
+        let mut check_blocks = [[0; 8]; 4];
+        for ((master, usage), check_block) in masters.into_iter().zip(usages).zip(&mut check_blocks) {
+            // Eight bytes tell keys apart without their being compared in clear, and whatever their parity.
+            *check_block = self.keys.des_key(&self.lmk, master, usage)?.check_block();
+        }
+        check_blocks.sort_unstable();
+        let equal = check_blocks.windows(2).any(|pair| pair[0] == pair[1]);
+        if equal { Err(HsmError::EqualMasters) } else { Ok(()) }
+    }
+
     /// Makes a new key. It is not loaded.
     ///
-    /// DES keys are double-length with odd parity and different halves; a token
-    /// key has 32 bytes.
+    /// DES keys are double-length with odd parity and different halves; token keys
+    /// and AES zone masters have 32 bytes.
     ///
     /// # Errors
     /// [`HsmError::WeakKey`] if `entropy` gives nothing but weak keys.
@@ -106,8 +124,8 @@ impl Hsm {
     pub fn verify_macs(&mut self, items: &[MacCheck<'_>], out: &mut Vec<Result<(), HsmError>>) {
         out.clear();
         out.extend(items.iter().map(|item| {
-            let key = self.keys.des_key(&self.lmk, item.key, item.algorithm.usage())?;
-            matches(&mac::compute(key, item.algorithm, item.data)?, &item.mac)
+            let key = self.keys.item_key(&self.lmk, item.key, Purpose::Mac(item.algorithm))?;
+            matches(&mac::compute(&key, item.algorithm, item.data)?, &item.mac)
         }));
     }
 
@@ -115,8 +133,8 @@ impl Hsm {
     pub fn generate_macs(&mut self, items: &[MacRequest<'_>], out: &mut Vec<Result<[u8; 8], HsmError>>) {
         out.clear();
         out.extend(items.iter().map(|item| {
-            let key = self.keys.des_key(&self.lmk, item.key, item.algorithm.usage())?;
-            mac::compute(key, item.algorithm, item.data)
+            let key = self.keys.item_key(&self.lmk, item.key, Purpose::Mac(item.algorithm))?;
+            mac::compute(&key, item.algorithm, item.data)
         }));
     }
 
@@ -125,6 +143,23 @@ impl Hsm {
     pub fn verify_pins(&mut self, items: &[PinCheck<'_>], out: &mut Vec<Result<(), HsmError>>) {
         out.clear();
         out.extend(items.iter().map(|item| self.verify_pin(item)));
+    }
+
+    /// Makes the verification values of new PINs: four ASCII digits each.
+    /// [`HsmError::PinBlock`] where the block is no block for its card.
+    pub fn derive_pvvs(&mut self, items: &[PvvRequest<'_>], out: &mut Vec<Result<[u8; 4], HsmError>>) {
+        out.clear();
+        out.extend(items.iter().map(|item| self.pvv(item)));
+    }
+
+    /// Decrypts tracks: [`HsmError::Track`] where there is none inside. A message's
+    /// MAC must be found right before its track is opened.
+    pub fn open_tracks(&mut self, items: &[TrackRequest<'_>], out: &mut Vec<Result<Track2, HsmError>>) {
+        out.clear();
+        out.extend(items.iter().map(|item| {
+            let key = self.keys.item_key(&self.lmk, item.key, Purpose::Track)?;
+            Track2::open(&key, item.data)
+        }));
     }
 
     /// Checks card verification values.
@@ -157,11 +192,16 @@ impl Hsm {
     }
 
     fn verify_pin(&mut self, item: &PinCheck<'_>) -> Result<(), HsmError> {
-        let pin_key = self.keys.des_key(&self.lmk, item.pin_key, KeyUsage::PinEncryption)?;
+        let PinCheck { pin_key, block, pan, pvk, pvki, pvv } = *item;
+        matches(&self.pvv(&PvvRequest { pin_key, block, pan, pvk, pvki })?, &pvv)
+    }
+
+    fn pvv(&mut self, item: &PvvRequest<'_>) -> Result<[u8; 4], HsmError> {
+        let pin_key = self.keys.item_key(&self.lmk, item.pin_key, Purpose::Pin)?;
         let clear = Zeroizing::new(pin_key.decrypt(item.block));
+        drop(pin_key);
         let pvk = self.keys.des_key(&self.lmk, item.pvk, KeyUsage::PinVerification)?;
-        let pvv = Pin::from_iso0(*clear, item.pan)?.pvv(pvk, item.pvki, item.pan)?;
-        matches(&pvv, &item.pvv)
+        Pin::from_iso0(*clear, item.pan)?.pvv(pvk, item.pvki, item.pan)
     }
 
     fn cvv(
@@ -211,7 +251,7 @@ impl Hsm {
     /// Wraps a key that is known in clear. It is not loaded.
     ///
     /// DES keys have 16 bytes, for [`KeyUsage::MacUnionPayEcb`] also 8; a token
-    /// key has 32. Parity is not looked at.
+    /// key has 32, an AES zone master 16 or 32. Parity is not looked at.
     ///
     /// # Errors
     /// [`HsmError::NotTestMode`], [`HsmError::KeyLength`], [`HsmError::WeakKey`].
@@ -288,7 +328,7 @@ fn draw_key(usage: KeyUsage, entropy: &mut dyn Entropy) -> Result<Zeroizing<[u8;
     let key = &mut buffer[..usage.key_length()];
     for _ in 0..DRAWS_MAX {
         entropy.fill(key);
-        if usage != KeyUsage::Token {
+        if usage.is_des() {
             set_odd_parity(key);
         }
         if Schedule::new(usage, key).is_ok() {
@@ -301,6 +341,8 @@ fn draw_key(usage: KeyUsage, entropy: &mut dyn Entropy) -> Result<Zeroizing<[u8;
 fn matches(computed: &[u8], presented: &[u8]) -> Result<(), HsmError> {
     if computed.ct_eq(presented).into() { Ok(()) } else { Err(HsmError::VerificationFailed) }
 }
+
+mod zone;
 
 #[cfg(test)]
 mod tests;

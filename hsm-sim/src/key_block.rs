@@ -4,6 +4,7 @@
 //! hexadecimal body. Nothing here is secret and nothing is authenticated; that
 //! is `tr31`.
 
+use crate::KeyUsage;
 use arrayvec::ArrayString;
 use std::fmt;
 
@@ -42,8 +43,8 @@ pub enum KeyBlockError {
     /// Authentic, but the padded key inside has an impossible length.
     #[error("key block holds a key of an impossible length")]
     KeyLength,
-    /// A key usage that this HSM does not know.
-    #[error("key block has an unknown key usage")]
+    /// A key usage that this HSM does not know, or not the one asked for.
+    #[error("key block has a key usage that is unknown or not the one asked for")]
     Usage,
     /// The algorithm is not the one of the usage.
     #[error("key block has an algorithm that does not fit its usage")]
@@ -112,6 +113,24 @@ impl KeyBlock {
 
     pub(crate) fn mode(&self) -> u8 {
         self.bytes()[8]
+    }
+
+    /// Whether the key inside may leave under a trusted key. `S`, which would let it
+    /// leave under others too, counts as no.
+    pub(crate) fn is_exportable(&self) -> bool {
+        self.bytes()[11] == b'E'
+    }
+
+    /// Whether algorithm and mode of use are the ones of this usage, for a key of
+    /// `key_length` bytes.
+    pub(crate) fn check_attributes(&self, usage: KeyUsage, key_length: usize) -> Result<(), KeyBlockError> {
+        if self.algorithm() != usage.algorithm(key_length) {
+            return Err(KeyBlockError::Algorithm);
+        }
+        if self.mode() != usage.mode() {
+            return Err(KeyBlockError::Mode);
+        }
+        Ok(())
     }
 
     pub(crate) fn parts(&self) -> Result<Parts<'_>, KeyBlockError> {

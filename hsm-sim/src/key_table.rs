@@ -4,11 +4,15 @@
 //! keys; the few thousand in use at a time are unwrapped in the cache.
 
 use crate::{
-    HsmError, KeyBlock, KeyUsage, Lmk,
+    HsmError, KeyBlock, KeyRef, KeyUsage, Lmk, MacAlgorithm, PsamNumber,
+    derived_cache::DerivedCache,
     des_key::DesKey,
     key_cache::KeyCache,
+    psam::{diversify, transaction_factor},
     schedule::{HmacKey, Schedule},
+    zone_master::ZoneMaster,
 };
+use std::ops::Deref;
 
 /// Names one loaded key. Copies are free; after the key is unloaded every copy
 /// is refused, also when its slot holds another key.
@@ -18,12 +22,67 @@ pub struct KeyHandle {
     generation: u32,
 }
 
+impl KeyHandle {
+    pub(crate) fn slot(self) -> u32 {
+        self.slot
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_tests(slot: u32) -> Self {
+        Self { slot, generation: 0 }
+    }
+}
+
+/// What an item does with its key.
+#[derive(Clone, Copy)]
+pub(crate) enum Purpose {
+    Pin,
+    Mac(MacAlgorithm),
+    Track,
+}
+
+impl Purpose {
+    /// The usage that a key needs for this, or its master if the key is derived;
+    /// `None` if no key of this kind does it.
+    fn usage(self, key: &KeyRef) -> Option<KeyUsage> {
+        match (key, self) {
+            (KeyRef::Stored(_), Self::Pin) => Some(KeyUsage::PinEncryption),
+            (KeyRef::Stored(_), Self::Mac(MacAlgorithm::Psam) | Self::Track) => None,
+            (KeyRef::Stored(_), Self::Mac(algorithm)) => Some(algorithm.usage()),
+            (KeyRef::Psam { .. }, Self::Mac(MacAlgorithm::Psam)) => Some(KeyUsage::PsamAuth),
+            (KeyRef::OneTime { .. }, Self::Mac(MacAlgorithm::Psam)) => Some(KeyUsage::PsamMac),
+            (KeyRef::OneTime { .. }, Self::Pin) => Some(KeyUsage::PsamPin),
+            (KeyRef::OneTime { .. }, Self::Track) => Some(KeyUsage::PsamTrack),
+            (KeyRef::Psam { .. } | KeyRef::OneTime { .. }, _) => None,
+        }
+    }
+}
+
+/// A key for one item: kept, or derived for it and wiped with it.
+#[expect(clippy::large_enum_variant, reason = "a box for each item would be an allocation on the hot path")]
+pub(crate) enum ItemKey<'a> {
+    Kept(&'a DesKey),
+    Derived(DesKey),
+}
+
+impl Deref for ItemKey<'_> {
+    type Target = DesKey;
+
+    fn deref(&self) -> &DesKey {
+        match self {
+            Self::Kept(key) => key,
+            Self::Derived(key) => key,
+        }
+    }
+}
+
 /// How many keys an HSM holds.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct HsmLimits {
     /// Loaded keys at a time. Each costs about 170 bytes once it is loaded.
     pub key_slots: usize,
-    /// Unwrapped keys at a time, at least one. Each costs about 300 bytes.
+    /// Unwrapped keys at a time, at least one, and from the first PSAM on as many
+    /// keys of PSAMs. Each costs about 300 bytes.
     pub unwrapped_keys: usize,
 }
 
@@ -40,6 +99,7 @@ pub(crate) struct KeyTable {
     slots: Vec<Slot>,
     free: Vec<u32>,
     cache: KeyCache,
+    derived: DerivedCache,
     slots_max: usize,
 }
 
@@ -61,6 +121,7 @@ impl KeyTable {
             slots: Vec::new(),
             free: Vec::new(),
             cache: KeyCache::new(limits.unwrapped_keys),
+            derived: DerivedCache::new(limits.unwrapped_keys),
             slots_max: limits.key_slots,
         }
     }
@@ -84,7 +145,9 @@ impl KeyTable {
     /// Forgets a key and wipes its unwrapped form. A stale handle does nothing.
     pub(crate) fn remove(&mut self, handle: KeyHandle) {
         let Ok(slot) = find(&mut self.slots, handle) else { return };
-        slot.stored = None;
+        if slot.stored.take().is_some_and(|stored| stored.usage.is_psam_master()) {
+            self.derived.forget(handle);
+        }
         self.cache.remove(slot.cached_at, handle.slot);
         // A slot whose generations are used up is given up, so that no handle ever comes back.
         if let Some(next) = slot.generation.checked_add(1) {
@@ -96,6 +159,12 @@ impl KeyTable {
     pub(crate) fn usage(&self, handle: KeyHandle) -> Result<KeyUsage, HsmError> {
         let slot = self.slots.get(handle.slot as usize).ok_or(HsmError::NoSuchKey)?;
         Ok(slot.stored_for(handle)?.usage)
+    }
+
+    /// The block that was loaded.
+    pub(crate) fn block(&self, handle: KeyHandle) -> Result<&KeyBlock, HsmError> {
+        let slot = self.slots.get(handle.slot as usize).ok_or(HsmError::NoSuchKey)?;
+        Ok(&slot.stored_for(handle)?.block)
     }
 
     /// The unwrapped key, whatever it may be used for.
@@ -119,8 +188,56 @@ impl KeyTable {
         let have = self.require_usage(handle, need)?;
         match self.schedule(lmk, handle)? {
             Schedule::Des(key) => Ok(key),
-            Schedule::Hmac(_) => Err(HsmError::WrongUsage { have, need }),
+            Schedule::Hmac(_) | Schedule::Zone(_) => Err(HsmError::WrongUsage { have, need }),
         }
+    }
+
+    /// The zone master key behind a handle, for either cipher.
+    pub(crate) fn zone_master(&mut self, lmk: &Lmk, handle: KeyHandle) -> Result<&ZoneMaster, HsmError> {
+        let (have, need) = (self.usage(handle)?, KeyUsage::ZoneMaster);
+        match self.schedule(lmk, handle)? {
+            Schedule::Zone(master) => Ok(master),
+            Schedule::Des(_) | Schedule::Hmac(_) => Err(HsmError::WrongUsage { have, need }),
+        }
+    }
+
+    /// The key of an item, if it is of a kind and usage for this purpose.
+    pub(crate) fn item_key(
+        &mut self,
+        lmk: &Lmk,
+        key: KeyRef,
+        purpose: Purpose,
+    ) -> Result<ItemKey<'_>, HsmError> {
+        let need = purpose.usage(&key);
+        let (KeyRef::Stored(handle)
+        | KeyRef::Psam { master: handle, .. }
+        | KeyRef::OneTime { master: handle, .. }) = key;
+        let need = need.ok_or(HsmError::WrongDerivation(self.usage(handle)?))?;
+        match key {
+            KeyRef::Stored(_) => self.des_key(lmk, handle, need).map(ItemKey::Kept),
+            KeyRef::Psam { psam, .. } => self.psam_key(lmk, handle, need, psam).map(ItemKey::Kept),
+            KeyRef::OneTime { psam, random, stan, .. } => {
+                let factor = transaction_factor(random, stan)?;
+                diversify(self.psam_key(lmk, handle, need, psam)?, factor).map(ItemKey::Derived)
+            }
+        }
+    }
+
+    /// A PSAM's own key, from the cache or derived.
+    fn psam_key(
+        &mut self,
+        lmk: &Lmk,
+        master: KeyHandle,
+        need: KeyUsage,
+        psam: PsamNumber,
+    ) -> Result<&DesKey, HsmError> {
+        // Asked first, because the cache knows neither usages nor stale handles.
+        self.require_usage(master, need)?;
+        if self.derived.find(master, psam).is_none() {
+            let key = diversify(self.des_key(lmk, master, need)?, *psam.as_bcd())?;
+            self.derived.insert(master, psam, key);
+        }
+        self.derived.find(master, psam).ok_or(HsmError::NoSuchKey)
     }
 
     /// The unwrapped HMAC key behind a handle, if it has this usage.
@@ -133,7 +250,7 @@ impl KeyTable {
         let have = self.require_usage(handle, need)?;
         match self.schedule(lmk, handle)? {
             Schedule::Hmac(key) => Ok(key),
-            Schedule::Des(_) => Err(HsmError::WrongUsage { have, need }),
+            Schedule::Des(_) | Schedule::Zone(_) => Err(HsmError::WrongUsage { have, need }),
         }
     }
 

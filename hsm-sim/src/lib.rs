@@ -12,13 +12,14 @@
 //! bounded cache and are wiped when they leave it. The hot path is the batch
 //! calls, each item under its own key ([`commands`]).
 //!
-//! Features: `emulator` adds the terminal's side of the keys, `test-keys` the
-//! import of clear keys and the making of card values, both only for sample
-//! data.
+//! Features: `emulator` adds the other side of the keys (terminal, PSAM, ATM
+//! host), `test-keys` the import of clear keys and the making of card values, both
+//! only for sample data.
 
 pub mod commands;
 mod cvv;
 mod decimalise;
+mod derived_cache;
 mod des_key;
 #[cfg(any(test, feature = "emulator"))]
 pub mod emulator;
@@ -33,14 +34,20 @@ mod lmk;
 mod mac;
 mod pan;
 mod pin;
+mod psam;
 mod schedule;
 mod token;
 mod tr31;
+mod track;
 mod usage;
 #[cfg(test)]
 mod vectors;
+mod zone_master;
 
-pub use commands::{CvvCheck, MacCheck, MacRequest, PinCheck, TokenRequest, WorkingKeyRequest, WorkingKeys};
+pub use commands::{
+    CvvCheck, ImportedKey, KeyRef, MacCheck, MacRequest, PinCheck, PvvRequest, TokenRequest, TrackRequest,
+    WorkingKeyRequest, WorkingKeys,
+};
 pub use entropy::Entropy;
 pub use error::HsmError;
 pub use hsm::Hsm;
@@ -49,5 +56,7 @@ pub use key_table::{HsmLimits, KeyHandle};
 pub use lmk::Lmk;
 pub use mac::MacAlgorithm;
 pub use pan::{Pan, PanError, check_digit};
+pub use psam::{PsamNumber, PsamNumberError};
 pub use token::PanToken;
+pub use track::Track2;
 pub use usage::KeyUsage;

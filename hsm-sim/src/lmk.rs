@@ -3,11 +3,9 @@
 use crate::{
     Entropy, HsmError, KeyBlock, KeyBlockError, KeyUsage,
     schedule::Schedule,
-    tr31::{Attributes, ProtectionKey},
+    tr31::{Attributes, ClearKey, ProtectionKey, cmac_check_value},
 };
 use aes::Aes256;
-use cipher::{KeyInit, common::InnerInit as _};
-use cmac::{Cmac, Mac as _};
 use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -41,12 +39,9 @@ impl Lmk {
     #[must_use]
     #[expect(clippy::needless_pass_by_value, reason = "taking the key is what makes the caller give it up")]
     pub fn from_bytes(key: Zeroizing<[u8; 32]>) -> Self {
-        let mut mac: Cmac<Aes256> = Cmac::inner_init(Aes256::new((&*key).into()));
-        mac.update(&[0; 16]);
-        let check: [u8; 16] = mac.finalize().into_bytes().into();
         Self {
             protection: ProtectionKey::new((&*key).into()),
-            check_value: [check[0], check[1], check[2]],
+            check_value: cmac_check_value::<Aes256>((&*key).into()),
             test: key.ct_eq(&TEST_KEY).into(),
         }
     }
@@ -65,20 +60,26 @@ impl Lmk {
 
     /// Wraps a key of a length that its usage accepts.
     pub(crate) fn wrap(&self, usage: KeyUsage, key: &[u8], entropy: &mut dyn Entropy) -> KeyBlock {
-        self.protection.wrap(Attributes::of(usage, key.len()), key, entropy)
+        self.wrap_as(Attributes::of(usage, key.len()), key, entropy)
+    }
+
+    /// The same with attributes of the caller's.
+    pub(crate) fn wrap_as(&self, attributes: Attributes, key: &[u8], entropy: &mut dyn Entropy) -> KeyBlock {
+        self.protection.wrap(attributes, key, entropy)
+    }
+
+    /// Authenticates a block and takes its key out.
+    pub(crate) fn unwrap(&self, block: &KeyBlock) -> Result<ClearKey, KeyBlockError> {
+        self.protection.unwrap(block)
     }
 
     /// Authenticates a block, checks that its header fits together, and expands
     /// its key.
     pub(crate) fn open(&self, block: &KeyBlock) -> Result<(KeyUsage, Schedule), HsmError> {
-        let key = self.protection.unwrap(block)?;
-        let usage = KeyUsage::from_code(block.usage_code()).ok_or(KeyBlockError::Usage)?;
-        if block.algorithm() != usage.algorithm(key.expose().len()) {
-            return Err(KeyBlockError::Algorithm.into());
-        }
-        if block.mode() != usage.mode() {
-            return Err(KeyBlockError::Mode.into());
-        }
+        let key = self.unwrap(block)?;
+        let usage =
+            KeyUsage::from_header(block.usage_code(), block.algorithm()).ok_or(KeyBlockError::Usage)?;
+        block.check_attributes(usage, key.expose().len())?;
         Ok((usage, Schedule::new(usage, key.expose())?))
     }
 }
@@ -123,7 +124,7 @@ mod tests {
             ("a MAC key without restrictions", "M3", 'T', 'N', KeyBlockError::Mode),
             ("a PIN key that makes MACs", "P0", 'T', 'C', KeyBlockError::Mode),
         ] {
-            let attributes = Attributes { usage, algorithm, mode };
+            let attributes = Attributes { usage, algorithm, mode, exportability: 'N' };
             let key: Vec<u8> = (1..=16).collect();
             let block = lmk.protection.wrap(attributes, &key, &mut |bytes: &mut [u8]| bytes.fill(0));
             assert_eq!(lmk.open(&block).err(), Some(HsmError::KeyBlock(want)), "{name}");

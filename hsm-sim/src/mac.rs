@@ -15,15 +15,26 @@ pub enum MacAlgorithm {
     UnionPayEcb,
     /// ANSI X9.19, which is ISO 9797-1 algorithm 3 with padding method 1.
     X919,
+    /// ISO 9797-1 algorithm 3 with padding method 2, under a key derived for a
+    /// PSAM: the MACs and authenticators of PSAM scheme v1.
+    Psam,
+    /// ISO 9797-1 algorithm 1 with 2-key triple DES and padding method 1: a CBC
+    /// chain, of which the last block is the MAC. It binds the length only where
+    /// the message itself tells it, as an ISO 8583 message does.
+    Cbc3Des,
 }
 
 impl MacAlgorithm {
-    /// The usage a key must have for this algorithm.
+    /// The usage a key must have for this algorithm; for [`MacAlgorithm::Psam`] the
+    /// usage of a one-time key's master (an authenticator's is
+    /// [`KeyUsage::PsamAuth`]).
     #[must_use]
     pub fn usage(self) -> KeyUsage {
         match self {
             Self::UnionPayEcb => KeyUsage::MacUnionPayEcb,
             Self::X919 => KeyUsage::MacX919,
+            Self::Psam => KeyUsage::PsamMac,
+            Self::Cbc3Des => KeyUsage::MacCbc3Des,
         }
     }
 }
@@ -40,6 +51,8 @@ pub(crate) fn compute(key: &DesKey, algorithm: MacAlgorithm, data: &[u8]) -> Res
     Ok(match algorithm {
         MacAlgorithm::UnionPayEcb => union_pay_ecb(key, data),
         MacAlgorithm::X919 => x919(key, data),
+        MacAlgorithm::Psam => retail_padded(key, data),
+        MacAlgorithm::Cbc3Des => cbc_3des(key, data),
     })
 }
 
@@ -50,6 +63,27 @@ pub(crate) fn x919(key: &DesKey, data: &[u8]) -> [u8; 8] {
     let mut chain = key.left_chain();
     chain.update(data);
     key.finish(chain.finalize().into_bytes().into())
+}
+
+/// The same with padding method 2: a one bit, then zeros.
+fn retail_padded(key: &DesKey, data: &[u8]) -> [u8; 8] {
+    let mut chain = key.left_chain();
+    chain.update(data);
+    chain.update(&[0x80]);
+    key.finish(chain.finalize().into_bytes().into())
+}
+
+/// A CBC chain under the whole key. A last block that is not full is as if zeros
+/// followed.
+fn cbc_3des(key: &DesKey, data: &[u8]) -> [u8; 8] {
+    let mut chain = [0; 8];
+    for chunk in data.chunks(8) {
+        for (byte, other) in chain.iter_mut().zip(chunk) {
+            *byte ^= other;
+        }
+        chain = key.encrypt(chain);
+    }
+    chain
 }
 
 /// UnionPay terminals: XOR of all blocks (the last zero-padded); its sixteen
@@ -97,6 +131,46 @@ mod tests {
     }
 
     #[test]
+    fn published_retail_macs_with_a_one_bit_before_the_zeros_are_computed() {
+        let vectors = vectors::family("mac_alg3");
+        let padded: Vec<_> = vectors.iter().filter(|v| v.input_number("padding") == 2).collect();
+        assert!(!padded.is_empty());
+        for vector in padded {
+            let key = DesKey::new(&vector.input_bytes("key")).unwrap();
+            let mac = compute(&key, MacAlgorithm::Psam, &vector.input_bytes("data_hex")).unwrap();
+            assert_eq!(mac.to_vec(), vector.expected_bytes("mac8"), "{}", vector.id);
+        }
+    }
+
+    #[test]
+    fn published_chains_in_triple_des_are_computed() {
+        for vector in vectors::family("mac_alg1_tdes") {
+            let key = DesKey::new(&vector.input_bytes("key")).unwrap();
+            let mut data = vector.input_bytes("data_hex");
+            if vector.input_number("padding") == 2 {
+                // A one bit and no zeros: those the algorithm adds.
+                data.push(0x80);
+            }
+            let mac = compute(&key, MacAlgorithm::Cbc3Des, &data).unwrap();
+            assert_eq!(mac.to_vec(), vector.expected_bytes("mac8"), "{}", vector.id);
+        }
+    }
+
+    #[test]
+    fn a_zero_at_the_end_changes_a_psams_mac_only() {
+        let key = DesKey::new(&vectors::bytes("0123456789ABCDEFFEDCBA9876543210")).unwrap();
+        for (algorithm, changes) in [
+            (MacAlgorithm::Psam, true),
+            (MacAlgorithm::X919, false),
+            (MacAlgorithm::Cbc3Des, false),
+            (MacAlgorithm::UnionPayEcb, false),
+        ] {
+            let mac = |data| compute(&key, algorithm, data).unwrap();
+            assert_eq!(mac(b"message") != mac(b"message\0"), changes, "{algorithm:?}");
+        }
+    }
+
+    #[test]
     fn unionpay_macs_match_for_keys_of_both_lengths() {
         for vector in vectors::family("mac_cup_ecb") {
             let (key, data) =
@@ -123,7 +197,9 @@ mod tests {
     #[test]
     fn nothing_has_no_mac() {
         let key = DesKey::new(&vectors::bytes("0123456789ABCDEFFEDCBA9876543210")).unwrap();
-        for algorithm in [MacAlgorithm::UnionPayEcb, MacAlgorithm::X919] {
+        for algorithm in
+            [MacAlgorithm::UnionPayEcb, MacAlgorithm::X919, MacAlgorithm::Psam, MacAlgorithm::Cbc3Des]
+        {
             assert_eq!(compute(&key, algorithm, &[]), Err(HsmError::EmptyMessage));
         }
     }

@@ -2,7 +2,11 @@
 //!
 //! No encryption of blocks here: the caller decrypts before [`Pin::from_iso0`].
 
-use crate::{HsmError, Pan, decimalise::decimalise, des_key::DesKey};
+use crate::{
+    HsmError, Pan,
+    decimalise::decimalise,
+    des_key::{DesKey, xor},
+};
 use std::fmt;
 use zeroize::Zeroize;
 
@@ -132,10 +136,6 @@ fn bytes(nibbles: &[u8; 16]) -> [u8; 8] {
         *byte = pair[0] << 4 | pair[1];
     }
     block
-}
-
-fn xor(left: [u8; 8], right: [u8; 8]) -> [u8; 8] {
-    (u64::from_be_bytes(left) ^ u64::from_be_bytes(right)).to_be_bytes()
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use crate::{
     HsmError, KeyUsage,
     des_key::{DesKey, DesKeyError},
     token::hmac_sha256,
+    zone_master::ZoneMaster,
 };
 use hmac::{Hmac, KeyInit as _};
 use sha2::Sha256;
@@ -11,10 +12,11 @@ use sha2::Sha256;
 /// HMAC-SHA-256 with its key absorbed; cloned for each message.
 pub(crate) type HmacKey = Hmac<Sha256>;
 
-/// A key ready for use. Both forms are wiped on drop by their crates.
+/// A key ready for use. All forms are wiped on drop by their crates.
 pub(crate) enum Schedule {
     Des(DesKey),
     Hmac(HmacKey),
+    Zone(ZoneMaster),
 }
 
 impl Schedule {
@@ -26,21 +28,24 @@ impl Schedule {
         if !usage.accepts_length(key.len()) {
             return Err(HsmError::KeyLength);
         }
-        if usage == KeyUsage::Token {
-            return HmacKey::new_from_slice(key).map(Self::Hmac).map_err(|_| HsmError::KeyLength);
+        match usage {
+            KeyUsage::Token => HmacKey::new_from_slice(key).map(Self::Hmac).map_err(|_| HsmError::KeyLength),
+            KeyUsage::ZoneMaster | KeyUsage::ZoneMasterTdes => ZoneMaster::new(usage, key).map(Self::Zone),
+            _ => DesKey::new(key).map(Self::Des).map_err(HsmError::from),
         }
-        DesKey::new(key).map(Self::Des).map_err(HsmError::from)
     }
 
     /// The left three bytes of the encryption of eight zero bytes; for an HMAC
-    /// key, of its MAC over them.
+    /// key, of its MAC over them; for AES, of the CMAC of sixteen.
     pub(crate) fn check_value(&self) -> [u8; 3] {
-        let mut value = [0; 3];
         match self {
-            Self::Des(key) => value.copy_from_slice(&key.check_block()[..3]),
-            Self::Hmac(key) => value.copy_from_slice(&hmac_sha256(key, &[0; 8])[..3]),
+            Self::Des(key) => key.check_value(),
+            Self::Hmac(key) => {
+                let [a, b, c, ..] = hmac_sha256(key, &[0; 8]);
+                [a, b, c]
+            }
+            Self::Zone(master) => master.check_value(),
         }
-        value
     }
 }
 

@@ -67,13 +67,21 @@ pub(crate) struct Attributes {
     pub(crate) usage: &'static str,
     pub(crate) algorithm: char,
     pub(crate) mode: char,
+    /// `E` if the key may leave under a trusted key, `N` if never.
+    pub(crate) exportability: char,
 }
 
 impl Attributes {
-    /// The only ones that a key of this usage and length may have.
+    /// The only ones that a key of this usage and length may have; it is not
+    /// exportable.
     pub(crate) fn of(usage: KeyUsage, key_length: usize) -> Self {
         let algorithm = char::from(usage.algorithm(key_length));
-        Self { usage: usage.code(), algorithm, mode: char::from(usage.mode()) }
+        Self { usage: usage.code(), algorithm, mode: char::from(usage.mode()), exportability: 'N' }
+    }
+
+    /// The same for a key that may leave again, or may not.
+    pub(crate) fn exportable(self, exportable: bool) -> Self {
+        Self { exportability: if exportable { 'E' } else { 'N' }, ..self }
     }
 }
 
@@ -98,8 +106,7 @@ impl<C: ProtectionCipher> ProtectionKey<C> {
         }
     }
 
-    /// Wraps a key of at most 32 bytes: version number `00`, not exportable, no
-    /// optional blocks.
+    /// Wraps a key of at most 32 bytes: version number `00`, no optional blocks.
     pub(crate) fn wrap(&self, attributes: Attributes, key: &[u8], entropy: &mut dyn Entropy) -> KeyBlock {
         let length = (KEY_LENGTH_BYTES + key.len().max(PADDED_KEY_MIN)).next_multiple_of(C::BlockSize::USIZE);
         let mut payload = Zeroizing::new([0; PAYLOAD_MAX]);
@@ -112,9 +119,9 @@ impl<C: ProtectionCipher> ProtectionKey<C> {
 
         let characters = HEADER_LENGTH + 2 * (length + C::BlockSize::USIZE);
         let version = char::from(C::VERSION);
-        let Attributes { usage, algorithm, mode } = attributes;
+        let Attributes { usage, algorithm, mode, exportability } = attributes;
         let mut text = ArrayString::new();
-        let header = format_args!("{version}{characters:04}{usage}{algorithm}{mode}00N0000");
+        let header = format_args!("{version}{characters:04}{usage}{algorithm}{mode}00{exportability}0000");
         // INVARIANT: a 16-character header fits, and so does the body: PAYLOAD_MAX leaves room for both.
         std::fmt::Write::write_fmt(&mut text, header).expect("the header fits");
 
@@ -213,6 +220,15 @@ fn derive<C: ProtectionCipher>(key: &Key<C>, usage: [u8; 2]) -> C {
     cipher
 }
 
+/// A check value for AES keys: the left three bytes of the CMAC of a block of zeros
+/// (ANSI X9.24-1:2017).
+pub(crate) fn cmac_check_value<C: ProtectionCipher>(key: &Key<C>) -> [u8; 3] {
+    let mut mac: Cmac<C> = Cmac::inner_init(C::new(key));
+    mac.update(&Block::<C>::default());
+    let check = mac.finalize().into_bytes();
+    [check[0], check[1], check[2]]
+}
+
 fn xor(block: &mut [u8], other: &[u8]) {
     for (byte, other) in block.iter_mut().zip(other) {
         *byte ^= other;
@@ -226,7 +242,7 @@ mod tests {
     use crate::vectors;
     use proptest::prelude::*;
 
-    const MAC: Attributes = Attributes { usage: "M3", algorithm: 'T', mode: 'C' };
+    const MAC: Attributes = Attributes { usage: "M3", algorithm: 'T', mode: 'C', exportability: 'N' };
 
     fn unwrap_as<C: ProtectionCipher>(kbpk: &[u8], block: &KeyBlock) -> Result<Vec<u8>, KeyBlockError> {
         let key = ProtectionKey::<C>::new(kbpk.try_into().unwrap());

@@ -8,8 +8,15 @@ use std::fmt;
 /// authenticated header (codes of TR-31 / ANSI X9.143).
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum KeyUsage {
-    /// `K0`: terminal and zone master keys; encrypts other keys.
+    /// `K0`: terminal master keys; encrypts working keys in ECB.
     KeyEncryption,
+    /// `K1`, AES: zone master keys, 16 or 32 bytes; wraps TR-31 version D blocks.
+    /// `K1` is the key block protection key, which a `K0` must not become: ECB under
+    /// the same key would lay open what a block binds together.
+    ZoneMaster,
+    /// `K1`, triple DES: the same for TR-31 version B. A usage of its own, because
+    /// 16 bytes do not tell for which cipher they are.
+    ZoneMasterTdes,
     /// `P0`: PIN blocks.
     PinEncryption,
     /// `M3`: ISO 9797-1 algorithm 3 (X9.19) MACs.
@@ -21,6 +28,22 @@ pub enum KeyUsage {
     PinVerification,
     /// `C0`: card verification values.
     CardVerification,
+    /// `M0`: CBC MACs in triple DES. `M0` names just that (ISO 16609 algorithm 1
+    /// with TDEA); `M1` would also be the code of a single DES CBC MAC.
+    MacCbc3Des,
+    /// `11`: PSAM master that derives PIN keys, [`crate::KeyRef::OneTime`], and does
+    /// nothing else. TR-31 has codes for DUKPT and EMV masters but none for this
+    /// scheme's; a proprietary one keeps other HSMs from taking it for theirs.
+    PsamPin,
+    /// `12`: PSAM master that derives keys for [`crate::MacAlgorithm::Psam`] over
+    /// messages, [`crate::KeyRef::OneTime`].
+    PsamMac,
+    /// `13`: PSAM master that derives keys of encrypted tracks,
+    /// [`crate::KeyRef::OneTime`].
+    PsamTrack,
+    /// `14`: PSAM master that derives the keys of authenticators
+    /// ([`crate::MacAlgorithm::Psam`]), [`crate::KeyRef::Psam`].
+    PsamAuth,
     /// `M7`: HMAC, here the one that turns card numbers into tokens.
     Token,
 }
@@ -31,14 +54,25 @@ const SINGLE: usize = 8;
 const DOUBLE: usize = 16;
 /// HMAC-SHA-256 with a key as long as its output.
 const HMAC: usize = 32;
+/// AES-128: 16 bytes.
+const AES_128: usize = 16;
+/// AES-256: 32 bytes.
+const AES_256: usize = 32;
 
 impl KeyUsage {
     /// Every usage, for tables and tests.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 14] = [
         Self::KeyEncryption,
+        Self::ZoneMaster,
+        Self::ZoneMasterTdes,
         Self::PinEncryption,
         Self::MacX919,
         Self::MacUnionPayEcb,
+        Self::MacCbc3Des,
+        Self::PsamPin,
+        Self::PsamMac,
+        Self::PsamTrack,
+        Self::PsamAuth,
         Self::PinVerification,
         Self::CardVerification,
         Self::Token,
@@ -49,51 +83,81 @@ impl KeyUsage {
     pub fn code(self) -> &'static str {
         match self {
             Self::KeyEncryption => "K0",
+            Self::ZoneMaster | Self::ZoneMasterTdes => "K1",
             Self::PinEncryption => "P0",
             Self::MacX919 => "M3",
             Self::MacUnionPayEcb => "10",
+            Self::MacCbc3Des => "M0",
+            Self::PsamPin => "11",
+            Self::PsamMac => "12",
+            Self::PsamTrack => "13",
+            Self::PsamAuth => "14",
             Self::PinVerification => "V2",
             Self::CardVerification => "C0",
             Self::Token => "M7",
         }
     }
 
-    /// Whether the key computes MACs over messages.
+    /// Whether the key itself computes MACs over messages.
     #[must_use]
     pub fn is_mac(self) -> bool {
-        matches!(self, Self::MacX919 | Self::MacUnionPayEcb)
+        matches!(self, Self::MacX919 | Self::MacUnionPayEcb | Self::MacCbc3Des)
     }
 
-    pub(crate) fn from_code(code: &[u8]) -> Option<Self> {
-        Self::ALL.into_iter().find(|usage| usage.code().as_bytes() == code)
+    /// Whether the key only derives others, for PSAMs.
+    pub(crate) fn is_psam_master(self) -> bool {
+        matches!(self, Self::PsamPin | Self::PsamMac | Self::PsamTrack | Self::PsamAuth)
     }
 
-    /// The header's algorithm: `T` triple DES, `D` DES, `H` HMAC.
+    /// The usage of a header. Where two share a code the algorithm decides; an
+    /// algorithm that fits neither is for the caller to refuse.
+    pub(crate) fn from_header(code: &[u8], algorithm: u8) -> Option<Self> {
+        let named = || Self::ALL.into_iter().filter(|usage| usage.code().as_bytes() == code);
+        let fitting = named().find(|usage| usage.algorithm(usage.key_length()) == algorithm);
+        fitting.or_else(|| named().next())
+    }
+
+    /// The header's algorithm: `T` triple DES, `D` DES, `A` AES, `H` HMAC.
     pub(crate) fn algorithm(self, key_length: usize) -> u8 {
         match (self, key_length) {
             (Self::Token, _) => b'H',
+            (Self::ZoneMaster, _) => b'A',
             (_, SINGLE) => b'D',
             _ => b'T',
         }
     }
 
     /// The header's mode of use: `B` both encrypt and decrypt, `C` both generate
-    /// and verify. Exactly this mode is accepted, no narrower one.
+    /// and verify, `X` derive other keys. Exactly this mode is accepted, no narrower one.
     pub(crate) fn mode(self) -> u8 {
         match self {
-            Self::KeyEncryption | Self::PinEncryption => b'B',
+            Self::KeyEncryption | Self::ZoneMaster | Self::ZoneMasterTdes | Self::PinEncryption => b'B',
+            Self::PsamPin | Self::PsamMac | Self::PsamTrack | Self::PsamAuth => b'X',
             _ => b'C',
         }
     }
 
+    /// Whether the key is for DES or triple DES and has parity bits.
+    pub(crate) fn is_des(self) -> bool {
+        !matches!(self, Self::Token | Self::ZoneMaster)
+    }
+
     /// The length of a new key in bytes.
     pub(crate) fn key_length(self) -> usize {
-        if self == Self::Token { HMAC } else { DOUBLE }
+        match self {
+            Self::Token => HMAC,
+            Self::ZoneMaster => AES_256,
+            _ => DOUBLE,
+        }
     }
 
     /// Whether a key of this many bytes may have this usage.
     pub(crate) fn accepts_length(self, length: usize) -> bool {
-        length == self.key_length() || (self == Self::MacUnionPayEcb && length == SINGLE)
+        match self {
+            Self::MacUnionPayEcb => matches!(length, SINGLE | DOUBLE),
+            Self::ZoneMaster => matches!(length, AES_128 | AES_256),
+            _ => length == self.key_length(),
+        }
     }
 }
 
@@ -110,9 +174,10 @@ mod tests {
     #[test]
     fn every_code_is_found_again() {
         for usage in KeyUsage::ALL {
-            assert_eq!(KeyUsage::from_code(usage.code().as_bytes()), Some(usage));
+            let algorithm = usage.algorithm(usage.key_length());
+            assert_eq!(KeyUsage::from_header(usage.code().as_bytes(), algorithm), Some(usage));
         }
-        assert_eq!(KeyUsage::from_code(b"B0"), None);
+        assert_eq!(KeyUsage::from_header(b"B0", b'T'), None);
     }
 
     #[test]

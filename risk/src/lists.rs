@@ -68,7 +68,7 @@ impl Lists {
 
     /// The reason of the first entry in force: card, then terminal, merchant, BIN.
     #[must_use]
-    pub fn find(&self, facts: &Facts) -> Option<ListReason> {
+    pub fn find(&self, facts: &Facts<'_>) -> Option<ListReason> {
         if self.entries.is_empty() {
             return None;
         }
@@ -93,20 +93,31 @@ impl Lists {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Outcome, RuleSet};
+    use crate::{Assessment, Counters, Day, DeclineReason, RuleSet};
 
-    const FACTS: Facts = Facts {
+    const FACTS: Facts<'static> = Facts {
         card: [7; 16],
         bin: 915_600,
         terminal: *b"T0000001",
         merchant: *b"M00000000000001",
         now_ms: 1_000,
+        day: Day(0),
+        card_index: 0,
+        terminal_index: 0,
+        merchant_index: 0,
+        product: 0,
+        category: 5_411,
+        amount: 100,
+        currency: 156,
+        region: 310_101,
+        card_regions: &[],
+        product_regions: &[],
     };
 
     struct Case {
         name: &'static str,
         entries: Vec<(Subject, Entry)>,
-        want: Outcome,
+        want: Option<DeclineReason>,
     }
 
     fn entry(reason: ListReason, expires_ms: Option<i64>) -> Entry {
@@ -116,16 +127,16 @@ mod tests {
     #[test]
     fn lists_decide() {
         let cases = [
-            Case { name: "nothing listed passes", entries: vec![], want: Outcome::Pass },
+            Case { name: "nothing listed passes", entries: vec![], want: None },
             Case {
                 name: "another card's entry does not matter",
                 entries: vec![(Subject::Card([8; 16]), entry(ListReason::Fraud, None))],
-                want: Outcome::Pass,
+                want: None,
             },
             Case {
                 name: "a listed card is declined for its reason",
                 entries: vec![(Subject::Card([7; 16]), entry(ListReason::Stolen, None))],
-                want: Outcome::Decline(ListReason::Stolen),
+                want: Some(DeclineReason::Stolen),
             },
             Case {
                 name: "the card's reason comes before the terminal's",
@@ -133,12 +144,12 @@ mod tests {
                     (Subject::Terminal(*b"T0000001"), entry(ListReason::Restricted, None)),
                     (Subject::Card([7; 16]), entry(ListReason::Lost, None)),
                 ],
-                want: Outcome::Decline(ListReason::Lost),
+                want: Some(DeclineReason::Lost),
             },
             Case {
                 name: "an entry ends at its expiry",
                 entries: vec![(Subject::Bin(915_600), entry(ListReason::Fraud, Some(1_000)))],
-                want: Outcome::Pass,
+                want: None,
             },
             Case {
                 name: "an entry holds until just before its expiry",
@@ -146,7 +157,7 @@ mod tests {
                     Subject::Merchant(*b"M00000000000001"),
                     entry(ListReason::Fraud, Some(1_001)),
                 )],
-                want: Outcome::Decline(ListReason::Fraud),
+                want: Some(DeclineReason::Fraud),
             },
         ];
         for case in cases {
@@ -154,7 +165,8 @@ mod tests {
             for (subject, entry) in case.entries {
                 rules.lists.put(subject, entry);
             }
-            assert_eq!(rules.evaluate(&FACTS), case.want, "{}", case.name);
+            let want = Assessment { decline: case.want, ..Assessment::default() };
+            assert_eq!(rules.evaluate(&FACTS, &Counters::default()), want, "{}", case.name);
         }
     }
 }

@@ -21,22 +21,27 @@ use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::{
-    batch::Batch,
-    books::Books,
+    batch::{Batch, Line},
+    books::{Books, event::TerminalDialect},
     channel::{
+        Form, connector,
         hub::{Hub, Work},
         listener,
     },
     clock::{Clock, UnknownZone, stopwatch},
     commit::{self, Commit, Fatal, Released},
-    config::{Config, Limits},
+    config::{BitmapForm, Config, LengthForm, Limits},
     console,
+    dialect::Forms,
     journal::{JournalError, Reader, Seq, SledStore, Store, StoreOptions},
     recovery::{self, RecoveryError},
     stages::{FaultLog, Stages},
     telemetry::metrics::{self, Metrics},
     verify::{KeysError, Verifier},
 };
+
+/// How often the switch looks for what is due without a request: the end of a day, the end of a hold.
+const TICK: Duration = Duration::from_millis(500);
 
 /// How long a stop waits for what is under way.
 const DRAIN: Duration = Duration::from_secs(10);
@@ -95,6 +100,10 @@ pub enum AppError {
 pub struct Ports {
     /// `pos` terminals.
     pub pos: SocketAddr,
+    /// `epos` terminals.
+    pub epos: SocketAddr,
+    /// ATM hosts.
+    pub atm: SocketAddr,
     /// The admin port.
     pub admin: SocketAddr,
 }
@@ -171,8 +180,10 @@ pub fn start_on(
     let (metrics, prometheus) = metrics::recorder().map_err(|error| AppError::System(error.to_string()))?;
     let stages = prepare(config, store.as_mut(), metrics.clone(), progress)?;
     let pos = listen("pos.listen", config.pos.listen)?;
+    let epos = listen("epos.listen", config.epos.listen)?;
+    let atm = listen("atm.listen", config.atm.listen)?;
     let admin = listen("admin.listen", config.admin.listen)?;
-    let ports = Ports { pos: local(&pos)?, admin: local(&admin)? };
+    let ports = Ports { pos: local(&pos)?, epos: local(&epos)?, atm: local(&atm)?, admin: local(&admin)? };
     let (control, orders) = mpsc::channel(CONTROL_MAX);
     let reader: Box<dyn Reader> = store.reader();
     let (to_commit, work) = unbounded();
@@ -181,8 +192,8 @@ pub fn start_on(
         .map_err(|error| AppError::System(error.to_string()))?;
     let io = Io {
         limits: config.limits.clone(),
-        private_line: config.pos.private,
-        listener: pos,
+        listeners: vec![(pos, pos_form(config)), (epos, epos_form(config)), (atm, atm_form(config))],
+        hosts: config.atm.connect.iter().map(|host| (*host, atm_form(config))).collect(),
         stages,
         metrics,
         to_commit,
@@ -196,7 +207,7 @@ pub fn start_on(
     let admin = console::start(admin, control.clone(), reader, prometheus.clone())
         .map_err(|error| AppError::System(error.to_string()))?;
     write_ports(&ports_file, &ports)?;
-    tracing::info!(pos = %ports.pos, admin = %ports.admin, "ready");
+    tracing::info!(pos = %ports.pos, epos = %ports.epos, atm = %ports.atm, admin = %ports.admin, "ready");
     Ok(Running { ports, prometheus, control, io, commit, admin, ports_file })
 }
 
@@ -219,7 +230,26 @@ pub fn prepare(
     if verifier.is_test() {
         tracing::warn!("the HSM works under the published test LMK: for tests and development only");
     }
-    Ok(Stages { books, verifier, clock, metrics, faults: FaultLog::default() })
+    let forms = Forms {
+        atm_binary_bitmap: config.atm.bitmap == BitmapForm::Binary,
+        institution: config.atm.institution,
+    };
+    Ok(Stages { books, verifier, clock, metrics, faults: FaultLog::default(), forms })
+}
+
+fn pos_form(config: &Config) -> Form {
+    let line = Line { dialect: TerminalDialect::Pos, private: config.pos.private, concentrator: false };
+    Form { length: LengthForm::Binary, line }
+}
+
+fn epos_form(config: &Config) -> Form {
+    let (private, concentrator) = (config.epos.private, config.epos.concentrator);
+    Form { length: LengthForm::Binary, line: Line { dialect: TerminalDialect::Epos, private, concentrator } }
+}
+
+fn atm_form(config: &Config) -> Form {
+    let line = Line { dialect: TerminalDialect::Atm, private: config.atm.private, concentrator: false };
+    Form { length: config.atm.length, line }
 }
 
 impl Running {
@@ -267,8 +297,9 @@ pub fn journal_dir(data: &Path) -> PathBuf {
 /// What the io thread owns.
 struct Io {
     limits: Limits,
-    private_line: bool,
-    listener: std::net::TcpListener,
+    listeners: Vec<(std::net::TcpListener, Form)>,
+    /// Hosts that the switch dials itself.
+    hosts: Vec<(SocketAddr, Form)>,
     stages: Stages,
     metrics: Metrics,
     to_commit: Sender<Commit>,
@@ -284,11 +315,23 @@ impl Io {
     }
 
     async fn serve(mut self) -> std::io::Result<()> {
-        let listener = TcpListener::from_std(self.listener)?;
         let stages = Rc::new(RefCell::new(self.stages));
         let stage_work = StageWork { stages: Rc::clone(&stages), to_commit: self.to_commit.clone() };
         let hub = Rc::new(Hub::new(self.limits, self.metrics, Box::new(stage_work)));
-        tokio::task::spawn_local(listener::accept(Rc::clone(&hub), listener, self.private_line));
+        for (listener, form) in self.listeners {
+            let listener = TcpListener::from_std(listener)?;
+            tokio::task::spawn_local(listener::accept(Rc::clone(&hub), listener, form));
+        }
+        for (host, form) in self.hosts {
+            tokio::task::spawn_local(connector::keep_connected(Rc::clone(&hub), host, form));
+        }
+        let due = Rc::clone(&hub);
+        tokio::task::spawn_local(async move {
+            loop {
+                due.tick();
+                tokio::time::sleep(TICK).await;
+            }
+        });
         let batches = Rc::clone(&hub);
         tokio::task::spawn_local(async move { batches.run_batches().await });
         tokio::task::spawn_local(deliver(Rc::clone(&hub), Rc::clone(&stages), self.released));
@@ -329,8 +372,12 @@ impl Work for StageWork {
         let _commit_gone = self.to_commit.send(Commit::Batch(batch));
     }
 
-    fn turn_away(&mut self, frame: &[u8], out: &mut bytes::BytesMut) -> bool {
-        self.stages.borrow_mut().turn_away(frame, out)
+    fn turn_away(&mut self, line: Line, frame: &[u8], out: &mut bytes::BytesMut) -> bool {
+        self.stages.borrow_mut().turn_away(line, frame, out)
+    }
+
+    fn is_due(&mut self) -> bool {
+        self.stages.borrow_mut().is_due()
     }
 }
 

@@ -5,15 +5,14 @@ use std::{ops::Range, time::Instant};
 use bytes::BytesMut;
 
 use crate::{
-    books::{
-        WorkingKeys,
-        request::{Answer, Facts, Request},
-    },
+    books::request::{Answer, Facts, NewKeys, Request},
     channel::ConnectionId,
-    dialect::pos::{Encoded, Envelope},
+    dialect::{Encoded, Envelope},
     journal::RecordBatch,
     verify::Seal,
 };
+
+pub use crate::books::request::Line;
 
 /// How far a job has come.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -36,8 +35,6 @@ pub struct Job {
     pub connection: ConnectionId,
     /// When its last byte was read.
     pub arrived: Instant,
-    /// Whether its listener's network is private.
-    pub private_line: bool,
     /// Where it lies in the batch's input.
     pub frame: Range<usize>,
     /// How far it has come.
@@ -59,14 +56,13 @@ pub struct Job {
 impl Job {
     /// A frame just read.
     #[must_use]
-    pub fn new(connection: ConnectionId, arrived: Instant, private_line: bool, frame: Range<usize>) -> Self {
+    pub fn new(connection: ConnectionId, arrived: Instant, line: Line, frame: Range<usize>) -> Self {
         Self {
             connection,
             arrived,
-            private_line,
             frame,
             state: State::Frame,
-            request: Request::default(),
+            request: Request { line, ..Request::default() },
             envelope: Envelope::default(),
             facts: Facts::default(),
             seal: None,
@@ -83,8 +79,8 @@ pub struct Batch {
     pub input: Vec<u8>,
     /// What is known of each.
     pub jobs: Vec<Job>,
-    /// Working keys made for sign-ins of this batch.
-    pub new_keys: Vec<WorkingKeys>,
+    /// Keys that came to be for sign-ins and key changes of this batch.
+    pub new_keys: Vec<NewKeys>,
     /// The records that follow from it.
     pub records: RecordBatch,
     /// The answers' frames.
@@ -103,10 +99,10 @@ impl std::fmt::Debug for Batch {
 
 impl Batch {
     /// Adds a frame.
-    pub fn push(&mut self, connection: ConnectionId, arrived: Instant, private_line: bool, frame: &[u8]) {
+    pub fn push(&mut self, connection: ConnectionId, arrived: Instant, line: Line, frame: &[u8]) {
         let start = self.input.len();
         self.input.extend_from_slice(frame);
-        self.jobs.push(Job::new(connection, arrived, private_line, start..self.input.len()));
+        self.jobs.push(Job::new(connection, arrived, line, start..self.input.len()));
     }
 
     /// Empties the batch and keeps its memory. Frames hold card data, so they are overwritten.

@@ -2,7 +2,11 @@
 
 use std::time::Instant;
 
-use jiff::{Timestamp, civil::DateTime, tz::TimeZone};
+use jiff::{
+    SignedDuration, Span, Timestamp,
+    civil::{Date, DateTime},
+    tz::TimeZone,
+};
 
 /// The system's clock in the configured zone; never goes back.
 #[derive(Clone, Debug)]
@@ -102,9 +106,44 @@ impl Moment {
         year * 100_000 + day * 100 + u64::from(self.local.hour().unsigned_abs())
     }
 
+    /// The business day, days since 1970-01-01, when the day changes at this minute of the local day.
+    #[must_use]
+    pub fn business_day(&self, cut_over_minute: u16) -> i32 {
+        let shifted = self.local - SignedDuration::from_mins(i64::from(cut_over_minute));
+        days_since_1970(shifted.date())
+    }
+
+    /// The time that field 7 names, `MMDDhhmmss` UTC, in milliseconds since 1970: in the year that brings it nearest
+    /// to this moment. `None` if it names none.
+    #[must_use]
+    pub fn transmitted_at(&self, mmddhhmmss: u32) -> Option<i64> {
+        let part = |place: u32| i8::try_from(mmddhhmmss / place % 100).ok();
+        let year = Timestamp::from_millisecond(self.unix_ms).ok()?.to_zoned(TimeZone::UTC).year();
+        [year - 1, year, year + 1]
+            .into_iter()
+            .filter_map(|year| {
+                let (month, day) = (part(100_000_000)?, part(1_000_000)?);
+                let time = DateTime::new(year, month, day, part(10_000)?, part(100)?, part(1)?, 0).ok()?;
+                Some(TimeZone::UTC.to_timestamp(time).ok()?.as_millisecond())
+            })
+            .min_by_key(|at_ms| (at_ms - self.unix_ms).abs())
+    }
+
     fn two_digits_of_year(&self) -> u16 {
         self.local.year().unsigned_abs() % 100
     }
+}
+
+/// Days since 1970-01-01.
+#[must_use]
+pub fn days_since_1970(date: Date) -> i32 {
+    (date - Date::constant(1970, 1, 1)).get_days()
+}
+
+/// The date so many days after 1970-01-01; the last date of the calendar if there is none.
+#[must_use]
+pub fn date_of_day(day: i32) -> Date {
+    Date::constant(1970, 1, 1).saturating_add(Span::new().days(i64::from(day).clamp(0, 2_900_000)))
 }
 
 #[cfg(test)]
@@ -118,6 +157,32 @@ mod tests {
         let moment = clock.at(1_795_217_405_000);
         assert_eq!((moment.hhmmss(), moment.mmdd(), moment.year_month()), (73_005, 1_121, 2_611));
         assert_eq!(moment.rrn_prefix(), 632_507);
+    }
+
+    #[test]
+    fn a_business_day_begins_at_its_minute() {
+        let clock = Clock::new("Asia/Shanghai").expect("a zone of the database");
+        let moment = clock.at(1_795_217_405_000);
+        let twenty_first = days_since_1970(Date::constant(2026, 11, 21));
+        assert_eq!(moment.business_day(0), twenty_first);
+        assert_eq!(moment.business_day(7 * 60 + 30), twenty_first);
+        assert_eq!(
+            moment.business_day(7 * 60 + 31),
+            twenty_first - 1,
+            "half past seven and a little is too early"
+        );
+        assert_eq!(date_of_day(twenty_first), Date::constant(2026, 11, 21));
+    }
+
+    #[test]
+    fn field_7_means_the_nearest_year() {
+        let clock = Clock::new("UTC").expect("a zone of the database");
+        let at = |text: &str| text.parse::<Timestamp>().expect("a time").as_millisecond();
+        let new_year = clock.at(at("2027-01-01T00:00:05Z"));
+        assert_eq!(new_year.transmitted_at(1_231_235_958), Some(at("2026-12-31T23:59:58Z")));
+        assert_eq!(new_year.transmitted_at(101_000_010), Some(at("2027-01-01T00:00:10Z")));
+        assert_eq!(new_year.transmitted_at(1_331_000_000), None, "there is no month 13");
+        assert_eq!(new_year.transmitted_at(101_250_000), None, "nor an hour 25");
     }
 
     #[test]

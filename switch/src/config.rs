@@ -5,12 +5,14 @@
 //!
 //! Start at [`Config::load`]. Every setting, with its default, stands in `fixtures/city/cardswitch.toml`.
 
+mod listeners;
 mod settings;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use listeners::{AtmListener, BitmapForm, CONNECT_MAX, EposListener, LengthForm};
 pub use settings::{ConfigError, ConfigProblem, Place};
 use settings::{Count, Settings, count, dotted};
 
@@ -31,12 +33,18 @@ pub struct Config {
     pub admin: Admin,
     /// `[pos]`: the listener for `pos` terminals.
     pub pos: Pos,
+    /// `[epos]`: the listener for `epos` terminals.
+    pub epos: EposListener,
+    /// `[atm]`: the listener for ATM hosts, and the hosts to dial.
+    pub atm: AtmListener,
     /// `[limits]`: of connections and requests.
     pub limits: Limits,
     /// `[journal]`: how it is written.
     pub journal: Journal,
     /// `[books]`: limits that shape state.
     pub books: Books,
+    /// `[settlement]`: the business day.
+    pub settlement: Settlement,
     /// `[time]`: the zone.
     pub time: Time,
     /// `[hsm]`: which one, with which keys.
@@ -118,6 +126,19 @@ pub struct Books {
     pub sign_ins_per_minute: u16,
     /// How long a terminal's previous MAC key still verifies.
     pub key_overlap: Duration,
+    /// Days after a purchase in which it may be refunded.
+    pub refund_days: u16,
+    /// Approved transactions kept for voids, refunds and completions.
+    pub originals_max: u32,
+    /// Notices to cardholders and to card management kept for delivery.
+    pub notices_max: u32,
+}
+
+/// `[settlement]`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Settlement {
+    /// Minute of the day, 0 to 1439 in the zone of [`Time`], at which the business day changes by itself.
+    pub cut_over_minute: u16,
 }
 
 /// `[time]`.
@@ -193,6 +214,9 @@ const DUPLICATES_PER_TERMINAL: Count = count("books.duplicates_per_terminal", 40
 const PIN_TRIES_MAX: Count = count("books.pin_tries_max", 3, 1, 10);
 const SIGN_INS_PER_MINUTE: Count = count("books.sign_ins_per_minute", 30, 1, 6000);
 const KEY_OVERLAP_MIN: Count = count("books.key_overlap_min", 60, 0, 1440);
+const REFUND_DAYS: Count = count("books.refund_days", 30, 1, 366);
+const ORIGINALS_MAX: Count = count("books.originals_max", 1 << 20, 16, 1 << 24);
+const NOTICES_MAX: Count = count("books.notices_max", 65_536, 16, 1 << 20);
 
 impl Config {
     /// Reads `path` with the overrides of this process's environment.
@@ -239,12 +263,17 @@ impl Config {
                 listen: settings.address("pos.listen", "127.0.0.1:18583")?,
                 private: settings.flag("pos.private", true)?,
             },
+            epos: EposListener::from_settings(settings)?,
+            atm: AtmListener::from_settings(settings)?,
             limits: Limits::from_settings(settings)?,
             journal: Journal {
                 anchor_sync_every: settings.count(ANCHOR_SYNC_EVERY)?,
                 extent_bytes: settings.count(EXTENT_BYTES)?,
             },
             books: Books::from_settings(settings)?,
+            settlement: Settlement {
+                cut_over_minute: settings.minute_of_day("settlement.cut_over", "00:00")?,
+            },
             time: Time { zone: settings.zone("time.zone", "Asia/Shanghai")? },
             hsm: Hsm::from_settings(settings)?,
             log: Log::from_settings(settings)?,
@@ -275,6 +304,9 @@ impl Books {
             pin_tries_max: settings.count(PIN_TRIES_MAX)?,
             sign_ins_per_minute: settings.count(SIGN_INS_PER_MINUTE)?,
             key_overlap: Duration::from_secs(60 * settings.count::<u64>(KEY_OVERLAP_MIN)?),
+            refund_days: settings.count(REFUND_DAYS)?,
+            originals_max: settings.count(ORIGINALS_MAX)?,
+            notices_max: settings.count(NOTICES_MAX)?,
         })
     }
 }
@@ -308,199 +340,4 @@ impl Log {
 }
 
 #[cfg(test)]
-mod tests {
-    #![expect(clippy::unwrap_used, reason = "tests")]
-    use super::*;
-
-    const COUNTS: [Count; 15] = [
-        CONNECTIONS,
-        FRAME_BYTES,
-        FRAME_FINISH_S,
-        PERMITS,
-        CONNECTION_WINDOW,
-        OUTBOX_BYTES,
-        IDLE_S,
-        ANCHOR_SYNC_EVERY,
-        EXTENT_BYTES,
-        DUPLICATE_WINDOW_H,
-        DUPLICATES_MAX,
-        DUPLICATES_PER_TERMINAL,
-        PIN_TRIES_MAX,
-        SIGN_INS_PER_MINUTE,
-        KEY_OVERLAP_MIN,
-    ];
-
-    const MINIMAL: &str =
-        "[data]\ndir = \"data\"\n[city]\ndir = \".\"\n[hsm]\nmode = \"test\"\nkeys = \"keys.toml\"\n";
-
-    fn sample_file() -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/city/cardswitch.toml")
-    }
-
-    /// A folder with this configuration and an empty key file.
-    fn folder(text: &str) -> (tempfile::TempDir, PathBuf) {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::write(dir.path().join("keys.toml"), "").unwrap();
-        let file = dir.path().join("cardswitch.toml");
-        std::fs::write(&file, text).unwrap();
-        (dir, file)
-    }
-
-    fn load(text: &str, overrides: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let (_dir, file) = folder(text);
-        Config::load(&file, overrides.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
-    }
-
-    fn variable(key: &str) -> String {
-        format!("{ENV_PREFIX}{}", key.to_uppercase().replacen('.', "__", 1))
-    }
-
-    #[test]
-    fn the_sample_file_has_every_setting_at_its_default() {
-        let text = std::fs::read_to_string(sample_file()).unwrap();
-        let (dir, file) = folder(&text);
-        let full = Config::load(&file, std::iter::empty()).unwrap();
-        std::fs::write(&file, MINIMAL).unwrap();
-        assert_eq!(full, Config::load(&file, std::iter::empty()).unwrap());
-        assert_eq!(full.data.dir, dir.path().join("data"));
-
-        let mut settings = Settings::read(&file, std::iter::empty()).unwrap();
-        Config::from_settings(&mut settings).unwrap();
-        let mut known = settings.known().to_vec();
-        known.sort_unstable();
-        let table: toml::Table = text.parse().unwrap();
-        let mut there: Vec<String> = Vec::new();
-        for (section, keys) in &table {
-            there.extend(keys.as_table().unwrap().keys().map(|key| format!("{section}.{key}")));
-        }
-        there.sort();
-        assert_eq!(there, known);
-        let numbers =
-            table.values().flat_map(|keys| keys.as_table().unwrap().values()).filter(|v| v.is_integer());
-        assert_eq!(numbers.count(), COUNTS.len(), "every number has a range that the tests below try");
-    }
-
-    #[test]
-    fn the_sample_file_names_each_range() {
-        let text = std::fs::read_to_string(sample_file()).unwrap();
-        for Count { key, min, max, .. } in COUNTS {
-            let setting = format!("\n{} = ", key.split_once('.').unwrap().1);
-            let above = text.split(&setting).next().unwrap().rsplit("\n\n").next().unwrap();
-            assert!(above.contains(&format!("{min} to {max}")), "{key}: {min} to {max}");
-        }
-    }
-
-    #[test]
-    fn a_number_may_be_at_its_limits_and_not_one_past_them() {
-        for Count { key, min, max, .. } in COUNTS {
-            for (value, allowed) in [(min, true), (max, true), (min - 1, false), (max + 1, false)] {
-                let got = load(MINIMAL, &[(&variable(key), &value.to_string())]);
-                assert_eq!(got.is_ok(), allowed, "{key} = {value}");
-                if let Err(err) = got {
-                    let text = err.to_string();
-                    let want = format!("{key}: must be a whole number from {min} to {max}; correct it in");
-                    assert!(text.starts_with(&want), "{text}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_wrong_file_is_refused_by_the_name_of_the_setting() {
-        let rows = [
-            (
-                "an unknown key",
-                "[limits]\npermit = 1\n",
-                "limits.permit: is not a setting; there are limits.conn",
-            ),
-            (
-                "an unknown section",
-                "[limit]\npermits = 1\n",
-                "limit.permits: is not a setting; there are data.dir",
-            ),
-            ("an unknown section without keys", "[limit]\n", "limit: is not a setting; there are data.dir"),
-            ("a key outside sections", "permits = 1\n", "permits: is not a setting"),
-            (
-                "a string for a number",
-                "[limits]\npermits = \"9\"\n",
-                "limits.permits: must be a whole number from 1",
-            ),
-            ("a number for a flag", "[pos]\nprivate = 1\n", "pos.private: must be true or false"),
-            ("a number for a string", "[log]\nlevel = 1\n", "log.level: must be \"error\", \"warn\""),
-            ("an unknown word", "[log]\nformat = \"xml\"\n", "log.format: must be \"text\" or \"json\""),
-            ("no port", "[admin]\nlisten = \"127.0.0.1\"\n", "admin.listen: must be an address and a port"),
-            ("no zone", "[time]\nzone = \"Asia/Atlantis\"\n", "time.zone: must be a zone of the IANA"),
-            ("a table for a value", "[limits.permits]\nx = 1\n", "limits.permits: must be a whole number"),
-        ];
-        for (name, text, want) in rows {
-            // What stands outside sections has to come first in TOML.
-            let err = load(&format!("{text}{MINIMAL}"), &[]).unwrap_err().to_string();
-            assert!(err.starts_with(want), "{name}: {err}");
-            assert!(err.contains("; correct it in /"), "{name}: {err}");
-        }
-    }
-
-    #[test]
-    fn what_is_required_has_no_default() {
-        for (line, key) in [
-            ("dir = \"data\"\n", "data.dir"),
-            ("dir = \".\"\n", "city.dir"),
-            ("mode = \"test\"\n", "hsm.mode"),
-            ("keys = \"keys.toml\"\n", "hsm.keys"),
-        ] {
-            let err = load(&MINIMAL.replace(line, ""), &[]).unwrap_err().to_string();
-            assert!(err.starts_with(&format!("{key}: is required and missing; it is ")), "{err}");
-        }
-    }
-
-    #[test]
-    fn an_override_wins_and_is_read_as_its_setting_asks() {
-        let config = load(
-            MINIMAL,
-            &[
-                ("CARDSWITCH__LIMITS__PERMITS", "1_024"),
-                ("CARDSWITCH__POS__PRIVATE", "false"),
-                ("CARDSWITCH__LOG__LEVEL", "debug"),
-                ("CARDSWITCH__LOG__FORMAT", "\"json\""),
-                ("CARDSWITCH__DATA__DIR", "/srv/2024"),
-                ("CARDSWITCH__CITY__DIR", "2024"),
-                ("CARDSWITCH_UNRELATED", "1"),
-                ("PATH", "/bin"),
-            ],
-        )
-        .unwrap();
-        assert_eq!(config.limits.permits, 1024);
-        assert!(!config.pos.private);
-        assert_eq!(config.log, Log { level: LogLevel::Debug, format: LogFormat::Json });
-        assert_eq!(config.data.dir, Path::new("/srv/2024"));
-        assert!(config.city.dir.ends_with("2024"), "digits are a path where a path is asked for");
-    }
-
-    #[test]
-    fn a_wrong_override_is_refused_by_the_setting_and_the_variable() {
-        let rows = [
-            ("CARDSWITCH__LIMITS__PERMIT", "1", "limits.permit: is not a setting"),
-            ("CARDSWITCH__NOTHING", "1", "nothing: is not a setting"),
-            ("CARDSWITCH__limits__permits", "1", "CARDSWITCH__limits__permits: is not a setting"),
-            ("CARDSWITCH__LIMITS__PERMITS", "many", "limits.permits: must be a whole number"),
-            ("CARDSWITCH__LIMITS__PERMITS", "1\nx = 2", "limits.permits: must be a whole number"),
-            ("CARDSWITCH__HSM__MODE", "thales", "hsm.mode: must be \"test\", the only mode there is"),
-            ("CARDSWITCH__HSM__KEYS", "none.toml", "hsm.keys: the file cannot be read (entity not found)"),
-            ("CARDSWITCH__HSM__KEYS", ".", "hsm.keys: must be a file"),
-            ("CARDSWITCH__DATA__DIR", "", "data.dir: must be a path"),
-        ];
-        for (name, value, want) in rows {
-            let err = load(MINIMAL, &[(name, value)]).unwrap_err().to_string();
-            assert!(err.starts_with(want), "{name}: {err}");
-            assert!(err.ends_with(&format!("correct it in the environment variable {name}")), "{err}");
-        }
-    }
-
-    #[test]
-    fn a_file_that_is_missing_or_no_toml_is_named() {
-        let missing = Config::load(Path::new("/nowhere/cardswitch.toml"), std::iter::empty()).unwrap_err();
-        assert!(missing.to_string().starts_with("/nowhere/cardswitch.toml: the file cannot be read"));
-        let broken = load("[data]\ndir = \n", &[]).unwrap_err().to_string();
-        assert!(broken.contains("cardswitch.toml: is not TOML at line 2"), "{broken}");
-    }
-}
+mod tests;

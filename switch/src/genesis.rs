@@ -10,11 +10,12 @@ use jiff::{ToSpan, tz::TimeZone};
 use crate::{
     books::{
         event::{
-            CardState, Event, InstalledTerminal, IssuedCard, KeyRole, KeyText, ListedReason, ListedSubject,
-            MacScheme, OpenedMerchant, Pvv, TerminalDialect, Token,
+            CardState, Event, InstalledTerminal, IssuedCard, JoinedAcquirer, KeyRole, KeyText, ListedReason,
+            ListedSubject, MacScheme, OpenedMerchant, PsamMasters, Pvv, TerminalDialect, Token, ZoneKeyTexts,
         },
         policy::Policy,
         product::{PinRule, Product},
+        request::Phone,
     },
     city::{
         self, BlacklistRow, CITY_CURRENCY, CardRow, City, CityError, Dialect, Listed, MacKind, MerchantState,
@@ -77,14 +78,20 @@ pub fn import(
             load_line: merchant.load_line,
         }));
     }
+    import_psams(city, keys, hsm, entropy, emit)?;
+    import_acquirers(city, keys, hsm, entropy, emit)?;
     for row in &city.terminals {
-        emit(Event::TerminalInstalled(terminal(row, hsm, entropy)?));
+        emit(Event::TerminalInstalled(terminal(city, row, hsm, entropy)?));
     }
     for row in city.cards()? {
         emit(Event::CardIssued(card(&row?, keys, &issuer, hsm)?));
     }
     for row in &city.blacklist {
         emit(listed(row, &issuer, &zone, hsm)?);
+    }
+    let rules = city.rules()?;
+    if !rules.is_empty() {
+        emit(Event::RulesPublished(rules));
     }
     emit(Event::GenesisDone);
     Ok(())
@@ -123,6 +130,7 @@ fn emit_products(city: &City, emit: &mut dyn FnMut(Event)) {
             categories: purse.mcc.clone(),
             floor: purse.floor_minor,
             max: purse.max_minor,
+            cash: purse.cash,
         }));
     }
     for product in &city.products.products {
@@ -136,11 +144,87 @@ fn emit_products(city: &City, emit: &mut dyn FnMut(Event)) {
                 city::PinRule::Above(max) => PinRule::ContactlessAbove(max),
             },
             balance_needs_pin: product.balance_needs_pin,
+            regions: product.regions.clone(),
+            hold_ms: i64::from(product.hold_h) * 3_600_000,
         }));
     }
 }
 
+fn import_psams(
+    city: &City,
+    keys: &TestKeys,
+    hsm: &mut Hsm,
+    entropy: &mut dyn Entropy,
+    emit: &mut dyn FnMut(Event),
+) -> Result<(), GenesisError> {
+    for masters in &keys.psam_masters {
+        let version = masters.version;
+        let mut import = |usage, key: &[u8; 16]| {
+            hsm.import_clear_test_key(usage, key, entropy)
+                .map(|block| text(&block))
+                .map_err(|source| GenesisError::Hsm { what: format!("PSAM masters {version}"), source })
+        };
+        emit(Event::PsamMastersInstalled(PsamMasters {
+            version,
+            pin: import(KeyUsage::PsamPin, masters.pin.expose())?,
+            mac: import(KeyUsage::PsamMac, masters.mac.expose())?,
+            track: import(KeyUsage::PsamTrack, masters.track.expose())?,
+            auth: import(KeyUsage::PsamAuth, masters.auth.expose())?,
+        }));
+    }
+    for psam in &city.psams {
+        let revoked = psam.state == city::PsamState::Revoked;
+        emit(Event::PsamIssued { number: psam.psam_no, key_version: psam.key_version, revoked });
+    }
+    Ok(())
+}
+
+fn import_acquirers(
+    city: &City,
+    keys: &TestKeys,
+    hsm: &mut Hsm,
+    entropy: &mut dyn Entropy,
+    emit: &mut dyn FnMut(Event),
+) -> Result<(), GenesisError> {
+    for acquirer in &city.acquirers {
+        // `check_keys` has seen to it that every acquirer has a zone.
+        let Some(zone) = keys.zone(&acquirer.id) else { continue };
+        let mac = match acquirer.mac {
+            city::HostMac::X919 => MacScheme::X919,
+            city::HostMac::Cbc3Des => MacScheme::Cbc3Des,
+        };
+        let mac_usage = match mac {
+            MacScheme::Cbc3Des => KeyUsage::MacCbc3Des,
+            _ => KeyUsage::MacX919,
+        };
+        let mut import = |usage, key: &[u8]| -> Result<(KeyText, [u8; 3]), GenesisError> {
+            let fault = |source| GenesisError::Hsm { what: format!("acquirer {}", acquirer.id), source };
+            let block = hsm.import_clear_test_key(usage, key, entropy).map_err(fault)?;
+            let handle = hsm.load_key(&block).map_err(fault)?;
+            let check_value = hsm.check_value(handle).map_err(fault)?;
+            hsm.unload_key(handle);
+            Ok((text(&block), check_value))
+        };
+        let (zmk, _) = import(KeyUsage::ZoneMaster, zone.zmk.expose())?;
+        let (pin, pin_check) = import(KeyUsage::PinEncryption, zone.pin.expose())?;
+        let (mac_to_switch, to_check) = import(mac_usage, zone.mac_to_switch.expose())?;
+        let (mac_from_switch, from_check) = import(mac_usage, zone.mac_from_switch.expose())?;
+        let check_values = [pin_check, to_check, from_check];
+        emit(Event::AcquirerJoined(JoinedAcquirer {
+            id: acquirer.id,
+            name: acquirer.name.clone(),
+            mac,
+            active: acquirer.active,
+            currency: CITY_CURRENCY,
+            zmk,
+            keys: ZoneKeyTexts { pin, mac_to_switch, mac_from_switch, check_values },
+        }));
+    }
+    Ok(())
+}
+
 fn terminal(
+    city: &City,
     row: &TerminalRow,
     hsm: &mut Hsm,
     entropy: &mut dyn Entropy,
@@ -164,6 +248,13 @@ fn terminal(
         },
         tmk: text(&tmk),
         may_load: row.may_load,
+        psam: row.psam.map(u32::from),
+        // A phone has at most 15 digits, so it always fits.
+        phone: row
+            .phone
+            .as_ref()
+            .map_or_else(Phone::new, |phone| Phone::from(phone.expose()).unwrap_or_default()),
+        acquirer: city.acquirer_of(row),
     })
 }
 
@@ -202,6 +293,7 @@ fn card(
         phone: row
             .phone
             .map_or_else(ArrayString::new, |phone| ArrayString::from(phone.expose()).unwrap_or_default()),
+        regions: row.regions.clone(),
         opening: row.opening.clone(),
     })
 }

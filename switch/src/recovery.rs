@@ -21,6 +21,8 @@ use crate::{
 /// Records appended at once during an import.
 const IMPORT_BATCH: usize = 4096;
 
+const DAY_MS: i64 = 24 * 3_600_000;
+
 /// By how much the system's clock may be behind the last record before the log says so, milliseconds.
 const CLOCK_BEHIND_MS: i64 = 60_000;
 
@@ -150,6 +152,9 @@ pub fn open_books(
         importer.finish()?;
         tracing::info!("the configured limits of the books have changed and are recorded");
     }
+    let mut importer = Importer::new(store, &mut books, clock.now().unix_ms());
+    importer.take_due(clock);
+    importer.finish()?;
     Ok(books)
 }
 
@@ -162,6 +167,10 @@ fn policy(config: &Config) -> Policy {
         pin_tries_max: config.books.pin_tries_max,
         sign_ins_per_minute: config.books.sign_ins_per_minute,
         key_overlap_ms: milliseconds(config.books.key_overlap),
+        refund_ms: i64::from(config.books.refund_days) * DAY_MS,
+        originals_max: config.books.originals_max,
+        notices_max: config.books.notices_max,
+        cut_over_minute: config.settlement.cut_over_minute,
     }
 }
 
@@ -183,6 +192,7 @@ fn import(
         importer.take(&event);
         progress(importer.books.seq());
     })?;
+    importer.take_due(clock);
     importer.finish()
 }
 
@@ -203,6 +213,14 @@ impl<'a> Importer<'a> {
     fn take(&mut self, event: &Event) {
         if self.outcome.is_ok() {
             self.outcome = self.try_take(event);
+        }
+    }
+
+    /// What time has brought while nobody served: the day that is today opens before the first request, not with it.
+    fn take_due(&mut self, clock: &Clock) {
+        let now = clock.at(self.time_ms);
+        while let (Some(event), true) = (self.books.due(&now), self.outcome.is_ok()) {
+            self.take(&event);
         }
     }
 

@@ -4,11 +4,17 @@
 use std::time::Instant;
 
 use crate::{
-    batch::{Batch, Job, State},
-    books::{Books, WorkingKeys, decide::Verdict, reason::Reason, request::Answer},
+    batch::{Batch, Job, Line, State},
+    books::{
+        Books,
+        decide::Verdict,
+        event::Event,
+        reason::Reason,
+        request::{Answer, NewKeys, Request},
+    },
     channel::ConnectionId,
-    clock::{Clock, Moment},
-    dialect::pos::{self, FormatFault, Parsed},
+    clock::{Clock, Moment, date_of_day},
+    dialect::{self, FormatFault, Forms, Parsed},
     journal::RecordBatch,
     telemetry::metrics::Metrics,
     verify::Verifier,
@@ -27,6 +33,8 @@ pub struct Stages {
     pub metrics: Metrics,
     /// The log of messages that cannot be understood.
     pub faults: FaultLog,
+    /// How messages are written.
+    pub forms: Forms,
 }
 
 /// Logs where messages are wrong, up to [`FAULTS_PER_SECOND`]: whoever sends rubbish must not fill the disk. All of
@@ -36,6 +44,9 @@ pub struct FaultLog {
     second: i64,
     told: u32,
 }
+
+/// Events without a request taken into one batch: what is left comes with the next.
+const DUE_AT_ONCE: usize = 256;
 
 /// Faulty messages told of in the log within a second.
 pub const FAULTS_PER_SECOND: u32 = 10;
@@ -59,6 +70,7 @@ impl Stages {
     /// the answers may go out once the records are durable.
     pub fn run(&mut self, batch: &mut Batch) {
         let now = self.clock.now();
+        self.settle_due(batch, &now);
         self.parse(batch, &now);
         self.verifier.verify(&self.books, &mut batch.jobs, &batch.input, &mut batch.new_keys, &now);
         self.decide(batch, &now);
@@ -69,15 +81,14 @@ impl Stages {
     pub fn parse(&mut self, batch: &mut Batch, now: &Moment) {
         for job in &mut batch.jobs {
             let frame = &batch.input[job.frame.clone()];
-            match pos::parse(frame, &mut job.request, &mut job.envelope) {
+            match dialect::parse(frame, &self.forms, &mut job.request, &mut job.envelope) {
                 Parsed::Request => {
-                    job.request.private_line = job.private_line;
-                    self.metrics.request(job.request.kind);
+                    self.metrics.request(job.request.line.dialect, job.request.kind);
                     job.state = State::Request;
                 }
                 Parsed::FormatError(fault) => {
                     self.faults.tell(now, job.connection, Some(&fault));
-                    job.answer = Some(unrecorded(Reason::FormatError));
+                    job.answer = Some(Answer::unrecorded(Reason::FormatError, now.unix_ms()));
                     job.state = State::Answered;
                 }
                 Parsed::Dropped(why, fault) => {
@@ -102,13 +113,14 @@ impl Stages {
         }
         let remembered = self.books.transactions();
         self.metrics.duplicates(remembered.len(), remembered.evicted());
+        self.metrics.books(self.books.ledger().holds().len(), self.books.notices().last_id());
     }
 
     fn decide_one(
         &mut self,
         job: &mut Job,
         input: &[u8],
-        new_keys: &mut Vec<WorkingKeys>,
+        new_keys: &mut Vec<NewKeys>,
         records: &mut RecordBatch,
         now: &Moment,
     ) -> Answer {
@@ -117,13 +129,9 @@ impl Stages {
             match self.books.decide(&job.request, &job.facts, made, now) {
                 Verdict::Answer(answer) => return answer,
                 Verdict::Record(event, answer) => {
-                    let seq = self.books.seq() + 1;
-                    if records.push(seq, now.unix_ms(), |body| event.write(body)).is_err() {
-                        return unrecorded(Reason::SystemError);
+                    if !self.record(records, &event, now) {
+                        return Answer::unrecorded(Reason::SystemError, now.unix_ms());
                     }
-                    // INVARIANT: `decide` checked everything that `apply` checks, and nothing came between. Should
-                    // they disagree, the process ends here and recovery replays what is durable.
-                    self.books.apply(seq, now.unix_ms(), &event).expect("a decided event applies");
                     return answer;
                 }
                 Verdict::VerifyAgain => {
@@ -132,7 +140,7 @@ impl Stages {
                 }
             }
         }
-        unrecorded(Reason::SystemError)
+        Answer::unrecorded(Reason::SystemError, now.unix_ms())
     }
 
     /// Answers to frames, with their MACs.
@@ -143,10 +151,12 @@ impl Stages {
             // A repeat is told the time of the first; everything else the time of now.
             let moment = if answer.repeat { self.clock.at(answer.time_ms) } else { *now };
             let sealed = job.seal.is_some();
-            match pos::encode(&job.request, &job.envelope, answer, &moment, sealed, output) {
+            let encoded =
+                dialect::encode(&job.request, &job.envelope, answer, &moment, &self.forms, sealed, output);
+            match encoded {
                 Ok(encoded) => {
                     job.encoded = encoded;
-                    self.metrics.answered(answer.reason);
+                    self.metrics.answered(job.request.line.dialect, answer.reason);
                 }
                 Err(error) => {
                     // A fault of the switch: the answer's table and its code disagree. The error names the field only.
@@ -167,9 +177,46 @@ impl Stages {
     }
 
     /// Turns a frame away for want of a permit; whether an answer was written.
-    pub fn turn_away(&mut self, frame: &[u8], out: &mut bytes::BytesMut) -> bool {
+    pub fn turn_away(&mut self, line: Line, frame: &[u8], out: &mut bytes::BytesMut) -> bool {
         self.metrics.turned_away();
-        pos::turn_away(frame, &self.clock.now(), out)
+        let mut request = Request { line, ..Request::default() };
+        dialect::turn_away(frame, &mut request, &self.clock.now(), &self.forms, out)
+    }
+
+    /// Whether something is due that no frame asks for.
+    pub fn is_due(&mut self) -> bool {
+        let now = self.clock.now();
+        self.books.due(&now).is_some()
+    }
+
+    /// What time has brought: the business day's end, the end of holds. Before the requests of the batch, so that
+    /// none of them pays from a hold whose time is over.
+    pub fn settle_due(&mut self, batch: &mut Batch, now: &Moment) {
+        for _ in 0..DUE_AT_ONCE {
+            let Some(event) = self.books.due(now) else { return };
+            if !self.record(&mut batch.records, &event, now) {
+                return;
+            }
+            match event {
+                Event::HoldExpired { .. } => self.metrics.hold_expired(),
+                Event::CutOver { opens } => {
+                    tracing::info!(day = %date_of_day(opens), "a business day begins")
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Puts an event into the batch and applies it; whether that was possible.
+    pub fn record(&mut self, records: &mut RecordBatch, event: &Event, now: &Moment) -> bool {
+        let seq = self.books.seq() + 1;
+        if records.push(seq, now.unix_ms(), |body| event.write(body)).is_err() {
+            return false;
+        }
+        // INVARIANT: the event was decided by the books as they are, which checked everything that `apply` checks.
+        // Should they disagree, the process ends here and recovery replays what is durable.
+        self.books.apply(seq, now.unix_ms(), event).expect("a decided event applies");
+        true
     }
 
     /// Records how long the answers of a batch took, at the moment they are released.
@@ -178,8 +225,4 @@ impl Stages {
             self.metrics.answer_took(at.saturating_duration_since(job.arrived));
         }
     }
-}
-
-fn unrecorded(reason: Reason) -> Answer {
-    Answer { reason, seq: None, time_ms: 0, balance: None, repeat: false, keys: None }
 }

@@ -10,7 +10,7 @@ use cardswitch::{
 use crate::{ask::Card, fixture, terminal::Terminal};
 
 /// The line of `cards.csv` on which the ordinary cards begin; those above have a part to play.
-pub const ORDINARY: u64 = 18;
+pub const ORDINARY: std::ops::RangeInclusive<u64> = 18..=61;
 
 /// The sample city of `fixtures/city`.
 pub struct City {
@@ -62,8 +62,10 @@ impl City {
     #[must_use]
     pub fn ordinary_cards(&self) -> Vec<Card> {
         let active = cardswitch::city::CardState::Active;
-        let rows =
-            self.cards.iter().filter(|row| row.line >= ORDINARY && row.product == 0 && row.state == active);
+        let rows = self
+            .cards
+            .iter()
+            .filter(|row| ORDINARY.contains(&row.line) && row.product == 0 && row.state == active);
         rows.map(Card::of).collect()
     }
 

@@ -12,7 +12,7 @@ use cardswitch::{
         transactions::TransactionKey,
     },
     clock::Clock,
-    dialect::pos::response_code,
+    dialect::response_code,
 };
 
 use crate::city::City;

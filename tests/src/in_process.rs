@@ -36,7 +36,8 @@ pub struct InProcess {
 /// The configuration of the sample city, on ports that the system chooses and with data in `data`.
 #[must_use]
 pub fn configuration(data: &Path) -> Config {
-    let overrides = [("POS__LISTEN", "127.0.0.1:0"), ("ADMIN__LISTEN", "127.0.0.1:0")];
+    let overrides =
+        ["POS", "EPOS", "ATM", "ADMIN"].map(|listener| (format!("{listener}__LISTEN"), "127.0.0.1:0"));
     let overrides = overrides.map(|(key, value)| (format!("CARDSWITCH__{key}"), value.to_owned()));
     let file = City::folder().join("cardswitch.toml");
     let mut config = Config::load(&file, overrides.into_iter()).expect("the sample configuration");
@@ -169,12 +170,15 @@ impl InProcess {
 /// The whole part of a metric on a page in Prometheus' text format.
 #[must_use]
 pub fn metric(page: &str, name: &str, labels: &[(&str, &str)]) -> u64 {
-    let line = page.lines().find(|line| {
+    let mut series = page.lines().filter(|line| {
         let (series, _) = line.rsplit_once(' ').unwrap_or((line, ""));
         series.split('{').next() == Some(name)
             && labels.iter().all(|(key, value)| series.contains(&format!("{key}=\"{value}\"")))
     });
-    let line = line.unwrap_or_else(|| panic!("no metric {name} {labels:?}"));
-    let value = line.rsplit(' ').next().and_then(|value| value.split('.').next());
-    value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name} is not a number"))
+    let value = |line: &str| {
+        let value = line.rsplit(' ').next().and_then(|value| value.split('.').next());
+        value.and_then(|value| value.parse::<u64>().ok()).unwrap_or_else(|| panic!("{name} is not a number"))
+    };
+    let first = series.next().unwrap_or_else(|| panic!("no metric {name} {labels:?}"));
+    value(first) + series.map(value).sum::<u64>()
 }

@@ -36,6 +36,8 @@ impl Launch {
     pub fn new(program: &str, data: &Path) -> Self {
         Self::bare(program, data)
             .set("POS__LISTEN", "127.0.0.1:0")
+            .set("EPOS__LISTEN", "127.0.0.1:0")
+            .set("ATM__LISTEN", "127.0.0.1:0")
             .set("ADMIN__LISTEN", "127.0.0.1:0")
             .set("BOOKS__SIGN_INS_PER_MINUTE", "6000")
     }

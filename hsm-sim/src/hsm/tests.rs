@@ -2,8 +2,15 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use super::*;
-use crate::{KeyBlockError, MacAlgorithm, Pan, emulator::TerminalKeys, vectors};
+use crate::{
+    KeyBlockError, KeyRef, MacAlgorithm, Pan, PsamNumber,
+    emulator::{Psam, PsamMasters, TerminalKeys, Zone},
+    vectors,
+};
 use proptest::prelude::*;
+
+mod psam;
+mod zone;
 
 const KEY: &str = "0123456789ABCDEFFEDCBA9876543210";
 const MESSAGE: &[u8] = b"a message that is not whole blocks";
@@ -43,9 +50,9 @@ fn pan() -> Pan {
     Pan::parse(b"4761739001010119").unwrap()
 }
 
-fn generate_mac(hsm: &mut Hsm, key: KeyHandle, algorithm: MacAlgorithm) -> Result<[u8; 8], HsmError> {
+fn generate_mac(hsm: &mut Hsm, key: impl Into<KeyRef>, algorithm: MacAlgorithm) -> Result<[u8; 8], HsmError> {
     let mut out = Vec::new();
-    hsm.generate_macs(&[MacRequest { key, algorithm, data: MESSAGE }], &mut out);
+    hsm.generate_macs(&[MacRequest { key: key.into(), algorithm, data: MESSAGE }], &mut out);
     assert_eq!(out.len(), 1);
     out[0]
 }
@@ -58,14 +65,20 @@ fn use_as(hsm: &mut Hsm, key: KeyHandle, need: KeyUsage) -> Result<(), HsmError>
     match need {
         KeyUsage::MacX919 => return generate_mac(hsm, key, MacAlgorithm::X919).map(drop),
         KeyUsage::MacUnionPayEcb => return generate_mac(hsm, key, MacAlgorithm::UnionPayEcb).map(drop),
+        KeyUsage::MacCbc3Des => return generate_mac(hsm, key, MacAlgorithm::Cbc3Des).map(drop),
+        KeyUsage::PsamMac => return generate_mac(hsm, psam::one_time(key), MacAlgorithm::Psam).map(drop),
+        KeyUsage::PsamAuth => return generate_mac(hsm, psam::own(key), MacAlgorithm::Psam).map(drop),
+        KeyUsage::PsamPin => return psam::derive_pvv(hsm, psam::one_time(key)).map(drop),
+        KeyUsage::PsamTrack => return psam::open_track(hsm, psam::one_time(key)).map(drop),
+        KeyUsage::ZoneMaster | KeyUsage::ZoneMasterTdes => return zone::import_one(hsm, key).map(drop),
         KeyUsage::PinEncryption | KeyUsage::PinVerification => {
-            let pin_key = import(hsm, KeyUsage::PinEncryption, &vectors::bytes(KEY));
+            let pin_key = import(hsm, KeyUsage::PinEncryption, &vectors::bytes(KEY)).into();
             let pvk = import(hsm, KeyUsage::PinVerification, &vectors::bytes(KEY));
             let pvv = hsm.test_pvv(pvk, 1, &pan, b"92389")?;
             let block = vectors::array("9A05DA4A897EADC3");
             let mut item = PinCheck { pin_key, block, pan: &pan, pvk, pvki: 1, pvv };
             if need == KeyUsage::PinEncryption {
-                item.pin_key = key;
+                item.pin_key = key.into();
             } else {
                 item.pvk = key;
             }
@@ -106,7 +119,16 @@ fn a_key_does_what_its_usage_says_and_nothing_else() {
         let key = good_key(&mut hsm, have);
         assert_eq!(hsm.key_usage(key), Ok(have));
         for need in KeyUsage::ALL {
-            let want = if have == need { Ok(()) } else { Err(HsmError::WrongUsage { have, need }) };
+            let want = match (have, need) {
+                (have, need) if have == need => Ok(()),
+                (KeyUsage::ZoneMaster, KeyUsage::ZoneMasterTdes) => Ok(()),
+                // Either kind of zone master does, and which kind is told by the key.
+                (KeyUsage::ZoneMasterTdes, KeyUsage::ZoneMaster) => Ok(()),
+                (have, KeyUsage::ZoneMasterTdes) => {
+                    Err(HsmError::WrongUsage { have, need: KeyUsage::ZoneMaster })
+                }
+                (have, need) => Err(HsmError::WrongUsage { have, need }),
+            };
             assert_eq!(use_as(&mut hsm, key, need), want, "{have} used as {need}");
         }
     }
@@ -282,7 +304,7 @@ fn published_check_values_come_through_the_engine() {
 #[test]
 fn published_pins_verify_and_others_do_not() {
     let mut hsm = test_hsm();
-    let pin_key = import(&mut hsm, KeyUsage::PinEncryption, &vectors::bytes(KEY));
+    let pin_key = import(&mut hsm, KeyUsage::PinEncryption, &vectors::bytes(KEY)).into();
     let pvk = import(&mut hsm, KeyUsage::PinVerification, &vectors::bytes(KEY));
     let mut out = Vec::new();
     for vector in vectors::family("pinblock_iso0") {
@@ -396,6 +418,8 @@ fn printing_shows_no_key_no_card_and_no_message() {
     let request = WorkingKeyRequest { tmk, mac_usage: KeyUsage::MacX919 };
     hsm.generate_working_keys(&[request], &mut seeded(4), &mut out);
     let handle = "KeyHandle { slot: 0, generation: 0 }";
+    let stored = format!("Stored({handle})");
+    let by_ref = KeyRef::Stored(key);
     for (shown, want) in [
         (format!("{hsm:?}"), "Hsm { lmk: Lmk(DB3FB6, test), .. }".to_owned()),
         (
@@ -403,19 +427,30 @@ fn printing_shows_no_key_no_card_and_no_message() {
             "Ok(WorkingKeys { pin: KeyBlock(D P0 …), mac: KeyBlock(D M3 …), .. })".to_owned(),
         ),
         (
-            format!("{:?}", MacCheck { key, algorithm: MacAlgorithm::X919, data: MESSAGE, mac: [9; 8] }),
-            format!("MacCheck {{ key: {handle}, algorithm: X919, .. }}"),
+            format!(
+                "{:?}",
+                MacCheck { key: by_ref, algorithm: MacAlgorithm::X919, data: MESSAGE, mac: [9; 8] }
+            ),
+            format!("MacCheck {{ key: {stored}, algorithm: X919, .. }}"),
         ),
         (
-            format!("{:?}", MacRequest { key, algorithm: MacAlgorithm::X919, data: MESSAGE }),
-            format!("MacRequest {{ key: {handle}, algorithm: X919, .. }}"),
+            format!("{:?}", MacRequest { key: by_ref, algorithm: MacAlgorithm::X919, data: MESSAGE }),
+            format!("MacRequest {{ key: {stored}, algorithm: X919, .. }}"),
         ),
         (
             format!(
                 "{:?}",
-                PinCheck { pin_key: key, block: [9; 8], pan: &pan, pvk: key, pvki: 1, pvv: *b"1234" }
+                PinCheck { pin_key: by_ref, block: [9; 8], pan: &pan, pvk: key, pvki: 1, pvv: *b"1234" }
             ),
-            format!("PinCheck {{ pin_key: {handle}, pvk: {handle}, .. }}"),
+            format!("PinCheck {{ pin_key: {stored}, pvk: {handle}, .. }}"),
+        ),
+        (
+            format!("{:?}", PvvRequest { pin_key: by_ref, block: [9; 8], pan: &pan, pvk: key, pvki: 1 }),
+            format!("PvvRequest {{ pin_key: {stored}, pvk: {handle}, .. }}"),
+        ),
+        (
+            format!("{:?}", TrackRequest { key: by_ref, data: MESSAGE }),
+            format!("TrackRequest {{ key: {stored}, .. }}"),
         ),
         (
             format!(
@@ -458,6 +493,7 @@ proptest! {
             changed[place.index(data.len())] ^= 1;
             let mut wrong = mac;
             wrong[place.index(8)] ^= 1;
+            let key = KeyRef::from(key);
             let good = MacCheck { key, algorithm, data: &data, mac };
             let mut out = Vec::new();
             hsm.verify_macs(
@@ -486,7 +522,7 @@ proptest! {
         let pvv = hsm.test_pvv(pvk, 1, &pan, pin.as_bytes()).unwrap();
         let block = terminal.pin_block(pin.as_bytes(), &pan).unwrap();
         let mut out = Vec::new();
-        hsm.verify_pins(&[PinCheck { pin_key, block, pan: &pan, pvk, pvki: 1, pvv }], &mut out);
+        hsm.verify_pins(&[PinCheck { pin_key: pin_key.into(), block, pan: &pan, pvk, pvki: 1, pvv }], &mut out);
         prop_assert_eq!(out, [Ok(())]);
     }
 
@@ -501,7 +537,7 @@ proptest! {
         let data = [0x5A; 80];
         let items: Vec<_> = picks
             .iter()
-            .map(|(key, length)| MacRequest { key: keys[*key], algorithm: MacAlgorithm::X919, data: &data[..*length] })
+            .map(|(key, length)| MacRequest { key: keys[*key].into(), algorithm: MacAlgorithm::X919, data: &data[..*length] })
             .collect();
         let (mut batch, mut single) = (vec![Ok([0; 8])], Vec::new());
         hsm.generate_macs(&items, &mut batch);

@@ -11,7 +11,7 @@ use crate::{
         Books,
         event::{Decided, Event},
     },
-    dialect::pos::response_code,
+    dialect::response_code,
     journal::{JournalError, Reader, Seq, SledStore, Store, StoreOptions, copy_for_inspection},
     ledger::{Account, AccountKind, BrokenInvariant, Currency, Minor},
     recovery::{self, RecoveryError},
@@ -245,6 +245,10 @@ pub fn account_name(books: &Books, account: &Account) -> String {
         AccountKind::OrdererFloat { orderer } => {
             let orderer = books.orderers().get(orderer as usize).map_or("", |orderer| orderer.name.as_str());
             format!("{kind} {orderer}")
+        }
+        AccountKind::AcquirerPayable { acquirer } => {
+            let acquirer = books.acquirers().get(usize::from(acquirer));
+            format!("{kind} {}", acquirer.map_or("", |acquirer| acquirer.id.as_str()))
         }
         AccountKind::Fees | AccountKind::Bank | AccountKind::Receivable => kind.to_owned(),
     }

@@ -7,15 +7,18 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Books, Card, CardId, CommonAccount, IssuerKey, Merchant, Orderer, Seq, Terminal, TerminalId, WorkingKeys,
+    Acquirer, AcquirerId, Books, Card, CardId, CommonAccount, IssuerKey, Merchant, Orderer, Psam, PsamId,
+    Seq, Terminal, TerminalId, WorkingKeys, ZoneKeys,
     event::{
-        CardState, Decided, Event, InstalledTerminal, IssuedCard, ListedReason, ListedSubject,
-        OpenedMerchant, ReversalEffect, Token,
+        Event, InstalledTerminal, IssuedCard, JoinedAcquirer, ListedReason, ListedSubject, OpenedMerchant,
+        Token,
     },
     product::Product,
-    transactions::{Standing, Transaction},
 };
 use crate::ledger::{AccountKind, Currency, Minor, Posting, Refusal};
+
+mod decided;
+mod outside;
 
 /// A list entry as the books keep it, for checkpoints; the rules hold it in the form they search.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
@@ -97,59 +100,29 @@ impl Books {
                 self.terminal_mut(*terminal)?.signed_off = true;
                 Ok(())
             }
+            Event::PsamSignedIn { psam, terminal, nonce, .. } => {
+                self.apply_psam_signed_in(*psam, *terminal, *nonce)
+            }
+            Event::AcquirerSigned { acquirer, on, sent, adopts } => {
+                self.apply_managed(*acquirer, *sent, *adopts)?.signed_on = *on;
+                Ok(())
+            }
+            Event::ZoneKeysChanged { acquirer, version, keys, sent, adopts } => {
+                let acquirer = self.apply_managed(*acquirer, *sent, *adopts)?;
+                acquirer.remember_keys(keys);
+                acquirer.pending = Some(ZoneKeys { version: *version, texts: keys.clone() });
+                Ok(())
+            }
+            Event::HoldExpired { hold, original, amount } => {
+                self.apply_hold_expired(*hold, *original, *amount)
+            }
+            Event::CutOver { opens } => {
+                self.business_day = *opens;
+                Ok(())
+            }
+            Event::Alert { terminal, card, cause } => self.apply_alert(*terminal, *card, *cause),
             genesis => self.apply_genesis(genesis),
         }
-    }
-
-    fn apply_decided(&mut self, decided: &Decided) -> Result<(), ApplyError> {
-        let seq = self.seq;
-        self.ledger.post(&decided.postings).map_err(|refusal| ApplyError::Postings { seq, refusal })?;
-        let overlap_ms = self.policy.key_overlap_ms;
-        let time_ms = self.time_ms;
-        let terminal = self.terminal_mut(decided.key.terminal)?;
-        terminal.signed_off = false;
-        if let Some(version) = decided.adopts {
-            adopt(terminal, version, time_ms, overlap_ms);
-        }
-        if let Some(card) = decided.card {
-            let card = self.cards.get_mut(card as usize).ok_or(ApplyError::NoSuch { seq, what: "card" })?;
-            if let Some(tries) = decided.pin_tries {
-                card.pin_tries = tries;
-            }
-            if decided.activates {
-                card.state = CardState::Active;
-            }
-            if decided.blocks {
-                card.state = CardState::Blocked;
-            }
-        }
-        self.remember(decided);
-        Ok(())
-    }
-
-    fn remember(&mut self, decided: &Decided) {
-        let entry = Transaction {
-            key: decided.key,
-            seq: self.seq,
-            time_ms: self.time_ms,
-            kind: decided.kind,
-            card: decided.card,
-            amount: decided.amount,
-            currency: decided.currency,
-            reason: decided.reason,
-            shown: decided.shown,
-            standing: Standing::Answered,
-            postings: decided.postings.clone(),
-        };
-        match decided.reversal {
-            Some((original, ReversalEffect::Reversed)) => self.transactions.mark_reversed(&original),
-            Some((original, ReversalEffect::Tombstone)) => {
-                let tombstone = Transaction { key: original, standing: Standing::Tombstone, ..entry.clone() };
-                self.transactions.remember(tombstone, &self.policy);
-            }
-            Some((_, ReversalEffect::Nothing)) | None => {}
-        }
-        self.transactions.remember(entry, &self.policy);
     }
 
     fn apply_signed_in(&mut self, terminal: u32, keys: WorkingKeys) -> Result<(), ApplyError> {
@@ -172,12 +145,18 @@ impl Books {
             Event::PolicySet(policy) => {
                 self.policy = *policy;
                 self.transactions.reserve(policy);
+                self.originals.reserve(policy);
+                self.notices.reserve(policy.notices_max);
             }
             Event::KeyInstalled { role, index, block } => {
                 self.issuer_keys.push(IssuerKey { role: *role, index: *index, block: block.clone() });
             }
             Event::PurseDefined(purse) => {
                 self.open_common(purse.currency);
+                if self.purses.is_empty() {
+                    // What is counted is counted in the city's currency, which its first purse names.
+                    self.counters = risk::Counters::new(purse.currency);
+                }
                 self.purses.push(purse.clone());
             }
             Event::ProductDefined(product) => self.define_product(product)?,
@@ -189,7 +168,25 @@ impl Books {
                 self.list(Listed { subject: *subject, reason: *reason, expires_ms: *expires_ms });
             }
             Event::GenesisDone => self.genesis_done = true,
-            Event::Decided(_) | Event::SignedIn { .. } | Event::SignedOff { .. } => {
+            Event::PsamMastersInstalled(masters) => self.psam_masters.push(masters.clone()),
+            Event::PsamIssued { number, key_version, revoked } => {
+                self.issue_psam(*number, *key_version, *revoked)?;
+            }
+            Event::AcquirerJoined(acquirer) => self.join_acquirer(acquirer)?,
+            Event::RulesPublished(rules) => {
+                let currency = self.counters.currency();
+                self.rules.rules = risk::Rules::new(rules.clone(), currency)
+                    .map_err(|_| ApplyError::NoSuch { seq, what: "way to apply these rules" })?;
+            }
+            Event::Decided(_)
+            | Event::SignedIn { .. }
+            | Event::SignedOff { .. }
+            | Event::PsamSignedIn { .. }
+            | Event::AcquirerSigned { .. }
+            | Event::ZoneKeysChanged { .. }
+            | Event::HoldExpired { .. }
+            | Event::CutOver { .. }
+            | Event::Alert { .. } => {
                 return Err(ApplyError::NoSuch { seq, what: "way to apply this event" });
             }
         }
@@ -202,6 +199,7 @@ impl Books {
             return Err(ApplyError::NoSuch { seq: self.seq, what: "purse type" });
         }
         self.products.push(product.clone());
+        self.counters.add_product();
         Ok(())
     }
 
@@ -247,7 +245,17 @@ impl Books {
         if self.terminals_by_id.insert(installed.id, position).is_some() {
             return Err(ApplyError::Exists { seq: self.seq, what: "terminal" });
         }
+        let psam = installed.psam.map(PsamId);
+        if let Some(psam) = psam {
+            let seq = self.seq;
+            self.psams.get(psam.0 as usize).ok_or(ApplyError::NoSuch { seq, what: "PSAM" })?;
+        }
+        let acquirer = installed.acquirer.map(AcquirerId);
+        if acquirer.is_some_and(|acquirer| usize::from(acquirer.0) >= self.acquirers.len()) {
+            return Err(ApplyError::NoSuch { seq: self.seq, what: "acquirer" });
+        }
         self.transactions.add_terminal();
+        self.counters.add_terminal();
         self.terminals.push(Terminal {
             id: installed.id,
             merchant: installed.merchant,
@@ -256,6 +264,10 @@ impl Books {
             dialect: installed.dialect,
             mac: installed.mac,
             may_load: installed.may_load,
+            psam,
+            phone: installed.phone,
+            acquirer,
+            alerted_ms: 0,
             signed_off: false,
             tmk: installed.tmk.clone(),
             current: None,
@@ -305,7 +317,56 @@ impl Books {
             pin_tries: 0,
             first_purse,
             phone: issued.phone,
+            regions: issued.regions.clone(),
         });
+        self.counters.add_card();
+        Ok(())
+    }
+
+    fn issue_psam(&mut self, number: [u8; 8], key_version: u8, revoked: bool) -> Result<(), ApplyError> {
+        let position = PsamId(position(self.psams.len()));
+        if self.psams_by_number.insert(number, position).is_some() {
+            return Err(ApplyError::Exists { seq: self.seq, what: "PSAM" });
+        }
+        self.psams.push(Psam {
+            number,
+            key_version,
+            revoked,
+            nonce: None,
+            nonce_since_ms: 0,
+            sign_in_minute_ms: 0,
+            sign_ins: 0,
+            seen: Default::default(),
+        });
+        Ok(())
+    }
+
+    fn join_acquirer(&mut self, joined: &JoinedAcquirer) -> Result<(), ApplyError> {
+        let (seq, what) = (self.seq, "room for acquirers");
+        let position = u16::try_from(self.acquirers.len()).map_err(|_| ApplyError::NoSuch { seq, what })?;
+        if self.acquirers_by_id.insert(joined.id, AcquirerId(position)).is_some() {
+            return Err(ApplyError::Exists { seq, what: "acquirer" });
+        }
+        self.open_common(joined.currency);
+        let kind = AccountKind::AcquirerPayable { acquirer: position };
+        let payable = self.ledger.open(kind, joined.currency, Minor::MIN);
+        let mut acquirer = Acquirer {
+            id: joined.id,
+            name: joined.name.clone(),
+            mac: joined.mac,
+            active: joined.active,
+            payable,
+            zmk: joined.zmk.clone(),
+            signed_on: false,
+            current: ZoneKeys { version: 1, texts: joined.keys.clone() },
+            pending: None,
+            previous: None,
+            previous_until_ms: 0,
+            managed: (i64::MIN, 0),
+            earlier: Default::default(),
+        };
+        acquirer.remember_keys(&joined.keys);
+        self.acquirers.push(acquirer);
         Ok(())
     }
 
@@ -356,6 +417,10 @@ impl Books {
             self.merchants.iter().zip(0..).map(|(merchant, at)| (merchant.id, at)).collect();
         self.terminals_by_id =
             self.terminals.iter().zip(0..).map(|(terminal, at)| (terminal.id, TerminalId(at))).collect();
+        self.psams_by_number =
+            self.psams.iter().zip(0..).map(|(psam, at)| (psam.number, PsamId(at))).collect();
+        self.acquirers_by_id =
+            self.acquirers.iter().zip(0..).map(|(acquirer, at)| (acquirer.id, AcquirerId(at))).collect();
         self.cards_by_token = self.cards.iter().zip(0..).map(|(card, at)| (card.token, CardId(at))).collect();
         for (account, at) in self.ledger.accounts().iter().zip(0..) {
             let which = match account.kind {
@@ -369,14 +434,6 @@ impl Books {
         for entry in std::mem::take(&mut self.listed) {
             self.list(entry);
         }
-    }
-}
-
-fn adopt(terminal: &mut Terminal, version: u32, now_ms: i64, overlap_ms: i64) {
-    if let Some(mut keys) = terminal.pending.take_if(|keys| keys.version == version) {
-        keys.used_since_ms = Some(now_ms);
-        terminal.previous = terminal.current.replace(keys);
-        terminal.previous_until_ms = now_ms + overlap_ms;
     }
 }
 

@@ -3,32 +3,44 @@
 //! The order of checks, each before the next, and nothing about a card before the MAC is right:
 //!
 //! 1. format (in the dialect, before anything else)
-//! 2. terminal known and permitted on this listener
+//! 2. terminal, PSAM, acquirer known and permitted on this listener (`admit`)
 //! 3. MAC; without a right one no state is touched and the answer carries none
-//! 4. the same request before? then the same answer
-//! 5. merchant, capability
-//! 6. card known and its state
-//! 7. card verification value
-//! 8. PIN tries left, then the PIN
-//! 9. rules
-//! 10. funds
+//! 4. telephone number, PSAM and terminal belong together (`psam`)
+//! 5. the same request before? then the same answer; a one-time key used before, or a nonce gone by? then nothing
+//! 6. merchant, capability
+//! 7. card known and its state
+//! 8. card verification value
+//! 9. PIN tries left, then the PIN
+//! 10. rules
+//! 11. funds (`fund`)
 //!
-//! A reversal skips from 4 to its original: what was done must be undone even at a merchant suspended since.
+//! A reversal skips from 5 to its original (`reverse`): what was done must be undone even at a merchant suspended
+//! since. A void, a refund and a completion (`follow`) skip the rules: they move money that was decided about
+//! before. Sign-on, sign-off and key change of an acquirer stand in `link`.
 
+mod admit;
+mod due;
+mod follow;
 mod fund;
+mod link;
+mod psam;
 mod reverse;
 
 use super::{
-    Books, Card, CardId, Terminal, TerminalId, WorkingKeys,
-    event::{CardState, Decided, Event, MacScheme, ReversalEffect, TerminalDialect},
+    Books, Card, CardId, Terminal, TerminalId,
+    event::{CardState, Decided, Event, OnOriginal, PlacedHold, Pvv, ReversalEffect, TerminalDialect},
+    notices::Cause,
     reason::Reason,
-    request::{Answer, CardInput, Check, EntryMode, Facts, Kind, MacFact, Request},
+    request::{Answer, CardInput, Check, EntryMode, Facts, Kind, MacFact, NewKeys, Request, Shown},
     transactions::{Standing, Transaction, TransactionKey},
 };
 use crate::{
     clock::Moment,
-    ledger::{Minor, Postings},
+    ledger::{Minor, Postings, holds::HoldId},
 };
+
+/// At most one alert of a terminal within this time, milliseconds: people need one, the journal no more.
+const ALERT_MS: i64 = 60_000;
 
 /// What should follow from a request.
 #[derive(Debug)]
@@ -45,11 +57,19 @@ pub enum Verdict {
 /// What a transaction comes to, before it becomes an event.
 struct Outcome {
     reason: Reason,
-    shown: Option<Minor>,
+    shown: Option<Shown>,
     pin_tries: Option<u8>,
+    pvv: Option<Pvv>,
     activates: bool,
     blocks: bool,
     reversal: Option<(TransactionKey, ReversalEffect)>,
+    original: Option<OnOriginal>,
+    releases: Option<HoldId>,
+    places: Option<PlacedHold>,
+    hold_of: Option<u64>,
+    fired: u64,
+    notice: Option<Cause>,
+    fee: Minor,
     postings: Postings,
 }
 
@@ -59,30 +79,45 @@ impl Outcome {
             reason,
             shown: None,
             pin_tries: None,
+            pvv: None,
             activates: false,
             blocks: false,
             reversal: None,
+            original: None,
+            releases: None,
+            places: None,
+            hold_of: None,
+            fired: 0,
+            notice: None,
+            fee: 0,
             postings: Postings::new(),
         }
     }
 }
 
 impl Books {
-    /// Decides one request at `now`. `new_keys` are the working keys that the verify stage made, for a sign-in.
+    /// Decides one request at `now`. `new_keys` are the keys that came to be in the verify stage, for a sign-in or a
+    /// key change.
     #[must_use]
     pub fn decide(
         &self,
         request: &Request,
         facts: &Facts,
-        new_keys: Option<&WorkingKeys>,
+        new_keys: Option<&NewKeys>,
         now: &Moment,
     ) -> Verdict {
-        let refuse = |reason| Verdict::Answer(answer(reason, now));
+        let refuse = |reason| Verdict::Answer(self.answer(reason, now));
+        if request.line.dialect == TerminalDialect::Atm && request.kind.is_management() {
+            return self.decide_link(request, facts, new_keys, now);
+        }
         let (id, terminal) = match self.admit(request, facts, now) {
             Ok(admitted) => admitted,
             Err(reason) => return refuse(reason),
         };
         match request.kind {
+            Kind::SignIn if terminal.dialect == TerminalDialect::Epos => {
+                self.decide_psam_sign_in(request, facts, id, terminal, now)
+            }
             Kind::SignIn => self.decide_sign_in(request, id, terminal, new_keys, now),
             Kind::SignOff => {
                 if let Err(reason) = self.check_merchant(request, terminal) {
@@ -100,27 +135,21 @@ impl Books {
                 MacFact::Wrong => Reason::MacFailed,
                 _ => Reason::Unsupported,
             }),
-            Kind::Purchase | Kind::Balance | Kind::Load | Kind::Reversal => {
-                self.decide_transaction(request, facts, id, terminal, now)
-            }
+            // Only an acquirer's, and those were decided above.
+            Kind::SignOn | Kind::KeyChange | Kind::CutOverNotice => refuse(Reason::Unsupported),
+            Kind::Purchase
+            | Kind::Balance
+            | Kind::Load
+            | Kind::Reversal
+            | Kind::Void
+            | Kind::Refund
+            | Kind::PreAuthorization
+            | Kind::PreAuthorizationVoid
+            | Kind::Completion
+            | Kind::CompletionVoid
+            | Kind::Withdrawal
+            | Kind::PinChange => self.decide_transaction(request, facts, id, terminal, now),
         }
-    }
-
-    /// The terminal, if it may speak here at all.
-    fn admit(
-        &self,
-        request: &Request,
-        facts: &Facts,
-        now: &Moment,
-    ) -> Result<(TerminalId, &Terminal), Reason> {
-        let id = facts.terminal.ok_or(Reason::TerminalUnknown)?;
-        let terminal = self.terminal(id);
-        let weak_in_public = terminal.mac == MacScheme::UnionPayEcb && !request.private_line;
-        let listed = self.rules.lists.listed(&risk::Subject::Terminal(terminal.id), now.unix_ms()).is_some();
-        if terminal.dialect != TerminalDialect::Pos || weak_in_public || listed {
-            return Err(Reason::TerminalNotPermitted);
-        }
-        Ok((id, terminal))
     }
 
     fn decide_sign_in(
@@ -128,10 +157,10 @@ impl Books {
         request: &Request,
         id: TerminalId,
         terminal: &Terminal,
-        new_keys: Option<&WorkingKeys>,
+        new_keys: Option<&NewKeys>,
         now: &Moment,
     ) -> Verdict {
-        let refuse = |reason| Verdict::Answer(answer(reason, now));
+        let refuse = |reason| Verdict::Answer(self.answer(reason, now));
         match request.key_scheme {
             super::request::KeyScheme::Double => {}
             super::request::KeyScheme::Single => return refuse(Reason::TerminalNotPermitted),
@@ -143,12 +172,15 @@ impl Books {
         if let Some(pending) = &terminal.pending {
             // A sign-in is not authenticated, so anyone can send one. Until the keys given out are used, every
             // further sign-in gets the same: a forged one can neither void them nor use up the terminal's number.
-            return Verdict::Answer(Answer { keys: Some(pending.told), ..answer(Reason::Approved, now) });
+            return Verdict::Answer(Answer {
+                keys: Some(pending.told),
+                ..self.answer(Reason::Approved, now)
+            });
         }
         if self.sign_ins_used_up(terminal, now) {
             return refuse(Reason::TooManySignIns);
         }
-        let Some(keys) = new_keys else { return refuse(Reason::SystemError) };
+        let Some(NewKeys::Working(keys)) = new_keys else { return refuse(Reason::SystemError) };
         if keys.version != terminal.newest_version + 1 {
             return Verdict::VerifyAgain;
         }
@@ -179,19 +211,32 @@ impl Books {
         terminal: &Terminal,
         now: &Moment,
     ) -> Verdict {
+        let refuse = |reason| Verdict::Answer(self.answer(reason, now));
         let version = match facts.mac {
             MacFact::Right { version } => version,
-            MacFact::NoKeys => return Verdict::Answer(answer(Reason::SignInAgain, now)),
-            MacFact::Wrong | MacFact::Unchecked => return Verdict::Answer(answer(Reason::MacFailed, now)),
+            MacFact::NoKeys => return refuse(Reason::SignInAgain),
+            MacFact::Wrong | MacFact::Unchecked => return refuse(Reason::MacFailed),
         };
-        if !terminal.keys_at(now.unix_ms(), &self.policy).any(|keys| keys.version == version) {
+        if !self.keys_are_current(terminal, facts, version, now) {
             return Verdict::VerifyAgain;
+        }
+        if let Err(reason) = self.check_session(request, terminal, now) {
+            return refuse(reason);
+        }
+        if let Err(reason) = self.check_binding(request, facts, terminal) {
+            // Not remembered: it would stand in the way of the terminal whose number was used.
+            return self.alert(reason, Cause::BindingMismatch, facts, id, now);
         }
         let key =
             TransactionKey { terminal: id.0, batch: request.batch, stan: request.stan, class: request.class };
         let earlier = self.remembered(&key, now).filter(|earlier| earlier.standing != Standing::Tombstone);
         if let Some(earlier) = earlier {
-            return Verdict::Answer(self.repeat(request, facts, earlier, now));
+            return self.repeat(request, facts, earlier, id, now);
+        }
+        match self.check_freshness(request, facts, now) {
+            Ok(()) => {}
+            Err(Reason::Replay) => return self.alert(Reason::Replay, Cause::Replay, facts, id, now),
+            Err(reason) => return refuse(reason),
         }
         if facts.pin != Check::NotGiven
             && facts.card.is_some_and(|card| self.card(card).pin_version != facts.pin_version)
@@ -202,10 +247,9 @@ impl Books {
         if request.kind == Kind::Reversal && outcome.reversal.is_none() {
             // Nothing happened, and nothing may be remembered: the reversal that names its original rightly comes
             // under the same key.
-            return Verdict::Answer(answer(outcome.reason, now));
+            return refuse(outcome.reason);
         }
-        let adopts =
-            terminal.pending.as_ref().filter(|keys| keys.version == version).map(|keys| keys.version);
+        let adopts = self.adopts(terminal, version);
         self.record(request, facts, key, adopts, outcome, now)
     }
 
@@ -223,26 +267,58 @@ impl Books {
             None => facts.card.map(|card| card.0),
         };
         let answer = Answer { balance: outcome.shown, ..self.recorded(outcome.reason, now) };
+        let psam = request.psam.as_ref();
         let decided = Decided {
             key,
             kind: request.kind,
             card,
             amount: request.amount,
             currency: request.currency,
+            fee: outcome.fee,
             reason: outcome.reason,
             shown: outcome.shown,
             pin_tries: outcome.pin_tries,
+            pvv: outcome.pvv,
             activates: outcome.activates,
             blocks: outcome.blocks,
             adopts,
+            random: psam.and_then(|psam| psam.random),
+            calling: request.dialled_from.or_else(|| psam.and_then(|psam| psam.calling)),
             reversal: outcome.reversal,
+            original: outcome.original,
+            releases: outcome.releases,
+            places: outcome.places,
+            hold_of: outcome.hold_of,
+            fired: outcome.fired,
+            notice: outcome.notice,
             postings: outcome.postings,
         };
         Verdict::Record(Event::Decided(decided), answer)
     }
 
+    /// Refuses, and tells people, once a minute for each terminal.
+    fn alert(&self, reason: Reason, cause: Cause, facts: &Facts, id: TerminalId, now: &Moment) -> Verdict {
+        if now.unix_ms() - self.terminal(id).alerted_ms < ALERT_MS {
+            return Verdict::Answer(self.answer(reason, now));
+        }
+        let event = Event::Alert { terminal: id.0, card: facts.card.map(|card| card.0), cause };
+        Verdict::Record(event, self.recorded(reason, now))
+    }
+
     /// The same request gets the same answer; the same key with other contents gets neither.
-    fn repeat(&self, request: &Request, facts: &Facts, earlier: &Transaction, now: &Moment) -> Answer {
+    fn repeat(
+        &self,
+        request: &Request,
+        facts: &Facts,
+        earlier: &Transaction,
+        id: TerminalId,
+        now: &Moment,
+    ) -> Verdict {
+        let random = request.psam.as_ref().and_then(|psam| psam.random);
+        if random.is_some() && random == earlier.random {
+            // A terminal that asks again draws a new random number; the same one is a recording.
+            return self.alert(Reason::Replay, Cause::Replay, facts, id, now);
+        }
         // A reversal need not name the card: it follows from the original.
         let same_card = match request.card {
             CardInput::None => request.kind == Kind::Reversal,
@@ -254,20 +330,21 @@ impl Books {
             && same_card;
         // Not the PIN: a repeat counts no try, so an answer that depended on its PIN would let one be guessed for free.
         if !same {
-            return answer(Reason::DuplicateDiffers, now);
+            return self.alert(Reason::DuplicateDiffers, Cause::DuplicateDiffers, facts, id, now);
         }
         if earlier.standing == Standing::Reversed {
             // The money went back: who hears "approved" now would hand over goods for nothing.
-            return answer(Reason::LateOriginal, now);
+            return Verdict::Answer(self.answer(Reason::LateOriginal, now));
         }
-        Answer {
+        Verdict::Answer(Answer {
             reason: earlier.reason,
             seq: Some(earlier.seq),
             time_ms: earlier.time_ms,
             balance: earlier.shown,
             repeat: true,
-            keys: None,
-        }
+            day: earlier.day,
+            ..self.answer(earlier.reason, now)
+        })
     }
 
     /// A request still inside the window; an older one may stand in the table until something makes room.
@@ -305,16 +382,49 @@ impl Books {
             Ok(tries) => tries,
             Err((reason, tries)) => return Outcome { pin_tries: tries, ..Outcome::new(reason) },
         };
-        let outcome = match self.check_rules(card, terminal, now) {
-            Err(reason) => Outcome::new(reason),
-            Ok(()) => self.fund(request, card, terminal),
+        let outcome = match request.kind {
+            Kind::Void
+            | Kind::Refund
+            | Kind::PreAuthorizationVoid
+            | Kind::Completion
+            | Kind::CompletionVoid => self.follow(request, facts, terminal, key, now),
+            _ => self.judge(request, card, terminal, facts, now),
         };
         Outcome { pin_tries, ..outcome }
     }
 
+    /// Rules, then funds.
+    fn judge(
+        &self,
+        request: &Request,
+        card: &Card,
+        terminal: &Terminal,
+        facts: &Facts,
+        now: &Moment,
+    ) -> Outcome {
+        let risk_facts = self.risk_facts(request, facts, card, terminal, now);
+        if !request.kind.is_debit() {
+            // Limits are about what a card spends; the lists are about everything.
+            return match self.rules.lists.find(&risk_facts) {
+                Some(listed) => Outcome::new(decline_reason(risk::DeclineReason::from(listed))),
+                None => self.fund(request, facts, card, terminal, now),
+            };
+        }
+        let assessment = self.rules.evaluate(&risk_facts, &self.counters);
+        let outcome = match assessment.decline {
+            Some(reason) => Outcome::new(decline_reason(reason)),
+            None => self.fund(request, facts, card, terminal, now),
+        };
+        let tell = assessment.fired != 0 && (assessment.decline.is_some() || assessment.notify);
+        Outcome { fired: assessment.fired, notice: tell.then_some(Cause::Rules), ..outcome }
+    }
+
     fn check_merchant(&self, request: &Request, terminal: &Terminal) -> Result<(), Reason> {
         let merchant = &self.merchants[terminal.merchant as usize];
-        if !merchant.active || request.merchant != Some(merchant.id) {
+        // An ATM's message need not name the merchant; any other's must, and what is named must be right.
+        let may_be_silent = terminal.dialect == TerminalDialect::Atm;
+        let named = request.merchant.map_or(may_be_silent, |named| named == merchant.id);
+        if !merchant.active || !named {
             return Err(Reason::InvalidMerchant);
         }
         Ok(())
@@ -355,8 +465,11 @@ impl Books {
             Kind::Purchase => {
                 product.purchase_needs_pin(request.entry == EntryMode::Contactless, request.amount)
             }
+            Kind::PreAuthorization => product.purchase_needs_pin(false, request.amount),
             Kind::Balance => product.balance_needs_pin,
-            // Whoever loads a card need not be its holder; a PIN that is sent is checked all the same.
+            Kind::Withdrawal | Kind::PinChange => true,
+            // Whoever loads a card need not be its holder, and what follows an earlier transaction was agreed to then;
+            // a PIN that is sent is checked all the same.
             _ if request.pin_block.is_none() => return Ok(None),
             _ => false,
         };
@@ -383,26 +496,52 @@ impl Books {
         }
     }
 
-    fn check_rules(&self, card: &Card, terminal: &Terminal, now: &Moment) -> Result<(), Reason> {
-        let facts = risk::Facts {
+    fn risk_facts<'a>(
+        &'a self,
+        request: &Request,
+        facts: &Facts,
+        card: &'a Card,
+        terminal: &Terminal,
+        now: &Moment,
+    ) -> risk::Facts<'a> {
+        risk::Facts {
             card: card.token.0,
             bin: card.bin,
             terminal: terminal.id,
             merchant: self.merchants[terminal.merchant as usize].id,
             now_ms: now.unix_ms(),
-        };
-        match self.rules.evaluate(&facts) {
-            risk::Outcome::Pass => Ok(()),
-            risk::Outcome::Decline(risk::ListReason::Lost) => Err(Reason::Lost),
-            risk::Outcome::Decline(risk::ListReason::Stolen) => Err(Reason::Stolen),
-            risk::Outcome::Decline(risk::ListReason::Fraud) => Err(Reason::SuspectedFraud),
-            risk::Outcome::Decline(risk::ListReason::Restricted) => Err(Reason::Restricted),
+            card_index: facts.card.map_or(0, |card| card.0),
+            terminal_index: facts.terminal.map_or(0, |terminal| terminal.0),
+            merchant_index: terminal.merchant,
+            product: card.product,
+            category: terminal.category,
+            amount: request.amount,
+            currency: request.currency,
+            day: risk::Day(self.business_day),
+            region: terminal.region,
+            card_regions: &card.regions,
+            product_regions: &self.products[usize::from(card.product)].regions,
         }
     }
 
     /// An answer whose record is the next one.
     fn recorded(&self, reason: Reason, now: &Moment) -> Answer {
-        Answer { seq: Some(self.seq() + 1), ..answer(reason, now) }
+        Answer { seq: Some(self.seq() + 1), ..self.answer(reason, now) }
+    }
+
+    fn answer(&self, reason: Reason, now: &Moment) -> Answer {
+        Answer { day: self.business_day, ..Answer::unrecorded(reason, now.unix_ms()) }
+    }
+}
+
+fn decline_reason(reason: risk::DeclineReason) -> Reason {
+    match reason {
+        risk::DeclineReason::Lost => Reason::Lost,
+        risk::DeclineReason::Stolen => Reason::Stolen,
+        risk::DeclineReason::Fraud => Reason::SuspectedFraud,
+        risk::DeclineReason::Restricted | risk::DeclineReason::Region => Reason::Restricted,
+        risk::DeclineReason::AmountLimit => Reason::AmountLimit,
+        risk::DeclineReason::CountLimit => Reason::CountLimit,
     }
 }
 
@@ -414,7 +553,7 @@ fn check_capability(request: &Request, terminal: &Terminal) -> Result<(), Reason
     if request.has_chip_data {
         return Err(Reason::Unsupported);
     }
-    if request.kind != Kind::Balance && request.amount == 0 {
+    if !matches!(request.kind, Kind::Balance | Kind::PinChange) && request.amount == 0 {
         return Err(Reason::InvalidAmount);
     }
     Ok(())
@@ -426,8 +565,4 @@ fn check_stripe(facts: &Facts) -> Result<(), Reason> {
         Check::Wrong | Check::Malformed => Err(Reason::VerificationFailed),
         Check::Failed => Err(Reason::SystemError),
     }
-}
-
-fn answer(reason: Reason, now: &Moment) -> Answer {
-    Answer { reason, seq: None, time_ms: now.unix_ms(), balance: None, repeat: false, keys: None }
 }

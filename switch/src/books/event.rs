@@ -1,22 +1,32 @@
 //! What happened. The journal holds these and nothing else; state is what they add up to.
 //!
 //! The first byte of a record's body is the version of its encoding, the rest is the event in `postcard`'s
-//! format. Variants and fields are only ever appended under a new version: `fixtures/events` holds a golden file
-//! of each version, and a test reads them all.
+//! format. A field joins under a new version; an event joins behind the last. `fixtures/events` holds a golden file
+//! of each version, and a test reads them all. What older versions looked like stands in `v1`.
+
+mod v1;
 
 use std::fmt;
 
 use arrayvec::{ArrayString, ArrayVec};
 use serde::{Deserialize, Serialize};
 
-use super::{policy::Policy, product::Product, reason::Reason, request::Kind, transactions::TransactionKey};
+use super::{
+    notices::Cause,
+    policy::Policy,
+    product::{Product, Regions},
+    reason::Reason,
+    request::{Kind, Phone, Shown},
+    transactions::TransactionKey,
+};
 use crate::ledger::{
     Currency, Minor, Postings,
+    holds::{HoldId, Leg},
     purse::{PURSES_MAX, PurseType},
 };
 
 /// Version of the encoding written now.
-pub const EVENT_VERSION: u8 = 1;
+pub const EVENT_VERSION: u8 = 2;
 
 /// A TR-31 key block in text form. It is encrypted; still, only its header is ever shown.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
@@ -113,6 +123,8 @@ pub enum MacScheme {
     UnionPayEcb,
     /// ANSI X9.19, ISO/IEC 9797-1 algorithm 3.
     X919,
+    /// CBC under double-length triple DES.
+    Cbc3Des,
 }
 
 /// A list entry as it was put on the list.
@@ -152,6 +164,28 @@ pub enum ReversalEffect {
     Tombstone,
 }
 
+/// Money promised by a request.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct PlacedHold {
+    /// What each purse promises.
+    pub legs: ArrayVec<Leg, PURSES_MAX>,
+    /// When the promise ends, milliseconds since 1970 UTC.
+    pub expires_ms: i64,
+}
+
+/// What a request does to the approved transaction it is about.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+pub struct OnOriginal {
+    /// The original's record.
+    pub seq: u64,
+    /// By how much more of it has gone back; negative if something that went back was taken again.
+    pub returned: Minor,
+    /// By how much less it counts for velocity rules, and whether it no longer counts at all.
+    pub uncounted: Minor,
+    /// The original as a whole no longer counts for velocity rules.
+    pub uncounts_whole: bool,
+}
+
 /// A decided request: everything that follows from it, in one record.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Decided {
@@ -165,20 +199,40 @@ pub struct Decided {
     pub amount: Minor,
     /// Its currency.
     pub currency: Currency,
+    /// What of the postings is a fee: the merchant's or the acquirer's.
+    pub fee: Minor,
     /// How it was answered, and why.
     pub reason: Reason,
     /// The balance that the answer showed.
-    pub shown: Option<Minor>,
+    pub shown: Option<Shown>,
     /// The count of wrong PINs after this request, if it changed.
     pub pin_tries: Option<u8>,
+    /// The card's PIN verification value after this request, if it changed.
+    pub pvv: Option<Pvv>,
     /// The card became active by this request.
     pub activates: bool,
-    /// The card was blocked because a load was taken back that had been spent.
+    /// The card was blocked because something was taken back that had been spent.
     pub blocks: bool,
-    /// The working keys of this version were used for the first time and are now the terminal's.
+    /// The keys of this version were used for the first time and are now the terminal's, or its acquirer's.
     pub adopts: Option<u32>,
+    /// The random number that made the one-time key it came under.
+    pub random: Option<[u8; 8]>,
+    /// The number that was called from.
+    pub calling: Option<Phone>,
     /// What was done to the original, for a reversal.
     pub reversal: Option<(TransactionKey, ReversalEffect)>,
+    /// The approved transaction that it is about.
+    pub original: Option<OnOriginal>,
+    /// The hold that ends by it.
+    pub releases: Option<HoldId>,
+    /// The hold that begins by it.
+    pub places: Option<PlacedHold>,
+    /// The pre-authorization whose hold that is, where it is not this request itself.
+    pub hold_of: Option<u64>,
+    /// Rules that fired, a bit for each position in the set.
+    pub fired: u64,
+    /// Who is told of it, and why.
+    pub notice: Option<Cause>,
     /// What moved.
     pub postings: Postings,
 }
@@ -223,6 +277,12 @@ pub struct InstalledTerminal {
     pub tmk: KeyText,
     /// Whether it may load cards.
     pub may_load: bool,
+    /// Position of its PSAM, for a telephone POS.
+    pub psam: Option<u32>,
+    /// The number it calls from, may be empty.
+    pub phone: Phone,
+    /// Position of its acquirer, for an ATM.
+    pub acquirer: Option<u16>,
 }
 
 /// A card as it was issued.
@@ -248,12 +308,65 @@ pub struct IssuedCard {
     pub pvv: Pvv,
     /// Linked phone, may be empty.
     pub phone: ArrayString<16>,
+    /// Regions that its holder allows; empty is everywhere.
+    pub regions: Regions,
     /// Opening balance of each purse, taken from the orderer's float.
     pub opening: ArrayVec<Minor, PURSES_MAX>,
 }
 
+/// The master keys of one version from which PSAM keys are derived.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct PsamMasters {
+    /// Version.
+    pub version: u8,
+    /// PIN keys come from it.
+    pub pin: KeyText,
+    /// MAC keys.
+    pub mac: KeyText,
+    /// Track keys.
+    pub track: KeyText,
+    /// Authentication keys.
+    pub auth: KeyText,
+}
+
+/// An acquirer as it joined.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct JoinedAcquirer {
+    /// Field 32.
+    pub id: ArrayString<11>,
+    /// Its name.
+    pub name: String,
+    /// The MAC of its messages.
+    pub mac: MacScheme,
+    /// Whether it may speak.
+    pub active: bool,
+    /// Currency in which it is settled.
+    pub currency: Currency,
+    /// Its zone master key.
+    pub zmk: KeyText,
+    /// Its first zone keys.
+    pub keys: ZoneKeyTexts,
+}
+
+/// Zone keys, under the LMK.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct ZoneKeyTexts {
+    /// PIN key.
+    pub pin: KeyText,
+    /// MAC key of messages to the switch.
+    pub mac_to_switch: KeyText,
+    /// MAC key of messages from the switch.
+    pub mac_from_switch: KeyText,
+    /// Their check values, in this order.
+    pub check_values: [[u8; 3]; 3],
+}
+
 /// One thing that happened.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are decided requests; a box would be an allocation each"
+)]
 pub enum Event {
     /// The limits that shape state, at genesis and whenever the configuration changes them.
     PolicySet(Policy),
@@ -322,6 +435,79 @@ pub enum Event {
     },
     /// A request was decided.
     Decided(Decided),
+    /// Masters of PSAM keys came into use.
+    PsamMastersInstalled(PsamMasters),
+    /// A PSAM was issued.
+    PsamIssued {
+        /// Its number, BCD.
+        number: [u8; 8],
+        /// Version of its masters.
+        key_version: u8,
+        /// Not to be served.
+        revoked: bool,
+    },
+    /// An acquirer joined.
+    AcquirerJoined(JoinedAcquirer),
+    /// A set of rules came into force, in place of the one before.
+    RulesPublished(Vec<risk::Rule>),
+    /// A PSAM answered a nonce, which its messages carry from now on.
+    PsamSignedIn {
+        /// Position of the PSAM.
+        psam: u32,
+        /// Position of its terminal.
+        terminal: u32,
+        /// The request's STAN.
+        stan: u32,
+        /// The nonce.
+        nonce: [u8; 8],
+    },
+    /// An acquirer signed on or off.
+    AcquirerSigned {
+        /// Position of the acquirer.
+        acquirer: u16,
+        /// On, not off.
+        on: bool,
+        /// Field 7 (as milliseconds since 1970 UTC) and STAN of the message.
+        sent: (i64, u32),
+        /// Version of zone keys that it was the first to use.
+        adopts: Option<u32>,
+    },
+    /// An acquirer was given new zone keys; they are its own once it has used them.
+    ZoneKeysChanged {
+        /// Position of the acquirer.
+        acquirer: u16,
+        /// Version of the keys.
+        version: u32,
+        /// The keys.
+        keys: ZoneKeyTexts,
+        /// Field 7 (as milliseconds since 1970 UTC) and STAN of the message.
+        sent: (i64, u32),
+        /// Version of zone keys that the message was the first to use.
+        adopts: Option<u32>,
+    },
+    /// A hold ended because its time was over.
+    HoldExpired {
+        /// The hold.
+        hold: HoldId,
+        /// The pre-authorization's record.
+        original: u64,
+        /// What it held.
+        amount: Minor,
+    },
+    /// A business day began, and the one before it is closed. Days since 1970-01-01.
+    CutOver {
+        /// The day that began.
+        opens: i32,
+    },
+    /// Something that people should look at and that is no decided request.
+    Alert {
+        /// Position of the terminal.
+        terminal: u32,
+        /// The card, if it is one of ours.
+        card: Option<u32>,
+        /// What.
+        cause: Cause,
+    },
 }
 
 /// Why a record's body could not be read as an event.
@@ -353,6 +539,7 @@ impl Event {
     pub fn read(body: &[u8]) -> Result<Self, EventError> {
         match body.split_first() {
             Some((&EVENT_VERSION, rest)) => postcard::from_bytes(rest).map_err(|_| EventError::Malformed),
+            Some((&1, rest)) => v1::read(rest).map_err(|_| EventError::Malformed),
             Some((&version, _)) => Err(EventError::UnknownVersion(version)),
             None => Err(EventError::Malformed),
         }
@@ -375,6 +562,17 @@ impl Event {
             Self::SignedIn { .. } => "signed_in",
             Self::SignedOff { .. } => "signed_off",
             Self::Decided(decided) => decided.kind.name(),
+            Self::PsamMastersInstalled(_) => "psam_masters_installed",
+            Self::PsamIssued { .. } => "psam_issued",
+            Self::AcquirerJoined(_) => "acquirer_joined",
+            Self::RulesPublished(_) => "rules_published",
+            Self::PsamSignedIn { .. } => "psam_signed_in",
+            Self::AcquirerSigned { on: true, .. } => "acquirer_signed_on",
+            Self::AcquirerSigned { .. } => "acquirer_signed_off",
+            Self::ZoneKeysChanged { .. } => "zone_keys_changed",
+            Self::HoldExpired { .. } => "hold_expired",
+            Self::CutOver { .. } => "cut_over",
+            Self::Alert { .. } => "alert",
         }
     }
 }

@@ -9,6 +9,9 @@
 pub mod apply;
 pub mod decide;
 pub mod event;
+pub mod notices;
+pub mod originals;
+pub mod parties;
 pub mod policy;
 pub mod product;
 pub mod reason;
@@ -20,13 +23,19 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use self::{
-    event::{CardState, KeyRole, KeyText, KeysForTerminal, MacScheme, Pvv, TerminalDialect, Token},
+    event::{
+        CardState, KeyRole, KeyText, KeysForTerminal, MacScheme, PsamMasters, Pvv, TerminalDialect, Token,
+    },
+    notices::Notices,
+    originals::Originals,
     policy::Policy,
-    product::Product,
+    product::{Product, Regions},
+    request::Phone,
     transactions::Transactions,
 };
 use crate::ledger::{AccountId, Currency, Ledger, Minor, purse::PurseType};
 
+pub use self::parties::{Acquirer, AcquirerId, Psam, PsamId, ZoneKeys};
 pub use crate::journal::Seq;
 
 /// Position of a terminal.
@@ -69,6 +78,14 @@ pub struct Terminal {
     pub mac: MacScheme,
     /// Whether it may load cards.
     pub may_load: bool,
+    /// Its PSAM, for a telephone POS.
+    pub psam: Option<PsamId>,
+    /// The number it calls from, may be empty.
+    pub phone: Phone,
+    /// Its acquirer, for an ATM.
+    pub acquirer: Option<AcquirerId>,
+    /// When people were last alerted of it, milliseconds since 1970 UTC.
+    pub alerted_ms: i64,
     /// Whether it ended its shift and has sent nothing since. Told, not enforced: a sign-off carries no MAC.
     pub signed_off: bool,
     /// Its master key.
@@ -132,6 +149,8 @@ pub struct Card {
     pub first_purse: AccountId,
     /// Linked phone, may be empty.
     pub phone: arrayvec::ArrayString<16>,
+    /// Regions that its holder allows; empty is everywhere.
+    pub regions: Regions,
 }
 
 impl Card {
@@ -214,8 +233,17 @@ pub struct Books {
     cards_by_token: HashMap<Token, CardId>,
     common: HashMap<(CommonAccount, Currency), AccountId>,
     transactions: Transactions,
+    originals: Originals,
     listed: Vec<apply::Listed>,
     rules: risk::RuleSet,
+    counters: risk::Counters,
+    notices: Notices,
+    psams: Vec<Psam>,
+    psams_by_number: HashMap<[u8; 8], PsamId>,
+    psam_masters: Vec<PsamMasters>,
+    acquirers: Vec<Acquirer>,
+    acquirers_by_id: HashMap<arrayvec::ArrayString<11>, AcquirerId>,
+    business_day: i32,
 }
 
 /// Accounts that exist once per currency.
@@ -261,6 +289,36 @@ impl Books {
     #[must_use]
     pub fn transactions(&self) -> &Transactions {
         &self.transactions
+    }
+
+    /// The approved transactions that others may name.
+    #[must_use]
+    pub fn originals(&self) -> &Originals {
+        &self.originals
+    }
+
+    /// The outbox.
+    #[must_use]
+    pub fn notices(&self) -> &Notices {
+        &self.notices
+    }
+
+    /// Lists and rules in force.
+    #[must_use]
+    pub fn rules(&self) -> &risk::RuleSet {
+        &self.rules
+    }
+
+    /// What the rules count.
+    #[must_use]
+    pub fn counters(&self) -> &risk::Counters {
+        &self.counters
+    }
+
+    /// The business day that is open, days since 1970-01-01; 0 before the first.
+    #[must_use]
+    pub fn business_day(&self) -> i32 {
+        self.business_day
     }
 
     /// The issuer keys.
@@ -317,6 +375,48 @@ impl Books {
         &self.terminals[id.0 as usize]
     }
 
+    /// The PSAMs.
+    #[must_use]
+    pub fn psams(&self) -> &[Psam] {
+        &self.psams
+    }
+
+    /// The PSAM with this number (BCD).
+    #[must_use]
+    pub fn find_psam(&self, number: &[u8; 8]) -> Option<PsamId> {
+        self.psams_by_number.get(number).copied()
+    }
+
+    /// A PSAM that [`Books::find_psam`] named.
+    #[must_use]
+    pub fn psam(&self, id: PsamId) -> &Psam {
+        &self.psams[id.0 as usize]
+    }
+
+    /// The masters from which PSAM keys come, by version.
+    #[must_use]
+    pub fn psam_masters(&self) -> &[PsamMasters] {
+        &self.psam_masters
+    }
+
+    /// The acquirers.
+    #[must_use]
+    pub fn acquirers(&self) -> &[Acquirer] {
+        &self.acquirers
+    }
+
+    /// The acquirer with this field 32.
+    #[must_use]
+    pub fn find_acquirer(&self, id: &str) -> Option<AcquirerId> {
+        self.acquirers_by_id.get(id).copied()
+    }
+
+    /// An acquirer that [`Books::find_acquirer`] named.
+    #[must_use]
+    pub fn acquirer(&self, id: AcquirerId) -> &Acquirer {
+        &self.acquirers[usize::from(id.0)]
+    }
+
     /// The card that a token stands for.
     #[must_use]
     pub fn find_card(&self, token: &[u8; 16]) -> Option<CardId> {
@@ -340,12 +440,21 @@ impl Books {
             .map(|(purse, id)| (AccountId(id), &self.purses[usize::from(*purse)]))
     }
 
-    /// What a card holds in a currency, all its purses together.
+    /// What a card holds in a currency, all its purses together, what is promised to merchants included.
     #[must_use]
     pub fn card_balance(&self, card: &Card, currency: Currency) -> Minor {
         self.card_purses(card)
             .filter(|(_, purse)| purse.currency == currency)
             .map(|(account, _)| self.ledger.balance(account))
+            .sum()
+    }
+
+    /// What of it is promised to merchants.
+    #[must_use]
+    pub fn card_held(&self, card: &Card, currency: Currency) -> Minor {
+        self.card_purses(card)
+            .filter(|(_, purse)| purse.currency == currency)
+            .map(|(account, _)| self.ledger.held(account))
             .sum()
     }
 

@@ -18,6 +18,14 @@ pub struct Policy {
     pub sign_ins_per_minute: u16,
     /// How long replaced working keys still verify, milliseconds.
     pub key_overlap_ms: i64,
+    /// How long an approved transaction can be refunded, milliseconds.
+    pub refund_ms: i64,
+    /// How many approved transactions are kept for voids, refunds and completions.
+    pub originals_max: u32,
+    /// How many notices wait for whoever reads them.
+    pub notices_max: u32,
+    /// Minute of the day, in the configured zone, at which the business day changes.
+    pub cut_over_minute: u16,
 }
 
 impl Default for Policy {
@@ -29,6 +37,10 @@ impl Default for Policy {
             pin_tries_max: 3,
             sign_ins_per_minute: 30,
             key_overlap_ms: 3_600_000,
+            refund_ms: 30 * 24 * 3_600_000,
+            originals_max: 1 << 20,
+            notices_max: 1 << 16,
+            cut_over_minute: 0,
         }
     }
 }

@@ -14,6 +14,12 @@ pub enum PinRule {
     ContactlessAbove(Minor),
 }
 
+/// The most regions a product or a card may name.
+pub const REGIONS_MAX: usize = 8;
+
+/// Region codes of six digits (GB/T 2260); one that ends in zeros covers everything below it.
+pub type Regions = ArrayVec<u32, REGIONS_MAX>;
+
 /// One product.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Product {
@@ -29,6 +35,10 @@ pub struct Product {
     pub pin: PinRule,
     /// Whether a balance inquiry needs a PIN.
     pub balance_needs_pin: bool,
+    /// Regions where its cards may be used; empty is everywhere.
+    pub regions: Regions,
+    /// How long a pre-authorization holds money, milliseconds.
+    pub hold_ms: i64,
 }
 
 impl Product {

@@ -70,11 +70,27 @@ pub enum Reason {
     Overloaded,
     /// A fault of the switch.
     SystemError,
+    /// More often than a rule allows.
+    CountLimit,
+    /// A message that was sent before, under the same one-time key.
+    Replay,
+    /// Telephone number, PSAM and terminal do not belong together.
+    BindingMismatch,
+    /// The PSAM is unknown or revoked, or field 57 does not name one.
+    PsamNotPermitted,
+    /// The acquirer has not signed on, or has signed off.
+    NotSignedOn,
+    /// The message names this switch as its acquirer.
+    Reflected,
+    /// Field 7 is too far from the switch's time to tell a repeat from a recording.
+    TimeOutOfRange,
+    /// New zone keys that are no proper key blocks, or an earlier key.
+    KeyRefused,
 }
 
 impl Reason {
     /// Every reason, for tables and metric labels.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 39] = [
         Self::Approved,
         Self::FormatError,
         Self::TerminalUnknown,
@@ -106,6 +122,14 @@ impl Reason {
         Self::NoOriginal,
         Self::Overloaded,
         Self::SystemError,
+        Self::CountLimit,
+        Self::Replay,
+        Self::BindingMismatch,
+        Self::PsamNotPermitted,
+        Self::NotSignedOn,
+        Self::Reflected,
+        Self::TimeOutOfRange,
+        Self::KeyRefused,
     ];
 
     /// The word for this reason in metrics, tables and files.
@@ -143,6 +167,14 @@ impl Reason {
             Self::NoOriginal => "no_original",
             Self::Overloaded => "overloaded",
             Self::SystemError => "system_error",
+            Self::CountLimit => "count_limit",
+            Self::Replay => "replay",
+            Self::BindingMismatch => "binding_mismatch",
+            Self::PsamNotPermitted => "psam_not_permitted",
+            Self::NotSignedOn => "not_signed_on",
+            Self::Reflected => "reflected",
+            Self::TimeOutOfRange => "time_out_of_range",
+            Self::KeyRefused => "key_refused",
         }
     }
 }

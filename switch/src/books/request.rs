@@ -3,17 +3,23 @@
 //! A dialect makes a [`Request`] of a message; the verify stage adds [`Facts`]; the books answer with an
 //! [`Answer`]. None of the three knows a field number.
 
+use arrayvec::{ArrayString, ArrayVec};
 use hsm_sim::Pan;
+use hsm_sim::PsamNumber;
 
-use super::{CardId, Seq, TerminalId, event::KeysForTerminal, reason::Reason};
+use super::{
+    AcquirerId, CardId, PsamId, Seq, TerminalId, WorkingKeys, ZoneKeys,
+    event::{KeysForTerminal, Pvv, TerminalDialect},
+    reason::Reason,
+};
 use crate::ledger::{Currency, Minor};
 
-/// What is asked for.
+/// What is asked for. Stored in events by position: only ever appended.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
 pub enum Kind {
-    /// New working keys for a terminal.
+    /// New working keys for a terminal, or a fresh nonce for a PSAM.
     SignIn,
-    /// The terminal ends its shift.
+    /// The terminal ends its shift, or the acquirer its session.
     SignOff,
     /// Is the switch there?
     Echo,
@@ -28,11 +34,33 @@ pub enum Kind {
     /// Understood as a message, not as anything the switch does.
     #[default]
     Unsupported,
+    /// Take back a purchase of the open batch, whole.
+    Void,
+    /// Give back all or part of an earlier purchase.
+    Refund,
+    /// Hold an amount for a later completion.
+    PreAuthorization,
+    /// Release a hold.
+    PreAuthorizationVoid,
+    /// Pay out of a hold and release the rest.
+    Completion,
+    /// Take back a completion of the open batch, whole.
+    CompletionVoid,
+    /// Draw cash at an ATM.
+    Withdrawal,
+    /// Replace the PIN.
+    PinChange,
+    /// The acquirer begins its session.
+    SignOn,
+    /// New zone keys, as key blocks under the zone master key.
+    KeyChange,
+    /// The acquirer says that its business day has changed.
+    CutOverNotice,
 }
 
 impl Kind {
     /// Every kind, for metric labels.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 19] = [
         Self::SignIn,
         Self::SignOff,
         Self::Echo,
@@ -41,6 +69,17 @@ impl Kind {
         Self::Load,
         Self::Reversal,
         Self::Unsupported,
+        Self::Void,
+        Self::Refund,
+        Self::PreAuthorization,
+        Self::PreAuthorizationVoid,
+        Self::Completion,
+        Self::CompletionVoid,
+        Self::Withdrawal,
+        Self::PinChange,
+        Self::SignOn,
+        Self::KeyChange,
+        Self::CutOverNotice,
     ];
 
     /// The word for this kind in metrics, tables and files.
@@ -55,7 +94,33 @@ impl Kind {
             Self::Load => "load",
             Self::Reversal => "reversal",
             Self::Unsupported => "unsupported",
+            Self::Void => "void",
+            Self::Refund => "refund",
+            Self::PreAuthorization => "pre_authorization",
+            Self::PreAuthorizationVoid => "pre_authorization_void",
+            Self::Completion => "completion",
+            Self::CompletionVoid => "completion_void",
+            Self::Withdrawal => "withdrawal",
+            Self::PinChange => "pin_change",
+            Self::SignOn => "sign_on",
+            Self::KeyChange => "key_change",
+            Self::CutOverNotice => "cut_over_notice",
         }
+    }
+
+    /// Whether it takes money from a card, or promises it: what velocity rules count.
+    #[must_use]
+    pub fn is_debit(self) -> bool {
+        matches!(self, Self::Purchase | Self::PreAuthorization | Self::Withdrawal)
+    }
+
+    /// Whether it manages a terminal or a link, so that no card and no money are about.
+    #[must_use]
+    pub fn is_management(self) -> bool {
+        matches!(
+            self,
+            Self::SignIn | Self::SignOff | Self::Echo | Self::SignOn | Self::KeyChange | Self::CutOverNotice
+        )
     }
 }
 
@@ -157,6 +222,73 @@ pub enum KeyScheme {
     WithTrackKey,
 }
 
+/// How a void, a refund, a completion or a reversal names what it is about. What is not given is not compared.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct OriginalName {
+    /// Batch number (`pos`, `epos`), or field 7 (`atm`).
+    pub batch: Option<u32>,
+    /// System trace audit number.
+    pub stan: Option<u32>,
+    /// Retrieval reference number, twelve digits.
+    pub rrn: Option<u64>,
+    /// Approval code, six digits.
+    pub approval: Option<u32>,
+}
+
+/// The most bytes of an encrypted track 2: 37 digits and their filling.
+pub const ENCRYPTED_TRACK_MAX: usize = 24;
+
+/// What a telephone POS says of its PSAM.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct PsamInput {
+    /// The PSAM.
+    pub number: PsamNumber,
+    /// Version of the masters its keys come from.
+    pub key_version: Option<u8>,
+    /// What the keys of this transaction are made from.
+    pub random: Option<[u8; 8]>,
+    /// The switch's nonce of the last sign-in.
+    pub nonce: Option<[u8; 8]>,
+    /// Answer to the nonce of a sign-in.
+    pub authenticator: Option<[u8; 8]>,
+    /// The number the terminal says it calls from.
+    pub calling: Option<Phone>,
+    /// Track 2, encrypted.
+    pub track: ArrayVec<u8, ENCRYPTED_TRACK_MAX>,
+}
+
+/// A telephone number: up to sixteen digits, compared without leading zeros.
+pub type Phone = ArrayString<16>;
+
+/// New zone keys as an acquirer sends them: key blocks under the zone master key.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct ZoneKeyBlocks {
+    /// PIN key.
+    pub pin: Option<Box<str>>,
+    /// MAC key of messages to the switch.
+    pub mac_to_switch: Option<Box<str>>,
+    /// MAC key of messages from the switch.
+    pub mac_from_switch: Option<Box<str>>,
+}
+
+/// What a request came over.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Line {
+    /// What is spoken on its listener.
+    pub dialect: TerminalDialect,
+    /// Whether its network is private.
+    pub private: bool,
+    /// Whether a dial record may stand before its messages.
+    pub concentrator: bool,
+}
+
+impl Default for Line {
+    /// An open line of the main dialect: nothing is allowed that a listener must allow.
+    fn default() -> Self {
+        Self { dialect: TerminalDialect::Pos, private: false, concentrator: false }
+    }
+}
+
 /// One request.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
@@ -164,13 +296,18 @@ pub struct Request {
     pub kind: Kind,
     /// Which working keys, for a sign-in.
     pub key_scheme: KeyScheme,
-    /// Field 41.
+    /// Field 41; eight zero bytes in link management, which is about no terminal.
     pub terminal: [u8; 8],
     /// Field 42, if it came.
     pub merchant: Option<[u8; 15]>,
+    /// Field 32, for `atm`.
+    pub acquirer: Option<ArrayString<11>>,
+    /// Field 32 names this switch itself.
+    pub reflected: bool,
     /// System trace audit number, field 11: six digits.
     pub stan: u32,
-    /// The terminal's batch number, six digits.
+    /// What tells this STAN from the same one of another day: the terminal's batch number, six digits (`pos`,
+    /// `epos`), or field 7, ten digits (`atm`).
     pub batch: u32,
     /// Message class, the second digit of the MTI.
     pub class: u8,
@@ -178,20 +315,36 @@ pub struct Request {
     pub amount: Minor,
     /// Its currency.
     pub currency: Currency,
+    /// The acquirer's own fee, on top of the amount, minor units.
+    pub acquirer_fee: Minor,
+    /// What stays taken after a partial reversal, minor units.
+    pub replacement: Minor,
     /// What kind of request a reversal takes back, by its processing and condition codes.
     pub reverses: Option<Kind>,
+    /// What it says of its original.
+    pub original: OriginalName,
     /// The card.
     pub card: CardInput,
+    /// Field 14, `YYMM`, with which an encrypted track must agree.
+    pub expiry_given: Option<u16>,
     /// How it was read.
     pub entry: EntryMode,
     /// The encrypted PIN block.
     pub pin_block: Option<PinBlock>,
+    /// The encrypted block of a new PIN.
+    pub new_pin_block: Option<PinBlock>,
     /// The message says the PIN block has a format other than ISO 0.
     pub pin_format_refused: bool,
     /// Chip data came with the request.
     pub has_chip_data: bool,
-    /// It came over a listener whose network is marked private.
-    pub private_line: bool,
+    /// What it says of a PSAM.
+    pub psam: Option<PsamInput>,
+    /// The number a concentrator says the terminal calls from.
+    pub dialled_from: Option<Phone>,
+    /// New zone keys.
+    pub zone_keys: Option<Box<ZoneKeyBlocks>>,
+    /// What it came over.
+    pub line: Line,
 }
 
 /// Result of the check of a message's MAC.
@@ -204,9 +357,10 @@ pub enum MacFact {
     NoKeys,
     /// It does not verify under any key of the terminal.
     Wrong,
-    /// It verifies under the working keys of this version.
+    /// It verifies under the keys of this version: the terminal's working keys (`pos`), the PSAM's masters (`epos`),
+    /// the acquirer's zone keys (`atm`).
     Right {
-        /// Version of the working keys.
+        /// Version of the keys.
         version: u32,
     },
 }
@@ -232,6 +386,10 @@ pub enum Check {
 pub struct Facts {
     /// The terminal, if field 41 names one.
     pub terminal: Option<TerminalId>,
+    /// The PSAM, if field 57 names one of ours.
+    pub psam: Option<PsamId>,
+    /// The acquirer, if field 32 names one.
+    pub acquirer: Option<AcquirerId>,
     /// The MAC.
     pub mac: MacFact,
     /// The card, if it is one of ours.
@@ -242,8 +400,48 @@ pub struct Facts {
     pub pin: Check,
     /// Version of the card's PIN verification value that `pin` was checked against.
     pub pin_version: u16,
-    /// The working keys made for a sign-in stand at this place of the batch.
+    /// Verification value of the new PIN.
+    pub new_pvv: Option<Pvv>,
+    /// The PSAM's answer to its nonce.
+    pub authenticator: Check,
+    /// The nonce of a PSAM's sign-in: the one answered, or a fresh one where none was.
+    pub nonce: Option<[u8; 8]>,
+    /// The keys made for a sign-in, or imported for a key change, stand at this place of the batch.
     pub new_keys: Option<usize>,
+}
+
+/// Keys that came to be in the verify stage.
+#[derive(Clone, Debug)]
+pub enum NewKeys {
+    /// Working keys for a terminal.
+    Working(WorkingKeys),
+    /// Zone keys of an acquirer.
+    Zone(ZoneKeys),
+    /// Zone keys that were refused.
+    Refused,
+}
+
+/// A card's money as an answer shows it, minor units.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, serde::Deserialize, serde::Serialize)]
+pub struct Shown {
+    /// What can be spent.
+    pub available: Minor,
+    /// What is promised to merchants; the ledger balance is both together.
+    pub held: Minor,
+}
+
+impl Shown {
+    /// The ledger balance.
+    #[must_use]
+    pub fn together(&self) -> Minor {
+        self.available.saturating_add(self.held)
+    }
+
+    /// After so much has come, or gone if it is negative.
+    #[must_use]
+    pub fn plus(&self, amount: Minor) -> Self {
+        Self { available: self.available.saturating_add(amount), held: self.held }
+    }
 }
 
 /// What the terminal is told.
@@ -256,9 +454,33 @@ pub struct Answer {
     /// Recorded time, milliseconds since 1970 UTC.
     pub time_ms: i64,
     /// What is left on the card, where the answer shows it.
-    pub balance: Option<Minor>,
+    pub balance: Option<Shown>,
     /// Whether this answers a repeat.
     pub repeat: bool,
     /// Working keys, for the answer to a sign-in.
     pub keys: Option<KeysForTerminal>,
+    /// The nonce for a PSAM's sign-in.
+    pub nonce: Option<[u8; 8]>,
+    /// Check values of the zone keys taken over: PIN, MAC to the switch, MAC from the switch.
+    pub check_values: Option<[[u8; 3]; 3]>,
+    /// The business day it was booked on.
+    pub day: i32,
+}
+
+impl Answer {
+    /// An answer that stands in no record.
+    #[must_use]
+    pub fn unrecorded(reason: Reason, time_ms: i64) -> Self {
+        Self {
+            reason,
+            seq: None,
+            time_ms,
+            balance: None,
+            repeat: false,
+            keys: None,
+            nonce: None,
+            check_values: None,
+            day: 0,
+        }
+    }
 }

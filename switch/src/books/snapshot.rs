@@ -7,13 +7,19 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
 use super::{
-    Books, Card, IssuerKey, Merchant, Orderer, Seq, Terminal, apply::Listed, policy::Policy,
-    product::Product, transactions::Transaction,
+    Acquirer, Books, Card, IssuerKey, Merchant, Orderer, Psam, Seq, Terminal,
+    apply::Listed,
+    event::PsamMasters,
+    notices::{Notice, Notices},
+    originals::Original,
+    policy::Policy,
+    product::Product,
+    transactions::Transaction,
 };
-use crate::ledger::{Account, purse::PurseType};
+use crate::ledger::{Account, holds::Hold, purse::PurseType};
 
 /// Version of the snapshot's layout.
-const SNAPSHOT_VERSION: u8 = 1;
+const SNAPSHOT_VERSION: u8 = 2;
 
 /// Bytes after which a chunk is handed out. Rows are not split, so a chunk may be a row longer.
 const CHUNK_BYTES: usize = 32 << 10;
@@ -24,7 +30,11 @@ struct Header {
     time_ms: i64,
     genesis_done: bool,
     policy: Policy,
+    business_day: i32,
     evicted: u64,
+    originals_evicted: u64,
+    notices_evicted: u64,
+    notices_last_id: u64,
     issuer_keys: u64,
     purses: u64,
     products: u64,
@@ -35,6 +45,14 @@ struct Header {
     accounts: u64,
     transactions: u64,
     listed: u64,
+    psam_masters: u64,
+    psams: u64,
+    acquirers: u64,
+    holds: u64,
+    originals: u64,
+    rules: u64,
+    counters: u64,
+    notices: u64,
 }
 
 /// The bytes are no snapshot of this version.
@@ -59,6 +77,16 @@ impl Books {
         self.transactions.lacks().for_each(|until_ms| writer.row(&until_ms));
         writer.rows(self.transactions.iter());
         writer.rows(&self.listed);
+        writer.rows(&self.psam_masters);
+        writer.rows(&self.psams);
+        writer.rows(&self.acquirers);
+        writer.rows(self.ledger.holds().iter());
+        writer.rows(self.originals.iter());
+        writer.rows(self.rules.rules.as_slice());
+        writer.rows(self.notices.iter());
+        for row in self.counters.rows() {
+            writer.row(&row);
+        }
         writer.finish();
     }
 
@@ -87,6 +115,7 @@ impl Books {
             time_ms: header.time_ms,
             genesis_done: header.genesis_done,
             policy: header.policy,
+            business_day: header.business_day,
             ..Self::default()
         };
         books.issuer_keys = reader.rows::<IssuerKey>(header.issuer_keys)?;
@@ -112,6 +141,25 @@ impl Books {
         }
         books.transactions.restore_evicted(header.evicted);
         books.listed = reader.rows::<Listed>(header.listed)?;
+        books.psam_masters = reader.rows::<PsamMasters>(header.psam_masters)?;
+        books.psams = reader.rows::<Psam>(header.psams)?;
+        books.acquirers = reader.rows::<Acquirer>(header.acquirers)?;
+        for _ in 0..header.holds {
+            books.ledger.restore_hold(reader.row::<Hold>()?).map_err(|_| SnapshotError)?;
+        }
+        books.originals.reserve(&header.policy);
+        for _ in 0..header.originals {
+            books.originals.restore(reader.row::<Original>()?);
+        }
+        books.originals.restore_evicted(header.originals_evicted);
+        let rules = reader.rows::<risk::Rule>(header.rules)?;
+        let notices = reader.rows::<Notice>(header.notices)?;
+        books.notices = Notices::restore(notices, header.notices_last_id, header.notices_evicted);
+        for _ in 0..header.counters {
+            books.counters.restore(reader.row()?);
+        }
+        let currency = books.counters.currency();
+        books.rules.rules = risk::Rules::new(rules, currency).map_err(|_| SnapshotError)?;
         if !reader.bytes.is_empty() {
             return Err(SnapshotError);
         }
@@ -125,7 +173,11 @@ impl Books {
             time_ms: self.time_ms,
             genesis_done: self.genesis_done,
             policy: self.policy,
+            business_day: self.business_day,
             evicted: self.transactions.evicted(),
+            originals_evicted: self.originals.evicted(),
+            notices_evicted: self.notices.evicted(),
+            notices_last_id: self.notices.last_id(),
             issuer_keys: self.issuer_keys.len() as u64,
             purses: self.purses.len() as u64,
             products: self.products.len() as u64,
@@ -136,6 +188,14 @@ impl Books {
             accounts: self.ledger.accounts().len() as u64,
             transactions: self.transactions.len() as u64,
             listed: self.listed.len() as u64,
+            psam_masters: self.psam_masters.len() as u64,
+            psams: self.psams.len() as u64,
+            acquirers: self.acquirers.len() as u64,
+            holds: self.ledger.holds().len() as u64,
+            originals: self.originals.len() as u64,
+            rules: self.rules.rules.as_slice().len() as u64,
+            counters: self.counters.row_count() as u64,
+            notices: self.notices.iter().count() as u64,
         }
     }
 }

@@ -7,15 +7,22 @@
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Seq, policy::Policy, reason::Reason, request::Kind};
-use crate::ledger::{Currency, Minor, Postings};
+use super::{
+    Seq,
+    event::Pvv,
+    policy::Policy,
+    reason::Reason,
+    request::{Kind, Shown},
+};
+use crate::ledger::{Currency, Minor, Postings, holds::HoldId};
 
-/// What a repeat is known by: F41 + F60.2 + F11 + MTI class (F42 follows from the terminal).
+/// What a repeat is known by: F41 + F60.2 + F11 + MTI class (F42 follows from the terminal); in `atm` field 7 stands
+/// in the batch's place, and F32 follows from the terminal.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct TransactionKey {
     /// Position of the terminal.
     pub terminal: u32,
-    /// Batch number.
+    /// Batch number, or field 7.
     pub batch: u32,
     /// System trace audit number.
     pub stan: u32,
@@ -54,7 +61,19 @@ pub struct Transaction {
     /// How it was answered.
     pub reason: Reason,
     /// The balance that the answer showed.
-    pub shown: Option<Minor>,
+    pub shown: Option<Shown>,
+    /// The business day it was booked on.
+    pub day: i32,
+    /// The random number that made the one-time key it came under.
+    pub random: Option<[u8; 8]>,
+    /// The PIN verification value that it replaced.
+    pub pvv_before: Option<Pvv>,
+    /// The approved transaction that it was about.
+    pub original: Option<Seq>,
+    /// How much of that went back by it.
+    pub returned: Minor,
+    /// The hold that ended by it.
+    pub released: Option<HoldId>,
     /// Where it stands.
     pub standing: Standing,
     /// What it moved.
@@ -326,6 +345,12 @@ mod tests {
             currency: 156,
             reason: Reason::Approved,
             shown: None,
+            day: 0,
+            random: None,
+            pvv_before: None,
+            original: None,
+            returned: 0,
+            released: None,
             standing: Standing::Answered,
             postings: Postings::new(),
         }

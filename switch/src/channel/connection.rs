@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{
-    ConnectionId, Disconnect,
+    ConnectionId, Disconnect, Form,
     framing::{self, Next},
     hub::Hub,
 };
@@ -29,8 +29,8 @@ const FRAMES_PER_TURN: usize = 256;
 pub struct Connection {
     pub(super) id: ConnectionId,
     pub(super) stream: TcpStream,
-    /// Whether its listener's network is private.
-    pub(super) private_line: bool,
+    /// What it has in common with others of its listener.
+    pub(super) form: Form,
     /// Answers not written yet.
     pub(super) outbox: RefCell<BytesMut>,
     /// Requests under way.
@@ -55,11 +55,11 @@ impl std::fmt::Debug for Connection {
 }
 
 impl Connection {
-    pub(super) fn new(id: ConnectionId, stream: TcpStream, private_line: bool) -> Self {
+    pub(super) fn new(id: ConnectionId, stream: TcpStream, form: Form) -> Self {
         Self {
             id,
             stream,
-            private_line,
+            form,
             outbox: RefCell::default(),
             under_way: Cell::new(0),
             touched: Cell::new(false),
@@ -256,7 +256,7 @@ fn take_frames(hub: &Hub, connection: &Connection, bytes: &[u8]) -> Result<Taken
         if no_room || connection.ended.get().is_some() {
             break;
         }
-        match framing::next(&bytes[taken.bytes..], hub.limits.frame_bytes) {
+        match framing::next(connection.form.length, &bytes[taken.bytes..], hub.limits.frame_bytes) {
             Next::Frame(..) if turn == FRAMES_PER_TURN => {
                 taken.more = true;
                 break;
@@ -267,6 +267,7 @@ fn take_frames(hub: &Hub, connection: &Connection, bytes: &[u8]) -> Result<Taken
             }
             Next::Incomplete => break,
             Next::TooLong => return Err(Disconnect::FrameTooLong),
+            Next::NotALength => return Err(Disconnect::NotALength),
         }
     }
     Ok(taken)

@@ -11,9 +11,9 @@ use bytes::BytesMut;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::{ConnectionId, Disconnect, Refused, connection::Connection};
+use super::{ConnectionId, Disconnect, Refused, connection::Connection, framing};
 use crate::{
-    batch::{Batch, State},
+    batch::{Batch, Line, State},
     config::Limits,
     telemetry::metrics::Metrics,
 };
@@ -29,7 +29,9 @@ pub trait Work {
     /// Takes a batch all the way to its release. It comes back through [`Hub::deliver`].
     fn run(&mut self, batch: Box<Batch>);
     /// Answers a frame for which there is no permit. Whether there is an answer in `out`.
-    fn turn_away(&mut self, frame: &[u8], out: &mut BytesMut) -> bool;
+    fn turn_away(&mut self, line: Line, frame: &[u8], out: &mut BytesMut) -> bool;
+    /// Whether there is something to do that no frame asks for, such as the end of a hold.
+    fn is_due(&mut self) -> bool;
 }
 
 /// See the module.
@@ -48,6 +50,8 @@ pub struct Hub {
     spare: RefCell<Vec<Box<Batch>>>,
     touched: RefCell<Vec<Rc<Connection>>>,
     connections: RefCell<Table>,
+    /// The answer to a frame without a permit, on its way into an outbox.
+    turned_away: RefCell<BytesMut>,
     permits_in_use: Cell<usize>,
     stopping: Cell<bool>,
     stopped: CancellationToken,
@@ -82,6 +86,7 @@ impl Hub {
             spare: RefCell::default(),
             touched: RefCell::default(),
             connections: RefCell::default(),
+            turned_away: RefCell::default(),
             permits_in_use: Cell::new(0),
             stopping: Cell::new(false),
             stopped: CancellationToken::new(),
@@ -140,9 +145,11 @@ impl Hub {
     /// Takes a frame of a connection into the next batch, or turns it away.
     pub(super) fn admit(&self, connection: &Connection, frame: &[u8], arrived: Instant) {
         if self.permits_in_use.get() >= self.limits.permits {
-            let mut outbox = connection.outbox.borrow_mut();
-            if self.work.borrow_mut().turn_away(frame, &mut outbox) {
-                drop(outbox);
+            let mut answer = self.turned_away.borrow_mut();
+            answer.clear();
+            if self.work.borrow_mut().turn_away(connection.form.line, frame, &mut answer) {
+                framing::put(connection.form.length, &answer, &mut connection.outbox.borrow_mut());
+                drop(answer);
                 self.flush(connection);
             }
             return;
@@ -151,7 +158,7 @@ impl Hub {
         connection.under_way.set(connection.under_way.get() + 1);
         let waiting = {
             let mut inbox = self.inbox.borrow_mut();
-            inbox.push(connection.id, arrived, connection.private_line, frame);
+            inbox.push(connection.id, arrived, connection.form.line, frame);
             inbox.jobs.len()
         };
         if waiting >= BATCH_FRAMES {
@@ -161,10 +168,21 @@ impl Hub {
         }
     }
 
-    fn run_inbox(&self) {
-        if self.inbox.borrow().jobs.is_empty() {
-            return;
+    /// Works without a frame, if something is due.
+    pub fn tick(&self) {
+        let is_due = self.work.borrow_mut().is_due();
+        if is_due && !self.is_stopping() {
+            self.run();
         }
+    }
+
+    fn run_inbox(&self) {
+        if !self.inbox.borrow().jobs.is_empty() {
+            self.run();
+        }
+    }
+
+    fn run(&self) {
         let fresh = self.spare.borrow_mut().pop().unwrap_or_default();
         let batch = self.inbox.replace(fresh);
         self.metrics.permits(self.permits_in_use.get());
@@ -182,7 +200,8 @@ impl Hub {
                 connection.answered(self.limits.connection_window);
                 let mut outbox = connection.outbox.borrow_mut();
                 if job.state == State::Answered {
-                    outbox.extend_from_slice(&batch.output[job.encoded.frame.clone()]);
+                    let frame = &batch.output[job.encoded.frame.clone()];
+                    framing::put(connection.form.length, frame, &mut outbox);
                 }
                 drop(outbox);
                 if !connection.touched.replace(true) {

@@ -4,13 +4,13 @@ use std::{rc::Rc, time::Duration};
 
 use tokio::net::TcpListener;
 
-use super::{Refused, connection, connection::Connection, hub::Hub};
+use super::{Form, Refused, connection, connection::Connection, hub::Hub};
 
 /// Pause after a failed `accept`, which usually means that the process is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Accepts until the switch stops.
-pub async fn accept(hub: Rc<Hub>, listener: TcpListener, private_line: bool) {
+pub async fn accept(hub: Rc<Hub>, listener: TcpListener, form: Form) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -24,7 +24,7 @@ pub async fn accept(hub: Rc<Hub>, listener: TcpListener, private_line: bool) {
         // Answers are written whole, so waiting to fill a segment could only delay them. A socket that does not
         // take the option works all the same.
         let _no_option = stream.set_nodelay(true);
-        if let Some(connection) = hub.open(|id| Connection::new(id, stream, private_line)) {
+        if let Some(connection) = hub.open(|id| Connection::new(id, stream, form)) {
             tokio::task::spawn_local(connection::serve(Rc::clone(&hub), connection));
         }
     }

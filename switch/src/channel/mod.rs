@@ -4,9 +4,12 @@
 //! One thread runs all connections ([`connection`]) and the stages; nothing here takes a lock.
 
 pub mod connection;
+pub mod connector;
 pub mod framing;
 pub mod hub;
 pub mod listener;
+
+use crate::{batch::Line, config::LengthForm};
 
 /// Names a connection for as long as it lives; the place is used again, the generation is not.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -15,6 +18,15 @@ pub struct ConnectionId {
     pub place: u32,
     /// Counts the connections that had this place.
     pub generation: u32,
+}
+
+/// What is common to all connections of a listener.
+#[derive(Clone, Copy, Debug)]
+pub struct Form {
+    /// How a frame's length is written.
+    pub length: LengthForm,
+    /// What its frames come over; the stages want to know.
+    pub line: Line,
 }
 
 /// Why a connection ended.
@@ -26,6 +38,8 @@ pub enum Disconnect {
     Failed,
     /// A length above the maximum: where the next frame begins is unknown.
     FrameTooLong,
+    /// No length where one must stand.
+    NotALength,
     /// A frame was begun and not finished in time.
     FrameTimeout,
     /// Nothing came for too long.
@@ -38,10 +52,11 @@ pub enum Disconnect {
 
 impl Disconnect {
     /// Every cause, for metric labels.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Peer,
         Self::Failed,
         Self::FrameTooLong,
+        Self::NotALength,
         Self::FrameTimeout,
         Self::Idle,
         Self::OutboxFull,
@@ -55,6 +70,7 @@ impl Disconnect {
             Self::Peer => "peer",
             Self::Failed => "failed",
             Self::FrameTooLong => "frame_too_long",
+            Self::NotALength => "not_a_length",
             Self::FrameTimeout => "frame_timeout",
             Self::Idle => "idle",
             Self::OutboxFull => "outbox_full",
@@ -70,4 +86,6 @@ pub enum Refused {
     Limit,
     /// The system could not accept it.
     AcceptFailed,
+    /// A host that the switch dials does not answer.
+    DialFailed,
 }

@@ -12,7 +12,7 @@ use super::error::{CityError, Problem};
 use super::parties::ORDERERS;
 use super::products::{self, ProductRow, ProductsFile};
 use super::secret::{Phone, Secret};
-use super::table::{self, Row, Table};
+use super::table::{self, Regions, Row, Table};
 use super::{CITY_CURRENCY, City};
 use crate::ledger::Minor;
 use crate::ledger::purse::PURSES_MAX;
@@ -46,6 +46,8 @@ pub struct CardRow {
     pub phone: Option<Phone>,
     /// Opening balances of the product's purses, in the product's order of use, minor units.
     pub opening: ArrayVec<Minor, PURSES_MAX>,
+    /// Where its holder lets it be used; empty: everywhere.
+    pub regions: Regions,
     /// Line in the file, from 1.
     pub line: u64,
 }
@@ -109,6 +111,7 @@ impl<'a> Cards<'a> {
             "phone",
         ]);
         columns.extend(balances.iter().cloned().map(Cow::Owned));
+        columns.push(Cow::Borrowed("regions"));
         Ok(Self {
             city,
             table: Table::open(&city.dir, FILE, columns)?,
@@ -195,6 +198,7 @@ impl Columns {
             orderer: place(&self.orderers, "orderer", ORDERERS)?,
             phone: row.optional("phone", "empty or 3 to 15 digits", Phone::parse)?,
             opening: self.opening(row, own, file)?,
+            regions: row.parsed("regions", table::REGIONS, table::regions)?,
             line: row.line(),
         };
         let bin = row.text("pan").get(..6).and_then(table::bin);

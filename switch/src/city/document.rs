@@ -1,8 +1,10 @@
 //! TOML files of the city: read whole, unknown keys refused, and no value of theirs in an error.
+//!
+//! Start at [`read`]; [`text_if_there`] is for a file whose keys another module knows.
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -18,22 +20,33 @@ pub(super) fn read<T: DeserializeOwned>(
     file: impl Into<Cow<'static, str>>,
 ) -> Result<T, CityError> {
     let file = file.into();
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|opened| opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
-    let fault = |problem| Err(CityError::of_file(file.clone(), problem));
-    match read {
-        Err(err) => return fault(Problem::Unreadable(err.kind())),
-        Ok(_) if bytes.len() as u64 > FILE_BYTES_MAX => return fault(Problem::TooLong(FILE_BYTES_MAX)),
-        Ok(_) => {}
-    }
-    let Ok(text) = std::str::from_utf8(&bytes) else { return fault(Problem::NotUtf8) };
-    toml::from_str(text).map_err(|err| {
+    let text = text_of(path).map_err(|problem| CityError::of_file(file.clone(), problem))?;
+    toml::from_str(&text).map_err(|err| {
         let line = err.span().map(|span| {
-            let newlines = bytes.iter().take(span.start).filter(|byte| **byte == b'\n').count();
+            let newlines = text.bytes().take(span.start).filter(|byte| *byte == b'\n').count();
             newlines as u64 + 1
         });
         CityError { line, ..CityError::of_file(file.clone(), Problem::Toml(rule_of(&err))) }
     })
+}
+
+/// The text of `path`, which errors call `file`; none if there is no such file.
+pub(super) fn text_if_there(path: &Path, file: &'static str) -> Result<Option<String>, CityError> {
+    match text_of(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(Problem::Unreadable(ErrorKind::NotFound)) => Ok(None),
+        Err(problem) => Err(CityError::of_file(file, problem)),
+    }
+}
+
+fn text_of(path: &Path) -> Result<String, Problem> {
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|opened| opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    match read {
+        Err(err) => Err(Problem::Unreadable(err.kind())),
+        Ok(_) if bytes.len() as u64 > FILE_BYTES_MAX => Err(Problem::TooLong(FILE_BYTES_MAX)),
+        Ok(_) => String::from_utf8(bytes).map_err(|_| Problem::NotUtf8),
+    }
 }
 
 /// The parser's words where they name a key; else words of our own, because its others may quote the value.

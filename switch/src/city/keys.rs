@@ -1,16 +1,20 @@
 //! The clear test keys of the software HSM: `keys.toml`. The only place where keys are read in clear, beside the
 //! terminal master keys of `terminals.csv`; real keys come as key blocks.
+//!
+//! Start at [`TestKeys::open`]; whether the keys are those of a city is for [`City::check_keys`] to say.
 
 use std::collections::HashSet;
 use std::path::Path;
 
+use arrayvec::ArrayString;
 use serde::Deserialize;
 
 use super::City;
+use super::acquirers::ACQUIRERS;
 use super::document;
 use super::error::{CityError, Problem};
 use super::secret::Secret;
-use super::table::{self, DES_KEY};
+use super::table::{self, DES_KEY, ROWS_MAX};
 use super::terminals::PSAMS;
 
 /// Most versions of PSAM masters: a version is one byte.
@@ -31,6 +35,10 @@ pub struct TestKeys {
     pub token: Secret<[u8; 32]>,
     /// PSAM masters, one set a version.
     pub psam_masters: Vec<PsamMaster>,
+    /// Keys shared with acquirers, one set an acquirer.
+    pub zones: Vec<ZoneKeys>,
+    /// The file's name, for errors.
+    file: String,
 }
 
 /// Which local master key the HSM uses.
@@ -56,6 +64,21 @@ pub struct PsamMaster {
     pub auth: Secret<[u8; 16]>,
 }
 
+/// Keys shared with one acquirer; no two of a file are equal.
+#[derive(Clone, Debug)]
+pub struct ZoneKeys {
+    /// The acquirer's F32.
+    pub acquirer: ArrayString<11>,
+    /// Zone master key, AES-256: protects the key blocks (TR-31 version D) in which the other keys change.
+    pub zmk: Secret<[u8; 32]>,
+    /// For PIN blocks from the acquirer.
+    pub pin: Secret<[u8; 16]>,
+    /// For MACs of messages from the acquirer.
+    pub mac_to_switch: Secret<[u8; 16]>,
+    /// For MACs of the switch's own messages.
+    pub mac_from_switch: Secret<[u8; 16]>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawKeys {
@@ -66,6 +89,8 @@ struct RawKeys {
     token: String,
     #[serde(default)]
     psam_master: Vec<RawMaster>,
+    #[serde(default)]
+    zone: Vec<RawZone>,
 }
 
 #[derive(Deserialize)]
@@ -78,42 +103,73 @@ struct RawMaster {
     auth: String,
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawZone {
+    acquirer: String,
+    zmk: String,
+    pin: String,
+    mac_to_switch: String,
+    mac_from_switch: String,
+}
+
 impl TestKeys {
     /// Reads the key file.
     ///
     /// # Errors
-    /// A file that cannot be read or is not the TOML it should be, a key of wrong form, a key or version twice.
+    /// A file that cannot be read or is not the TOML it should be, a key of wrong form, a key, version or acquirer
+    /// twice.
     pub fn open(path: &Path) -> Result<Self, CityError> {
         let mut file = KeyFile::named(path);
         let raw: RawKeys = document::read(path, file.name.clone())?;
         let pvki = raw.pvki;
         file.require((1..=6).contains(&pvki), "pvki", Problem::Form("a key index from 1 to 6"))?;
-        let token = table::hex(&raw.token).map(Secret::new);
-        let keys = Self {
+        Ok(Self {
             lmk: raw.lmk,
             pvk: file.des_key("pvk", &raw.pvk)?,
             pvki,
             cvk: file.des_key("cvk", &raw.cvk)?,
-            token: token.ok_or_else(|| file.fault("token", Problem::Form("64 hex digits")))?,
+            token: file.long_key("token", &raw.token)?,
             psam_masters: file.masters(&raw.psam_master)?,
-        };
-        Ok(keys)
+            zones: file.zones(&raw.zone)?,
+            file: file.name,
+        })
+    }
+
+    /// The keys shared with the acquirer of this F32.
+    #[must_use]
+    pub fn zone(&self, acquirer: &str) -> Option<&ZoneKeys> {
+        self.zones.iter().find(|zone| zone.acquirer.as_str() == acquirer)
     }
 }
 
 impl City {
-    /// Checks that every PSAM was made under a version of masters that `keys` has.
+    /// Checks that every PSAM was made under a version of masters that `keys` has, and that `keys` has one zone for
+    /// each acquirer and no other.
     ///
     /// # Errors
-    /// The first PSAM whose version is missing.
+    /// The first PSAM whose version, or acquirer whose zone, is missing; else the first zone of nobody.
     pub fn check_keys(&self, keys: &TestKeys) -> Result<(), CityError> {
+        // The header is line 1. No field that a reader of these files takes can hold a line break.
         let known = |version| keys.psam_masters.iter().any(|master| master.version == version);
-        // The header is line 1, and no field of this file can hold a line break.
-        match (2..).zip(&self.psams).find(|(_, psam)| !known(psam.key_version)) {
+        if let Some((line, _)) = (2..).zip(&self.psams).find(|(_, psam)| !known(psam.key_version)) {
+            let problem = Problem::UnknownName("the psam_master entries of the key file");
+            return Err(CityError { line: Some(line), ..CityError::of_key(PSAMS, "key_version", problem) });
+        }
+        let zoned = |id: &str| keys.zone(id).is_some();
+        if let Some((line, _)) = (2..).zip(&self.acquirers).find(|(_, acquirer)| !zoned(&acquirer.id)) {
+            let problem = Problem::UnknownName("the zone entries of the key file");
+            return Err(CityError {
+                line: Some(line),
+                ..CityError::of_key(ACQUIRERS, "acquirer_id", problem)
+            });
+        }
+        let served = |zone: &ZoneKeys| self.acquirers.iter().any(|acquirer| acquirer.id == zone.acquirer);
+        match keys.zones.iter().position(|zone| !served(zone)) {
             None => Ok(()),
-            Some((line, _)) => {
-                let problem = Problem::UnknownName("the psam_master entries of the key file");
-                Err(CityError { line: Some(line), ..CityError::of_key(PSAMS, "key_version", problem) })
+            Some(place) => {
+                let problem = Problem::UnknownName(ACQUIRERS);
+                Err(CityError::of_key(keys.file.clone(), format!("zone[{place}].acquirer"), problem))
             }
         }
     }
@@ -123,12 +179,13 @@ impl City {
 struct KeyFile {
     name: String,
     seen: HashSet<[u8; 16]>,
+    long_seen: HashSet<[u8; 32]>,
 }
 
 impl KeyFile {
     fn named(path: &Path) -> Self {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        Self { name, seen: HashSet::new() }
+        Self { name, seen: HashSet::new(), long_seen: HashSet::new() }
     }
 
     fn fault(&self, key: impl Into<String>, problem: Problem) -> CityError {
@@ -144,6 +201,16 @@ impl KeyFile {
         let key = key.into();
         let bytes = table::des_key(text).ok_or_else(|| self.fault(key.clone(), Problem::Form(DES_KEY)))?;
         let fresh = self.seen.insert(bytes);
+        self.require(fresh, key, Problem::Duplicate)?;
+        Ok(Secret::new(bytes))
+    }
+
+    /// As [`KeyFile::des_key`], for a key of 32 bytes.
+    fn long_key(&mut self, key: impl Into<String>, text: &str) -> Result<Secret<[u8; 32]>, CityError> {
+        let key = key.into();
+        let form = Problem::Form("64 hex digits");
+        let bytes = table::hex(text).ok_or_else(|| self.fault(key.clone(), form))?;
+        let fresh = self.long_seen.insert(bytes);
         self.require(fresh, key, Problem::Duplicate)?;
         Ok(Secret::new(bytes))
     }
@@ -166,6 +233,27 @@ impl KeyFile {
         }
         Ok(masters)
     }
+
+    fn zones(&mut self, raw: &[RawZone]) -> Result<Vec<ZoneKeys>, CityError> {
+        let few = raw.len() <= ROWS_MAX;
+        self.require(few, "zone", Problem::TooManyRows(ROWS_MAX))?;
+        let mut acquirers = HashSet::new();
+        let mut zones = Vec::new();
+        for (place, raw) in raw.iter().enumerate() {
+            let key = |name: &str| format!("zone[{place}].{name}");
+            let acquirer = table::institution(&raw.acquirer)
+                .ok_or_else(|| self.fault(key("acquirer"), Problem::Form("1 to 11 digits")))?;
+            self.require(acquirers.insert(acquirer), key("acquirer"), Problem::Duplicate)?;
+            zones.push(ZoneKeys {
+                acquirer,
+                zmk: self.long_key(key("zmk"), &raw.zmk)?,
+                pin: self.des_key(key("pin"), &raw.pin)?,
+                mac_to_switch: self.des_key(key("mac_to_switch"), &raw.mac_to_switch)?,
+                mac_from_switch: self.des_key(key("mac_from_switch"), &raw.mac_from_switch)?,
+            });
+        }
+        Ok(zones)
+    }
 }
 
 #[cfg(test)]
@@ -186,11 +274,21 @@ mod tests {
     fn the_sample_keys_fit_the_sample_city_and_stay_hidden() {
         let keys = TestKeys::open(Path::new(SAMPLE)).unwrap();
         assert_eq!((keys.lmk, keys.pvki, keys.psam_masters.len()), (LmkKind::Test, 1, 2));
+        assert_eq!(keys.zone("31060220").map(|zone| zone.acquirer.as_str()), Some("31060220"));
+        assert!(keys.zone("3106022").is_none());
         let mut city = City::open(Path::new(SAMPLE).parent().unwrap()).unwrap();
         city.check_keys(&keys).unwrap();
         city.psams[1].key_version = 9;
         let err = city.check_keys(&keys).unwrap_err().to_string();
         assert_eq!(err, "psams.csv line 3, key_version: is not in the psam_master entries of the key file");
+
+        city.psams[1].key_version = 1;
+        city.acquirers[2].id = ArrayString::from("3").unwrap();
+        let err = city.check_keys(&keys).unwrap_err().to_string();
+        assert_eq!(err, "acquirers.csv line 4, acquirer_id: is not in the zone entries of the key file");
+        city.acquirers.pop();
+        let err = city.check_keys(&keys).unwrap_err().to_string();
+        assert_eq!(err, "keys.toml, zone[2].acquirer: is not in acquirers.csv");
 
         let shown = format!("{keys:?}").to_uppercase();
         let text = std::fs::read_to_string(SAMPLE).unwrap();
@@ -218,6 +316,31 @@ mod tests {
             ("pin", format!("pin = {quoted}"), ", psam_master[0].pin: must be 32 hex digits of odd parity"),
             ("mac", format!("mac = {}", value("pin")), ", psam_master[0].mac: stands here a second time"),
             ("auth", format!("zmk = {quoted}"), " line 31: unknown field `zmk`"),
+            ("acquirer", format!("acquirer = {quoted}"), ", zone[0].acquirer: must be 1 to 11 digits"),
+            (
+                "acquirer",
+                "acquirer = \"31060220\"".to_owned(),
+                ", zone[1].acquirer: stands here a second time",
+            ),
+            ("zmk", format!("zmk = {quoted}"), ", zone[0].zmk: must be 64 hex digits"),
+            ("zmk", format!("zmk = {}", value("token")), ", zone[0].zmk: stands here a second time"),
+            ("zmk", format!("tmk = {quoted}"), " line 44: unknown field `tmk`"),
+            (
+                "mac_to_switch",
+                format!("mac_to_switch = {quoted}"),
+                ", zone[0].mac_to_switch: must be 32 hex digits of odd parity",
+            ),
+            (
+                "mac_to_switch",
+                format!("mac_to_switch = {}", value("pvk")),
+                ", zone[0].mac_to_switch: stands here a second time",
+            ),
+            (
+                "mac_from_switch",
+                format!("mac_from_switch = {}", value("mac_to_switch")),
+                ", zone[0].mac_from_switch: stands here a second time",
+            ),
+            ("mac_from_switch", String::new(), " line 42: missing field `mac_from_switch`"),
         ];
         for (key, line, want) in rows {
             let old = format!("\n{key} = {}", value(key));

@@ -1,11 +1,13 @@
-//! A city from its files: merchants, terminals, PSAMs, orderers, products, lists and cards, checked against each
-//! other as they are read.
+//! A city from its files: merchants, acquirers, terminals, PSAMs, orderers, products, lists and cards, checked against
+//! each other as they are read.
 //!
 //! Nothing here decides, derives a key or opens a journal; an empty journal imports what [`City`] holds, once, and is
-//! the truth from then on. The files and their columns are described in `fixtures/README.md`.
+//! the truth from then on. Risk rules are carried as text: what they say is for their own reader. The files and their
+//! columns are described in `fixtures/README.md`.
 //!
 //! Start at [`City::open`]; cards stream from [`City::cards`]. The keys of the software HSM are [`TestKeys`].
 
+mod acquirers;
 mod blacklist;
 mod cards;
 mod document;
@@ -13,6 +15,7 @@ mod error;
 mod keys;
 mod parties;
 mod products;
+mod rules;
 mod secret;
 mod table;
 mod terminals;
@@ -21,19 +24,24 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+pub use acquirers::{AcquirerRow, HostMac};
 pub use blacklist::{BlacklistRow, ListKind, ListReason, Listed};
 pub use cards::{CardRow, CardState, Cards};
 pub use error::{CityError, Problem};
-pub use keys::{LmkKind, PsamMaster, TestKeys};
+pub use keys::{LmkKind, PsamMaster, TestKeys, ZoneKeys};
 pub use parties::{MerchantRow, MerchantState, OrdererRow};
 pub use products::{PinRule, ProductRow, ProductsFile, PurseRow};
 pub use secret::{Phone, Secret};
+pub use table::{REGIONS_MAX, Regions};
 pub use terminals::{Dialect, MacKind, PsamRow, PsamState, TerminalRow};
 
 use crate::ledger::Currency;
 
 /// Currency of floats, fees and credit lines: CNY, ISO 4217 number 156, in fen.
 pub const CITY_CURRENCY: Currency = 156;
+
+/// Name of the file of risk rules.
+pub const RULES: &str = "rules.toml";
 
 const LINKS: &str = "links.toml";
 
@@ -43,6 +51,8 @@ pub struct City {
     dir: PathBuf,
     /// `merchants.csv`.
     pub merchants: Vec<MerchantRow>,
+    /// `acquirers.csv`.
+    pub acquirers: Vec<AcquirerRow>,
     /// `psams.csv`.
     pub psams: Vec<PsamRow>,
     /// `terminals.csv`.
@@ -53,6 +63,8 @@ pub struct City {
     pub products: ProductsFile,
     /// `blacklist.csv`, expired entries included.
     pub blacklist: Vec<BlacklistRow>,
+    /// The text of `rules.toml`, unread; [`City::rules`] reads it. None if the city has no such file.
+    pub rules: Option<String>,
 }
 
 /// `links.toml`: the only list it may hold yet is an empty one.
@@ -76,15 +88,18 @@ impl City {
             return Err(CityError::of_key(LINKS, "link", problem));
         }
         let merchants = parties::merchants(dir)?;
+        let acquirers = acquirers::acquirers(dir, &merchants)?;
         let psams = terminals::psams(dir)?;
         Ok(Self {
             dir: dir.to_owned(),
-            terminals: terminals::terminals(dir, &merchants, &psams)?,
+            terminals: terminals::terminals(dir, &merchants, &acquirers, &psams)?,
             merchants,
+            acquirers,
             psams,
             orderers: parties::orderers(dir)?,
             products: products::open(dir)?,
             blacklist: blacklist::open(dir)?,
+            rules: document::text_if_there(&dir.join(RULES), RULES)?,
         })
     }
 

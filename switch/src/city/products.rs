@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::document;
 use super::error::{CityError, Problem};
-use super::table;
+use super::table::{self, Regions};
 use crate::ledger::purse::{CATEGORIES_MAX, PURSES_MAX};
 use crate::ledger::{Currency, Minor};
 
@@ -42,6 +42,8 @@ pub struct PurseRow {
     pub max_minor: Minor,
     /// Lowest balance, minor units; not above zero.
     pub floor_minor: Minor,
+    /// Whether it may be drawn as cash at a cash machine.
+    pub cash: bool,
 }
 
 /// One card product.
@@ -61,6 +63,10 @@ pub struct ProductRow {
     pub pin: PinRule,
     /// Whether a balance inquiry needs a PIN.
     pub balance_needs_pin: bool,
+    /// Where its cards may be used; empty: everywhere.
+    pub regions: Regions,
+    /// Hours a pre-authorization holds its amount, 1 to 1440.
+    pub hold_h: u16,
 }
 
 /// When a purchase needs a PIN.
@@ -87,6 +93,8 @@ struct RawPurse {
     mcc: Vec<u16>,
     max: i64,
     floor: i64,
+    #[serde(default)]
+    cash: bool,
 }
 
 #[derive(Deserialize)]
@@ -100,6 +108,15 @@ struct RawProduct {
     pin: RawPin,
     no_pin_max: i64,
     balance_needs_pin: bool,
+    #[serde(default)]
+    regions: Vec<u32>,
+    #[serde(default = "week")]
+    hold_h: u16,
+}
+
+/// Hours of the usual hold.
+fn week() -> u16 {
+    168
 }
 
 #[derive(Deserialize)]
@@ -141,8 +158,14 @@ fn read_purse(raw: &RawPurse, entry: &str) -> Result<PurseRow, CityError> {
     require(raw.floor <= 0, format!("{entry}.floor"), "must not be above zero")?;
     let codes = raw.mcc.iter().all(|mcc| *mcc <= 9999) && raw.mcc.len() <= CATEGORIES_MAX;
     require(codes, format!("{entry}.mcc"), "must be at most 16 codes of 4 digits")?;
-    let mcc = raw.mcc.iter().copied().collect();
-    Ok(PurseRow { name, currency: raw.currency, mcc, max_minor: raw.max, floor_minor: raw.floor })
+    Ok(PurseRow {
+        name,
+        currency: raw.currency,
+        mcc: raw.mcc.iter().copied().collect(),
+        max_minor: raw.max,
+        floor_minor: raw.floor,
+        cash: raw.cash,
+    })
 }
 
 fn read_product(raw: &RawProduct, entry: &str, purses: &[PurseRow]) -> Result<ProductRow, CityError> {
@@ -166,6 +189,11 @@ fn read_product(raw: &RawProduct, entry: &str, purses: &[PurseRow]) -> Result<Pr
         CityError::of_key(FILE, format!("{entry}.load_purse"), Problem::UnknownName("purses of its product"))
     })?;
     require(raw.balance_max > 0, format!("{entry}.balance_max"), "must be an amount above zero")?;
+    let regions = table::distinct_regions(raw.regions.iter().copied().map(Some)).ok_or_else(|| {
+        let form = Problem::Form("at most 8 different codes of 6 digits");
+        CityError::of_key(FILE, format!("{entry}.regions"), form)
+    })?;
+    require((1..=1440).contains(&raw.hold_h), format!("{entry}.hold_h"), "must be 1 to 1440 hours")?;
     Ok(ProductRow {
         name,
         bins,
@@ -174,6 +202,8 @@ fn read_product(raw: &RawProduct, entry: &str, purses: &[PurseRow]) -> Result<Pr
         balance_max_minor: raw.balance_max,
         pin: pin_rule(raw, entry)?,
         balance_needs_pin: raw.balance_needs_pin,
+        regions,
+        hold_h: raw.hold_h,
     })
 }
 

@@ -8,6 +8,7 @@ use std::fs::File;
 use std::hash::Hash;
 use std::path::Path;
 
+use arrayvec::{ArrayString, ArrayVec};
 use csv::StringRecord;
 
 use super::error::{CityError, Problem};
@@ -182,6 +183,40 @@ pub(super) fn region(text: &str) -> Option<u32> {
     digits(text, 6..=6)?.parse().ok()
 }
 
+/// Most regions that a card or a product names.
+pub const REGIONS_MAX: usize = 8;
+
+/// Regions by their codes of GB/T 2260: a code that ends in pairs of zeros stands for every region below it, so
+/// 310000 covers 31xxxx. None at all: everywhere.
+pub type Regions = ArrayVec<u32, REGIONS_MAX>;
+
+// The forms below name this number in words.
+const _: () = assert!(REGIONS_MAX == 8);
+
+/// What [`regions`] asks for.
+pub(super) const REGIONS: &str = "empty or at most 8 different codes of 6 digits, a space between two";
+
+/// Codes with a space between two.
+pub(super) fn regions(text: &str) -> Option<Regions> {
+    let codes = text.split(' ').filter(|_| !text.is_empty());
+    distinct_regions(codes.map(region))
+}
+
+/// Codes of which none stands twice. Six digits from 0 are no code: as zeros they would cover every region.
+pub(super) fn distinct_regions(codes: impl Iterator<Item = Option<u32>>) -> Option<Regions> {
+    let mut regions = Regions::new();
+    for code in codes {
+        let code = code.filter(|code| (100_000..=999_999).contains(code) && !regions.contains(code))?;
+        regions.try_push(code).ok()?;
+    }
+    Some(regions)
+}
+
+/// An institution as F32 and F33 name it: 1 to 11 digits.
+pub(super) fn institution(text: &str) -> Option<ArrayString<11>> {
+    ArrayString::from(digits(text, 1..=11)?).ok()
+}
+
 /// A BIN: the first six digits of a card number.
 pub(super) fn bin(text: &str) -> Option<u32> {
     digits(text, 6..=6)?.parse().ok()
@@ -242,11 +277,25 @@ mod tests {
 
     #[test]
     fn shared_forms_take_what_they_say_and_nothing_else() {
+        let eight = (310_101..=310_108).map(|code| code.to_string()).collect::<Vec<_>>().join(" ");
         let rows = [
             ("an MCC", mcc("0742") == Some(742)),
             ("a short MCC", mcc("742").is_none()),
             ("an MCC with a sign", mcc("+742").is_none()),
             ("a region", region("310000") == Some(310_000)),
+            ("no regions", regions("").is_some_and(|regions| regions.is_empty())),
+            (
+                "two regions",
+                regions("310000 320500").is_some_and(|regions| regions[..] == [310_000, 320_500]),
+            ),
+            ("eight regions", regions(&eight).is_some_and(|regions| regions.len() == REGIONS_MAX)),
+            ("nine regions", regions(&format!("{eight} 310109")).is_none()),
+            ("a region twice", regions("310000 310000").is_none()),
+            ("two spaces between regions", regions("310000  320500").is_none()),
+            ("a region of zeros, which would be everywhere", regions("000000").is_none()),
+            ("an institution", institution("31060110000").as_deref() == Some("31060110000")),
+            ("an institution one too long", institution("310601100001").is_none()),
+            ("an empty institution", institution("").is_none()),
             ("a BIN of seven", bin("9156001").is_none()),
             ("an amount", amount("0") == Some(0)),
             ("a negative amount", amount("-1").is_none()),

@@ -5,6 +5,7 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
+use super::acquirers::{ACQUIRERS, AcquirerRow};
 use super::error::{CityError, Problem};
 use super::parties::{MERCHANTS, MerchantRow};
 use super::secret::{Phone, Secret};
@@ -28,12 +29,13 @@ pub struct TerminalRow {
     pub region: u32,
     /// What it speaks.
     pub dialect: Dialect,
-    /// How its messages are authenticated.
+    /// How its messages are authenticated. A cash machine sends none itself: for its host's, the acquirer's record
+    /// counts.
     pub mac: MacKind,
     /// Terminal master key in clear: a test key, no two terminals have the same.
     pub tmk: Secret<[u8; 16]>,
-    /// Number of its PSAM as 8 BCD bytes; `epos` terminals have one, others none.
-    pub psam_no: Option<[u8; 8]>,
+    /// Position of its PSAM in the city's list; `epos` terminals have one, others none.
+    pub psam: Option<u16>,
     /// The line an `epos` terminal calls from; others may have none.
     pub phone: Option<Phone>,
     /// Whether cards may be loaded here.
@@ -97,6 +99,7 @@ pub(super) fn psams(dir: &Path) -> Result<Vec<PsamRow>, CityError> {
 pub(super) fn terminals(
     dir: &Path,
     merchants: &[MerchantRow],
+    acquirers: &[AcquirerRow],
     psams: &[PsamRow],
 ) -> Result<Vec<TerminalRow>, CityError> {
     let columns = table::columns([
@@ -111,63 +114,73 @@ pub(super) fn terminals(
         "phone",
         "may_load",
     ]);
-    let places: HashMap<[u8; 15], u16> =
-        merchants.iter().map(|merchant| merchant.merchant_id).zip(0..).collect();
-    let psams: HashSet<[u8; 8]> = psams.iter().map(|psam| psam.psam_no).collect();
+    let places = Places {
+        merchants: merchants.iter().map(|merchant| merchant.merchant_id).zip(0..).collect(),
+        acquired: acquirers.iter().map(|acquirer| acquirer.merchant).collect(),
+        psams: psams.iter().map(|psam| psam.psam_no).zip(0..).collect(),
+    };
     let mut used = Used::default();
     Table::open(dir, TERMINALS, columns)?.read_all(|row| {
         let terminal = terminal(row, &places)?;
-        if terminal.psam_no.is_some_and(|number| !psams.contains(&number)) {
-            return Err(row.fault("psam_no", Problem::UnknownName(PSAMS)));
-        }
         used.check(row, &terminal)?;
         Ok(terminal)
     })
 }
 
-/// Reads one row and checks it against itself.
-fn terminal(row: &Row<'_>, merchants: &HashMap<[u8; 15], u16>) -> Result<TerminalRow, CityError> {
+/// What names in a row stand for.
+struct Places {
+    merchants: HashMap<[u8; 15], u16>,
+    /// Merchants that have an acquirer.
+    acquired: HashSet<u16>,
+    psams: HashMap<[u8; 8], u16>,
+}
+
+/// Reads one row and checks it against itself and what it names.
+fn terminal(row: &Row<'_>, places: &Places) -> Result<TerminalRow, CityError> {
     let dialects = [("pos", Dialect::Pos), ("epos", Dialect::Epos), ("atm", Dialect::Atm)];
     let macs = [("ecb", MacKind::UnionPayEcb), ("x9.19", MacKind::X919)];
     let merchant_id = row.parsed("merchant_id", "1 to 15 letters and digits", table::padded_id)?;
-    let merchant = *merchants
-        .get(&merchant_id)
-        .ok_or_else(|| row.fault("merchant_id", Problem::UnknownName(MERCHANTS)))?;
+    let merchant = places.merchants.get(&merchant_id).copied();
+    let psam_no = row.optional("psam_no", PSAM_NO, psam_no)?;
+    let psam = psam_no.map(|number| {
+        let found = places.psams.get(&number).copied();
+        found.ok_or_else(|| row.fault("psam_no", Problem::UnknownName(PSAMS)))
+    });
     let full_id = |text: &str| table::padded_id(text).filter(|_| text.len() == 8);
     let terminal = TerminalRow {
         terminal_id: row.parsed("terminal_id", "8 letters and digits", full_id)?,
         merchant_id,
-        merchant,
+        merchant: merchant.ok_or_else(|| row.fault("merchant_id", Problem::UnknownName(MERCHANTS)))?,
         mcc: row.parsed("mcc", "4 digits", table::mcc)?,
         region: row.parsed("region", "6 digits", table::region)?,
         dialect: row.word("dialect", &dialects, "pos, epos or atm")?,
         mac: row.word("mac", &macs, "ecb or x9.19")?,
         tmk: Secret::new(row.parsed("tmk", DES_KEY, table::des_key)?),
-        psam_no: row.optional("psam_no", PSAM_NO, psam_no)?,
+        psam: psam.transpose()?,
         phone: row.optional("phone", "3 to 15 digits", Phone::parse)?,
         may_load: row.word("may_load", &[("yes", true), ("no", false)], "yes or no")?,
     };
-    let epos = terminal.dialect == Dialect::Epos;
-    let ecb = terminal.mac == MacKind::UnionPayEcb;
-    row.require(
-        !ecb || terminal.dialect == Dialect::Pos,
-        "mac",
-        "ecb is for terminals of the dialect pos only",
-    )?;
-    row.require(
-        terminal.psam_no.is_some() == epos,
-        "psam_no",
-        "terminals of the dialect epos have a PSAM, others none",
-    )?;
-    row.require(terminal.phone.is_some() || !epos, "phone", "a terminal of the dialect epos needs a phone")?;
+    fits_its_dialect(row, &terminal)?;
+    if terminal.dialect == Dialect::Atm && !places.acquired.contains(&terminal.merchant) {
+        return Err(row.fault("merchant_id", Problem::UnknownName(ACQUIRERS)));
+    }
     Ok(terminal)
+}
+
+fn fits_its_dialect(row: &Row<'_>, terminal: &TerminalRow) -> Result<(), CityError> {
+    let (pos, epos) = (terminal.dialect == Dialect::Pos, terminal.dialect == Dialect::Epos);
+    let ecb = terminal.mac == MacKind::UnionPayEcb;
+    row.require(pos || !ecb, "mac", "ecb is for terminals of the dialect pos only")?;
+    let one = terminal.psam.is_some() == epos;
+    row.require(one, "psam_no", "terminals of the dialect epos have a PSAM, others none")?;
+    row.require(terminal.phone.is_some() || !epos, "phone", "a terminal of the dialect epos needs a phone")
 }
 
 /// What may belong to one terminal only.
 #[derive(Default)]
 struct Used {
     ids: HashSet<[u8; 8]>,
-    psams: HashSet<[u8; 8]>,
+    psams: HashSet<u16>,
     phones: HashSet<Phone>,
     keys: HashSet<[u8; 16]>,
 }
@@ -176,8 +189,8 @@ impl Used {
     fn check(&mut self, row: &Row<'_>, terminal: &TerminalRow) -> Result<(), CityError> {
         row.unique("terminal_id", &mut self.ids, terminal.terminal_id)?;
         row.unique("tmk", &mut self.keys, *terminal.tmk.expose())?;
-        if let Some(number) = terminal.psam_no {
-            row.unique("psam_no", &mut self.psams, number)?;
+        if let Some(psam) = terminal.psam {
+            row.unique("psam_no", &mut self.psams, psam)?;
         }
         match terminal.phone {
             // One line, one PSAM, one terminal; a plain terminal's phone is only where to call.

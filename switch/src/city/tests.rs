@@ -7,7 +7,8 @@ use super::*;
 
 const SAMPLE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/city");
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
+    "acquirers.csv",
     "blacklist.csv",
     "cards.csv",
     "links.toml",
@@ -57,9 +58,9 @@ fn fault(file: &str, line: usize, column: &str, value: &str) -> Option<CityError
 #[test]
 fn the_sample_city_is_as_its_readme_says() {
     let (city, cards) = read(Path::new(SAMPLE)).unwrap();
-    assert_eq!(cards.len(), 60);
+    assert_eq!(cards.len(), 66);
     let of = |dialect| city.terminals.iter().filter(|terminal| terminal.dialect == dialect).count();
-    assert_eq!((of(Dialect::Pos), of(Dialect::Epos), of(Dialect::Atm)), (12, 4, 4));
+    assert_eq!((of(Dialect::Pos), of(Dialect::Epos), of(Dialect::Atm)), (13, 4, 7));
     assert_eq!(city.terminals.iter().filter(|terminal| terminal.mac == MacKind::UnionPayEcb).count(), 6);
     assert_eq!(city.terminals.iter().filter(|terminal| terminal.may_load).count(), 2);
     assert!(cards.iter().filter(|card| card.pin.expose().len() == 12).count() >= 6);
@@ -69,7 +70,7 @@ fn the_sample_city_is_as_its_readme_says() {
     assert_eq!(city.blacklist[0].listed, Listed::Card(cards[5].pan.clone()));
 
     // Line, state, opening balances in the product's order of use.
-    let stories: [(u64, CardState, &[i64]); 10] = [
+    let stories: [(u64, CardState, &[i64]); 16] = [
         (2, CardState::Active, &[20_000, 1_000_000]),
         (5, CardState::Active, &[0, 500]),
         (8, CardState::Inactive, &[0]),
@@ -80,12 +81,80 @@ fn the_sample_city_is_as_its_readme_says() {
         (13, CardState::Active, &[3000, 0, 5000]),
         (14, CardState::Active, &[0, 2000, 1000]),
         (15, CardState::Closed, &[0, 0]),
+        (62, CardState::Active, &[300_000]),
+        (63, CardState::Active, &[0, 50_000]),
+        (64, CardState::Active, &[0, 50_000]),
+        (65, CardState::Active, &[5000, 500_000]),
+        (66, CardState::Active, &[0, 200_000]),
+        (67, CardState::Active, &[2000, 100_000]),
     ];
     for (line, state, opening) in stories {
         let card = cards.iter().find(|card| card.line == line).unwrap();
         assert_eq!((card.state, card.opening.as_slice()), (state, opening), "line {line}");
     }
     assert_eq!(cards.iter().filter(|card| card.expiry_yymm < 2911).count(), 1, "one card has expired");
+    let phones: Vec<u64> = [62, 63, 64].into_iter().filter(|line| has_phone(&cards, *line)).collect();
+    assert_eq!(phones, [62, 63], "the velocity story and one of the two for notices have a phone");
+    let bound = cards.iter().filter(|card| !card.regions.is_empty());
+    let bound: Vec<(u64, &[u32])> = bound.map(|card| (card.line, card.regions.as_slice())).collect();
+    assert_eq!(bound, [(67, [310_100].as_slice())]);
+}
+
+fn has_phone(cards: &[CardRow], line: u64) -> bool {
+    cards.iter().any(|card| card.line == line && card.phone.is_some())
+}
+
+#[test]
+fn each_cash_machine_stands_at_the_merchant_of_one_acquirer() {
+    let city = City::open(Path::new(SAMPLE)).unwrap();
+    let merchant = |id: &str| {
+        let mut merchants = city.merchants.iter();
+        let place = merchants.position(|row| row.merchant_id == table::padded_id(id).unwrap()).unwrap();
+        u16::try_from(place).unwrap()
+    };
+    let rows = [
+        ("31060110", "898310060110001", HostMac::X919, true, "51000001 51000002 51000003 51000004"),
+        ("31060220", "898310060110002", HostMac::Cbc3Des, true, "51000005 51000006"),
+        ("31060330", "898310060110003", HostMac::X919, false, "51000007"),
+    ];
+    assert_eq!(city.acquirers.len(), rows.len());
+    for (acquirer, (id, at, mac, active, machines)) in city.acquirers.iter().zip(rows) {
+        assert_eq!(
+            (acquirer.id.as_str(), acquirer.merchant, acquirer.mac, acquirer.active),
+            (id, merchant(at), mac, active)
+        );
+        let there = city.terminals.iter().filter(|terminal| terminal.merchant == acquirer.merchant);
+        let ids: Vec<String> =
+            there.map(|terminal| String::from_utf8_lossy(&terminal.terminal_id).into_owned()).collect();
+        assert_eq!(ids.join(" "), machines, "{id}");
+    }
+}
+
+#[test]
+fn a_telephone_terminal_names_the_place_of_its_psam() {
+    let city = City::open(Path::new(SAMPLE)).unwrap();
+    let telephones = city.terminals.iter().filter(|terminal| terminal.dialect == Dialect::Epos);
+    let psams: Vec<Option<u16>> = telephones.map(|terminal| terminal.psam).collect();
+    assert_eq!(psams, [Some(0), Some(1), Some(2), Some(3)]);
+    let [.., revoked, spare] = city.psams.as_slice() else { panic!("psams.csv has rows") };
+    assert_eq!((revoked.state, spare.state), (PsamState::Revoked, PsamState::Active));
+    assert_eq!((spare.psam_no, spare.key_version), ([0x31, 0, 0, 0, 0, 0, 1, 5], 2));
+}
+
+#[test]
+fn rules_are_text_and_need_not_be_there() {
+    let dir = copy();
+    assert_eq!(City::open(dir.path()).unwrap().rules, None);
+    let path = dir.path().join(RULES);
+    std::fs::write(&path, "not TOML, which is for another to say").unwrap();
+    let rules = City::open(dir.path()).unwrap().rules;
+    assert_eq!(rules.as_deref(), Some("not TOML, which is for another to say"));
+    std::fs::write(&path, b"\xff").unwrap();
+    assert_eq!(City::open(dir.path()).unwrap_err().to_string(), "rules.toml: the text is not UTF-8");
+    std::fs::remove_file(&path).unwrap();
+    std::fs::create_dir(&path).unwrap();
+    let err = City::open(dir.path()).unwrap_err().to_string();
+    assert!(err.starts_with("rules.toml: the file cannot be read ("), "{err}");
 }
 
 #[test]
@@ -99,6 +168,14 @@ fn products_are_resolved_to_positions() {
         ("prepaid", 915_610, &[0], 0, PinRule::Always),
         ("medical", 915_620, &[2, 3, 0], 2, PinRule::Always),
     ];
+    let cash: Vec<bool> = products.purses.iter().map(|purse| purse.cash).collect();
+    assert_eq!(cash, [true, false, false, false]);
+    let regions: Vec<&[u32]> = products.products.iter().map(|product| product.regions.as_slice()).collect();
+    assert_eq!(regions, [[].as_slice(), &[310_000], &[]]);
+    assert!(
+        products.products.iter().all(|product| product.hold_h == 168),
+        "a week unless the file says else"
+    );
     for (product, (name, bin, purses, load_purse, pin)) in products.products.iter().zip(rows) {
         assert_eq!(product.name, name);
         assert_eq!(product.bins, [bin], "{name}");
@@ -130,6 +207,16 @@ fn a_wrong_field_is_named_by_file_line_and_column() {
         ("cards.csv", 3, "balance_general", "2000001", "balance_general: above the most the purse"),
         ("cards.csv", 3, "balance_general", "1999999", "product: the balances are above its"),
         ("cards.csv", 3, "balance_general", "-1", "balance_general: must be an amount"),
+        ("cards.csv", 3, "regions", "310000;", "regions: must be empty or at most 8 different"),
+        ("cards.csv", 3, "regions", "31000", "regions: must be empty or at most 8 different"),
+        ("acquirers.csv", 2, "acquirer_id", "310601100001", "acquirer_id: must be 1 to 11 digits"),
+        ("acquirers.csv", 2, "acquirer_id", "3106O110", "acquirer_id: must be 1 to 11 digits"),
+        ("acquirers.csv", 2, "acquirer_id", "", "acquirer_id: must be 1 to 11 digits"),
+        ("acquirers.csv", 3, "acquirer_id", "^2", "acquirer_id: stands here a second time"),
+        ("acquirers.csv", 3, "merchant_id", "^2", "merchant_id: stands here a second time"),
+        ("acquirers.csv", 3, "merchant_id", "898310060119999", "merchant_id: is not in merch"),
+        ("acquirers.csv", 3, "mac", "ecb", "mac: must be x9.19 or cbc-3des"),
+        ("acquirers.csv", 3, "state", "revoked", "state: must be active or suspended"),
         ("orderers.csv", 3, "float", "1", "float: the float does not cover the opening balances"),
         ("orderers.csv", 3, "orderer", "^2", "orderer: stands here a second time"),
         ("merchants.csv", 3, "merchant_id", "^2", "merchant_id: stands here a"),
@@ -149,6 +236,8 @@ fn a_wrong_field_is_named_by_file_line_and_column() {
         ("terminals.csv", 15, "phone", "^14", "phone: stands here a second time"),
         ("terminals.csv", 15, "psam_no", "^14", "psam_no: stands here a second"),
         ("terminals.csv", 14, "psam_no", "3100000000000199", "psam_no: is not in psams.csv"),
+        ("terminals.csv", 14, "psam_no", "", "psam_no: terminals of the dialect epos have"),
+        ("terminals.csv", 18, "merchant_id", "^2", "merchant_id: is not in acquirers.csv"),
         ("terminals.csv", 3, "tmk", "^2", "tmk: stands here a"),
         ("terminals.csv", 3, "tmk", "0123456789ABCDEF0123456789ABCDEF", "tmk: must be 32 hex"),
         ("terminals.csv", 3, "may_load", "maybe", "may_load: must be yes or no"),
@@ -177,7 +266,7 @@ fn a_card_that_stands_twice_is_refused() {
     let city = City::open(dir.path()).unwrap();
     let mut cards = city.cards().unwrap();
     let err = cards.find_map(Result::err).unwrap().to_string();
-    assert_eq!(err, "cards.csv line 62, pan: stands here a second time");
+    assert_eq!(err, "cards.csv line 68, pan: stands here a second time");
     assert!(cards.next().is_none(), "the first fault ends the cards");
 }
 
@@ -232,8 +321,8 @@ fn a_file_that_is_missing_or_ragged_is_named() {
 fn a_wrong_document_is_named_by_its_key() {
     // What stands in products.toml, what is put there, and how the error goes on behind the file's name.
     let rows = [
-        ("balance_max = 500000\n", "", " line 60: missing field `balance_max`"),
-        ("floor = 0", "flor = 0", " line 26: unknown field `flor`"),
+        ("balance_max = 500000\n", "", " line 67: missing field `balance_max`"),
+        ("floor = 0", "flor = 0", " line 30: unknown field `flor`"),
         ("floor = 0", "floor = 1", ", purse[0].floor: must not be above zero"),
         ("max = 2000000", "max = 0", ", purse[0].max: must be an amount above zero"),
         ("currency = 156", "currency = 1000", ", purse[0].currency: must be an ISO"),
@@ -248,7 +337,12 @@ fn a_wrong_document_is_named_by_its_key() {
         ("[\"general\"]", "[\"medical\"]", ", product[1].load_purse: is not in purses"),
         ("no_pin_max = 10000", "no_pin_max = 0", ", product[0].no_pin_max: must be above"),
         ("pin = \"above\"", "pin = \"always\"", ", product[0].no_pin_max: must be 0"),
-        ("pin = \"above\"", "pin = \"never\"", " line 55: not TOML, or a value of"),
+        ("pin = \"above\"", "pin = \"never\"", " line 60: not TOML, or a value of"),
+        ("cash = true", "cash = 1", " line 31: not TOML, or a value of"),
+        ("[310000]", "[31000]", ", product[1].regions: must be at most 8 different codes"),
+        ("[310000]", "[310000, 310000]", ", product[1].regions: must be at most 8 different"),
+        ("hold_h = 168", "hold_h = 0", ", product[0].hold_h: must be 1 to 1440 hours"),
+        ("hold_h = 168", "hold_h = 1441", ", product[0].hold_h: must be 1 to 1440 hours"),
     ];
     let dir = copy();
     let path = dir.path().join("products.toml");
@@ -277,7 +371,7 @@ fn no_error_shows_what_stood_in_the_field() {
             }
         }
     }
-    assert_eq!(faults, columns - 3, "only names and sources, which are for people, may be digits");
+    assert_eq!(faults, columns - 4, "only names and sources, which are for people, may be digits");
 }
 
 #[test]

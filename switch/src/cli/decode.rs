@@ -10,7 +10,7 @@ use std::str::FromStr;
 use iso8583::{Message, Spec};
 
 use super::{Failure, chain};
-use crate::channel::framing::LENGTH;
+use crate::channel::framing::{LengthForm, length_bytes};
 use crate::config::EXIT_USAGE;
 use crate::dialect::pos::MESSAGE_AT;
 
@@ -129,6 +129,11 @@ fn parse_hex(text: &str) -> Result<Vec<u8>, HexError> {
     }
 }
 
+/// Bytes of the length in front of a frame.
+fn length() -> usize {
+    length_bytes(LengthForm::Binary)
+}
+
 fn show(bytes: &[u8], spec: &Spec, out: &mut dyn Write) -> Result<(), CommandError> {
     let start = message_start(bytes);
     if start == 0 {
@@ -152,16 +157,16 @@ fn show(bytes: &[u8], spec: &Spec, out: &mut dyn Write) -> Result<(), CommandErr
 /// Where the message begins: behind the headers if the first two bytes count what follows them, otherwise at once.
 fn message_start(bytes: &[u8]) -> usize {
     let counted = bytes.first_chunk().map(|length| usize::from(u16::from_be_bytes(*length)));
-    let whole = counted.is_some_and(|counted| counted >= MESSAGE_AT && counted + LENGTH == bytes.len());
-    if whole { LENGTH + MESSAGE_AT } else { 0 }
+    let whole = counted.is_some_and(|counted| counted >= MESSAGE_AT && counted + length() == bytes.len());
+    if whole { length() + MESSAGE_AT } else { 0 }
 }
 
 /// The headers: none of them is secret.
 fn print_envelope(bytes: &[u8], out: &mut dyn Write) -> io::Result<()> {
     let hex = |part: &[u8]| part.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
-    let (tpdu, header) = bytes[LENGTH..LENGTH + MESSAGE_AT].split_at(5);
+    let (tpdu, header) = bytes[length()..length() + MESSAGE_AT].split_at(5);
     writeln!(out, "assumed: a whole frame")?;
-    writeln!(out, "length: {} bytes follow", bytes.len() - LENGTH)?;
+    writeln!(out, "length: {} bytes follow", bytes.len() - length())?;
     writeln!(out, "TPDU: {}, to {}, from {}", hex(&tpdu[..1]), hex(&tpdu[1..3]), hex(&tpdu[3..]))?;
     let request = match header[2] & 0x0F {
         0 => "",

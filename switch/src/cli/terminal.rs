@@ -15,7 +15,7 @@ use hsm_sim::{Pan, PanError};
 use super::{Failure, chain};
 use crate::clock::Clock;
 use crate::config::EXIT_USAGE;
-use crate::dialect::pos::response_meaning;
+use crate::dialect::response_meaning;
 use crate::terminal::{
     AmountError, CardInHand, Entry, Exchange, Frame, Major, PosTerminal, Sample, SampleError, Service,
     TerminalError, parse_major,

@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use arrayvec::ArrayString;
 use toml::Value;
 
 use super::ENV_PREFIX;
@@ -203,8 +204,56 @@ impl Settings {
         const RULE: &str = "an address and a port in quotes, such as \"127.0.0.1:18583\"";
         let parse = |text: &str| text.parse().map_err(|_| ConfigProblem::NotA(RULE));
         let parsed = self.parsed(key, |given| parse(&given.text(RULE)?))?;
-        // INVARIANT: both defaults are addresses; the test of defaults reads them.
+        // INVARIANT: every default is an address; the test of defaults reads them.
         Ok(parsed.unwrap_or_else(|| parse(default).expect("a default address is one")))
+    }
+
+    /// Addresses to dial, none unless given; `rule` names `max` in words.
+    pub(super) fn addresses(
+        &mut self,
+        key: &'static str,
+        max: usize,
+        rule: &'static str,
+    ) -> Result<Vec<SocketAddr>, ConfigError> {
+        // Port 0 is for listening: it stands for any free port, and no host is there.
+        let dialled = |value: &Value| -> Option<SocketAddr> {
+            value.as_str()?.parse().ok().filter(|address: &SocketAddr| address.port() != 0)
+        };
+        let parsed = self.parsed(key, |given| {
+            let value = given.value();
+            let list = value.as_array().filter(|list| list.len() <= max);
+            list.and_then(|list| list.iter().map(dialled).collect()).ok_or(ConfigProblem::NotA(rule))
+        })?;
+        Ok(parsed.unwrap_or_default())
+    }
+
+    /// An institution as F32 and F33 name it.
+    pub(super) fn institution(
+        &mut self,
+        key: &'static str,
+        default: &'static str,
+    ) -> Result<ArrayString<11>, ConfigError> {
+        const RULE: &str = "1 to 11 digits in quotes, such as \"31000000\"";
+        let parse = |text: &str| {
+            let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+            ArrayString::from(text).ok().filter(|_| digits).ok_or(ConfigProblem::NotA(RULE))
+        };
+        let parsed = self.parsed(key, |given| parse(&given.text(RULE)?))?;
+        // INVARIANT: the default is an institution; the test of defaults reads it.
+        Ok(parsed.unwrap_or_else(|| parse(default).expect("a default institution is one")))
+    }
+
+    /// A time of day, as minutes from midnight.
+    pub(super) fn minute_of_day(
+        &mut self,
+        key: &'static str,
+        default: &'static str,
+    ) -> Result<u16, ConfigError> {
+        const RULE: &str = "a time of day as \"HH:MM\", from \"00:00\" to \"23:59\"";
+        let parsed =
+            self.parsed(key, |given| minutes(&given.text(RULE)?).ok_or(ConfigProblem::NotA(RULE)))?;
+        // INVARIANT: the default is a time of day; the test of defaults reads it.
+        Ok(parsed.unwrap_or_else(|| minutes(default).expect("a default time of day is one")))
     }
 
     /// A required path, counted from the folder of the configuration file.
@@ -298,6 +347,16 @@ pub(super) fn dotted(variable: &str) -> String {
         return variable.to_owned();
     }
     name.to_lowercase().replacen("__", ".", 1)
+}
+
+/// `04:30` → 270.
+fn minutes(text: &str) -> Option<u16> {
+    let (hour, minute) = text.split_once(':')?;
+    let part = |text: &str, below: u16| -> Option<u16> {
+        let digits = text.len() == 2 && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse().ok().filter(|number| digits && *number < below)
+    };
+    Some(60 * part(hour, 24)? + part(minute, 60)?)
 }
 
 fn section_of(key: &str) -> &str {

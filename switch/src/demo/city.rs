@@ -11,17 +11,19 @@ macro_rules! embedded {
 }
 
 /// Every file that `serve` reads, with its text.
-const FILES: [(&str, &str); 10] = embedded![
+const FILES: [(&str, &str); 12] = embedded![
     "cardswitch.toml",
     "keys.toml",
     "links.toml",
     "products.toml",
     "merchants.csv",
+    "acquirers.csv",
     "terminals.csv",
     "psams.csv",
     "orderers.csv",
     "blacklist.csv",
     "cards.csv",
+    "rules.toml",
 ];
 
 /// Writes the city into an empty folder.

@@ -215,7 +215,7 @@ impl<'a> Play<'a> {
         let exchange = terminal.sign_in()?;
         let tried = match terminal.algorithm() {
             MacAlgorithm::UnionPayEcb => "sign in, check values right, MAC ecb",
-            MacAlgorithm::X919 => "sign in, check values right, MAC x9.19",
+            _ => "sign in, check values right, MAC x9.19",
         };
         self.note(desk, tried, want("00"), &exchange);
         Ok(())

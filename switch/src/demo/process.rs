@@ -184,6 +184,8 @@ fn spawn(program: &Program, log: &Path) -> io::Result<Child> {
     command.arg("serve").arg("--config").arg(program.dir.join("cardswitch.toml"));
     command
         .env("CARDSWITCH__POS__LISTEN", "127.0.0.1:0")
+        .env("CARDSWITCH__EPOS__LISTEN", "127.0.0.1:0")
+        .env("CARDSWITCH__ATM__LISTEN", "127.0.0.1:0")
         .env("CARDSWITCH__ADMIN__LISTEN", "127.0.0.1:0")
         .env("CARDSWITCH__DATA__DIR", program.data())
         .env("CARDSWITCH__LOG__LEVEL", "warn")

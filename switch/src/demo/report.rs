@@ -4,7 +4,7 @@ use std::io::{self, Write};
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use crate::dialect::pos::response_meaning;
+use crate::dialect::response_meaning;
 use crate::terminal::{Exchange, Major, PosTerminal};
 
 /// Rows since the last flush, and the count of expectations since the start.

@@ -2,13 +2,14 @@
 
 use crate::books::reason::Reason;
 
-/// Field 39 for each reason. UnionPay's codes; `docs/dialect-pos.md` has the table with what a terminal does.
+/// Field 39 for each reason. UnionPay's codes, in every dialect; the dialects' documents have the table with what a
+/// terminal does.
 #[must_use]
 pub fn response_code(reason: Reason) -> &'static [u8; 2] {
     match reason {
         Reason::Approved => b"00",
         Reason::InvalidMerchant => b"03",
-        Reason::InvalidTransaction => b"12",
+        Reason::InvalidTransaction | Reason::TimeOutOfRange | Reason::KeyRefused => b"12",
         Reason::InvalidAmount => b"13",
         Reason::NoSuchCard => b"14",
         Reason::NoOriginal => b"25",
@@ -19,17 +20,21 @@ pub fn response_code(reason: Reason) -> &'static [u8; 2] {
         Reason::InsufficientFunds => b"51",
         Reason::Expired => b"54",
         Reason::WrongPin | Reason::PinRequired => b"55",
-        Reason::TerminalNotPermitted => b"58",
+        Reason::TerminalNotPermitted
+        | Reason::PsamNotPermitted
+        | Reason::BindingMismatch
+        | Reason::Reflected => b"58",
         Reason::VerificationFailed | Reason::SuspectedFraud => b"59",
         Reason::AmountLimit => b"61",
         Reason::Restricted => b"62",
         Reason::AmountDiffers => b"64",
-        Reason::TooManySignIns => b"65",
+        Reason::TooManySignIns | Reason::CountLimit => b"65",
         Reason::LateOriginal => b"68",
         Reason::PinTriesExceeded => b"75",
         Reason::SignInAgain => b"77",
         Reason::NotActive => b"78",
-        Reason::DuplicateDiffers => b"94",
+        Reason::NotSignedOn => b"91",
+        Reason::DuplicateDiffers | Reason::Replay => b"94",
         Reason::Overloaded | Reason::SystemError => b"96",
         Reason::TerminalUnknown => b"97",
         Reason::PinFormat => b"99",
@@ -64,12 +69,13 @@ pub fn response_meaning(code: &[u8]) -> &'static str {
         b"75" => "PIN tries exceeded",
         b"77" => "sign in again",
         b"78" => "card not active",
-        b"94" => "duplicate that differs",
+        b"91" => "not signed on",
+        b"94" => "duplicate",
         b"96" => "system busy or faulty",
         b"97" => "terminal unknown",
         b"99" => "PIN format",
         b"A0" => "MAC failed",
-        _ => "not a code of this dialect",
+        _ => "not a code of this switch",
     }
 }
 

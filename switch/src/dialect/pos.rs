@@ -1,41 +1,39 @@
-//! `pos`: UnionPay-style POS terminals, BCD. `docs/dialect-pos.md` describes it for people who build terminals.
+//! `pos`: UnionPay-style POS terminals, BCD; and `epos`: the same with a PSAM in field 57.
+//! `docs/dialect-pos.md` and `docs/dialect-epos.md` describe them for people who build terminals.
 //!
-//! A frame here is what follows the two length bytes: TPDU (5), application header (6), message. Start at
-//! [`parse`] and [`encode`].
+//! A frame here is what follows the two length bytes: TPDU (5), application header (6), message. Before the TPDU of
+//! an `epos` frame from a concentrator stands a dial record. Start at [`parse`] and [`encode`].
 
-mod codes;
-
-use std::ops::Range;
+mod answer;
+mod psam;
 
 use arrayvec::ArrayVec;
-use bytes::{BufMut, BytesMut};
-use hsm_sim::{Pan, PanError};
-use iso8583::{Builder, DecodeError, Digits, EncodeError, Message, Mti, Spec};
+use iso8583::{Message, Mti, Spec};
 
-pub use self::codes::{response_code, response_meaning};
-use crate::{
-    books::{
-        event::KeysForTerminal,
-        reason::Reason,
-        request::{Answer, CardInput, EntryMode, KeyScheme, Kind, PinBlock, Request, Stripe, TrackValue},
-    },
-    clock::Moment,
-    ledger::Currency,
+pub use self::answer::encode;
+use super::{
+    Dropped, Envelope, FormatFault, Parsed,
+    card::{self, Given},
+    fields::{approval, ascii, currency, meaningless, need, number_at, rrn},
+};
+use crate::books::{
+    event::TerminalDialect,
+    request::{CardInput, EntryMode, KeyScheme, Kind, OriginalName, PinBlock, PsamInput, Request},
 };
 
 /// Bytes of the TPDU.
 const TPDU: usize = 5;
 /// Bytes of the application header.
 const HEADER: usize = 6;
-/// Where the message begins in a frame.
+/// Where the message begins in a frame without a dial record.
 pub const MESSAGE_AT: usize = TPDU + HEADER;
 
-/// What of a request its answer repeats, and where its MAC stands.
+/// What of a request its answer repeats.
 #[derive(Clone, Debug, Default)]
-pub struct Envelope {
+pub struct Kept {
     tpdu: [u8; TPDU],
     header: [u8; HEADER],
-    mti: Option<Mti>,
+    mti: Mti,
     processing_code: Option<u32>,
     condition_code: Option<u8>,
     /// Field 60 as ASCII digits.
@@ -43,65 +41,44 @@ pub struct Envelope {
     has_pan: bool,
     amount: Option<u64>,
     currency: Option<[u8; 3]>,
-    /// The MAC and the bytes of the frame that it covers.
-    pub mac: Option<([u8; 8], Range<usize>)>,
 }
 
-/// Why a frame gets no answer.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Dropped {
-    /// Shorter than its headers and a message type.
-    TooShort,
-    /// The message type is an answer's.
-    AnswerReceived,
-    /// It cannot be decoded as far as message type, STAN and terminal, so there is nobody to answer.
-    Undecodable,
-}
+/// One transaction: message type, processing code (field 3), condition code (field 25), and field 60.1, which alone
+/// tells some of their reversals apart.
+type Coded = (u16, u32, u8, u32, Kind);
 
-/// Where a message is not what it should be. Never shows what stood there.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-pub enum FormatFault {
-    /// It does not decode; offsets count from the first byte of the MTI.
-    #[error(transparent)]
-    Decode(#[from] DecodeError),
-    /// A field that this kind of request needs is not there.
-    #[error("DE {0} is missing")]
-    Missing(u8),
-    /// A field decodes and still says nothing that fits.
-    #[error("DE {field} at byte {offset}: no such value")]
-    Meaningless {
-        /// The data element.
-        field: u8,
-        /// Where it begins, counted from the first byte of the MTI.
-        offset: usize,
-    },
-}
+/// The transactions of the dialect.
+const KINDS: [Coded; 12] = [
+    (0x0200, 0, 0, 22, Kind::Purchase),
+    (0x0200, 310_000, 0, 1, Kind::Balance),
+    (0x0200, 630_000, 91, 46, Kind::Load),
+    (0x0200, 200_000, 0, 23, Kind::Void),
+    (0x0220, 200_000, 0, 25, Kind::Refund),
+    (0x0100, 30_000, 6, 10, Kind::PreAuthorization),
+    (0x0100, 200_000, 6, 11, Kind::PreAuthorizationVoid),
+    (0x0200, 0, 6, 20, Kind::Completion),
+    (0x0220, 0, 6, 24, Kind::Completion),
+    (0x0200, 200_000, 6, 21, Kind::CompletionVoid),
+    (0x0200, 900_000, 0, 0, Kind::PinChange),
+    (0x0200, 900_000, 0, 60, Kind::PinChange),
+];
 
-/// What a frame turned out to be.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Parsed {
-    /// A request to be worked on.
-    Request,
-    /// Enough of a request to be refused for its format.
-    FormatError(FormatFault),
-    /// Nothing to answer, and what is wrong with it where that is known.
-    Dropped(Dropped, Option<FormatFault>),
-}
-
-/// The transactions of message type 0200: processing code (field 3) and condition code (field 25).
-const KINDS: [(u32, u8, Kind); 3] =
-    [(0, 0, Kind::Purchase), (310_000, 0, Kind::Balance), (630_000, 91, Kind::Load)];
-
-/// Reads a frame into `request` and `envelope`, which are overwritten.
+/// Reads a frame.
 pub fn parse(frame: &[u8], request: &mut Request, envelope: &mut Envelope) -> Parsed {
-    *request = Request::default();
-    *envelope = Envelope::default();
-    if frame.len() < MESSAGE_AT + 2 {
+    let dialled = if request.line.concentrator { psam::dial_record(frame) } else { Ok(None) };
+    let Ok(dialled) = dialled else { return Parsed::Dropped(Dropped::Undecodable, None) };
+    let tpdu_at = dialled.map_or(0, |_| psam::DIAL_RECORD);
+    request.dialled_from = dialled;
+    let Some(headers) =
+        frame.get(tpdu_at..tpdu_at + MESSAGE_AT).filter(|_| frame.len() >= tpdu_at + MESSAGE_AT + 2)
+    else {
         return Parsed::Dropped(Dropped::TooShort, None);
-    }
-    envelope.tpdu.copy_from_slice(&frame[..TPDU]);
-    envelope.header.copy_from_slice(&frame[TPDU..MESSAGE_AT]);
-    let (message, error) = Message::decode_partial(Spec::pos(), &frame[MESSAGE_AT..]);
+    };
+    let mut kept = Kept::default();
+    kept.tpdu.copy_from_slice(&headers[..TPDU]);
+    kept.header.copy_from_slice(&headers[TPDU..]);
+    let message_at = tpdu_at + MESSAGE_AT;
+    let (message, error) = Message::decode_partial(Spec::pos(), &frame[message_at..]);
     if message.mti().is_answer() {
         return Parsed::Dropped(Dropped::AnswerReceived, None);
     }
@@ -109,23 +86,19 @@ pub fn parse(frame: &[u8], request: &mut Request, envelope: &mut Envelope) -> Pa
     if message.mti().raw() == 0 {
         return Parsed::Dropped(Dropped::Undecodable, error);
     }
-    envelope.mti = Some(message.mti());
     if let Err(fault) = read_address(&message, request) {
         return Parsed::Dropped(Dropped::Undecodable, error.or(Some(fault)));
     }
-    read_envelope(&message, envelope);
-    match error.map_or_else(|| read_request(&message, request, envelope), Err) {
+    keep(&message, &mut kept);
+    if let (Some(mac), Some(start)) = (message.fixed(64), message.start(64)) {
+        envelope.mac = Some((mac, message_at..message_at + start));
+    }
+    let read = error.map_or_else(|| read_request(&message, request, &kept), Err);
+    envelope.kept = super::Kept::Pos(kept);
+    match read {
         Ok(()) => Parsed::Request,
         Err(fault) => Parsed::FormatError(fault),
     }
-}
-
-/// A value that was read from a field, or what is wrong with that field.
-fn need<T>(message: &Message<'_>, field: u8, value: Option<T>) -> Result<T, FormatFault> {
-    value.ok_or_else(|| match message.start(field) {
-        Some(offset) => FormatFault::Meaningless { field, offset },
-        None => FormatFault::Missing(field),
-    })
 }
 
 /// Who is to be answered, about what: STAN and terminal.
@@ -138,46 +111,45 @@ fn read_address(message: &Message<'_>, request: &mut Request) -> Result<(), Form
     Ok(())
 }
 
-fn read_envelope(message: &Message<'_>, envelope: &mut Envelope) {
-    envelope.processing_code = message.number(3).and_then(|code| u32::try_from(code).ok());
-    envelope.condition_code = message.number(25).and_then(|code| u8::try_from(code).ok());
+fn keep(message: &Message<'_>, kept: &mut Kept) {
+    kept.mti = message.mti();
+    kept.processing_code = message.number(3).and_then(|code| u32::try_from(code).ok());
+    kept.condition_code = message.number(25).and_then(|code| u8::try_from(code).ok());
     if let Some(digits) = message.digits(60) {
-        envelope.private_60 = ascii(digits);
+        kept.private_60 = ascii(digits);
     }
-    envelope.has_pan = message.has(2);
-    envelope.amount = message.number(4);
-    envelope.currency = message.fixed(49);
-    if let (Some(mac), Some(start)) = (message.fixed(64), message.start(64)) {
-        envelope.mac = Some((mac, MESSAGE_AT..MESSAGE_AT + start));
-    }
+    kept.has_pan = message.has(2);
+    kept.amount = message.number(4);
+    kept.currency = message.fixed(49);
 }
 
 /// The request itself, or the first field that its kind needs and does not find.
-fn read_request(
-    message: &Message<'_>,
-    request: &mut Request,
-    envelope: &Envelope,
-) -> Result<(), FormatFault> {
+fn read_request(message: &Message<'_>, request: &mut Request, kept: &Kept) -> Result<(), FormatFault> {
     need(message, 42, request.merchant)?;
-    request.batch = need(message, 60, number_at(&envelope.private_60, 2..8))?;
-    request.kind = kind(message, envelope)?;
+    request.batch = need(message, 60, number_at(&kept.private_60, 2..8))?;
+    request.kind = kind(message, kept)?;
+    read_private_57(message, request)?;
     match request.kind {
         Kind::SignIn => {
-            request.key_scheme = match number_at(&envelope.private_60, 8..11) {
+            request.key_scheme = match number_at(&kept.private_60, 8..11) {
                 Some(1) => KeyScheme::Single,
                 Some(4) => KeyScheme::WithTrackKey,
                 _ => KeyScheme::Double,
             };
             Ok(())
         }
-        Kind::SignOff | Kind::Echo | Kind::Unsupported => Ok(()),
         Kind::Reversal => {
-            request.reverses = coded_kind(message, envelope)?;
-            read_amount(message, request)?;
-            read_card(message, request);
-            Ok(())
+            // It comes under the number of what it takes back.
+            request.original = OriginalName {
+                batch: Some(request.batch),
+                stan: Some(request.stan),
+                ..OriginalName::default()
+            };
+            request.reverses = coded_kind(message, kept)?;
+            read_amount_of(message, request)?;
+            read_card(message, request)
         }
-        Kind::Purchase | Kind::Load => {
+        Kind::Purchase | Kind::Load | Kind::PreAuthorization => {
             read_amount(message, request)?;
             read_card_and_pin(message, request)
         }
@@ -185,30 +157,48 @@ fn read_request(
             request.currency = need(message, 49, currency(message))?;
             read_card_and_pin(message, request)
         }
+        Kind::Void | Kind::Refund | Kind::PreAuthorizationVoid | Kind::Completion | Kind::CompletionVoid => {
+            read_amount(message, request)?;
+            read_original(message, request)?;
+            read_card_and_pin(message, request)
+        }
+        Kind::PinChange => {
+            read_card_and_pin(message, request)?;
+            need_tag(13, request.new_pin_block)
+        }
+        _ => Ok(()),
     }
 }
 
-fn kind(message: &Message<'_>, envelope: &Envelope) -> Result<Kind, FormatFault> {
-    let management = number_at(&envelope.private_60, 8..11);
+fn kind(message: &Message<'_>, kept: &Kept) -> Result<Kind, FormatFault> {
+    let management = number_at(&kept.private_60, 8..11);
     Ok(match (message.mti().raw(), management) {
         (0x0800, Some(1 | 3 | 4)) => Kind::SignIn,
         (0x0820, Some(2)) => Kind::SignOff,
         (0x0820, Some(301)) => Kind::Echo,
         (0x0400, _) => {
-            coded_kind(message, envelope)?;
+            coded_kind(message, kept)?;
             Kind::Reversal
         }
-        (0x0200, _) => coded_kind(message, envelope)?.unwrap_or(Kind::Unsupported),
+        (0x0100 | 0x0200 | 0x0220, _) => coded_kind(message, kept)?.unwrap_or(Kind::Unsupported),
         _ => Kind::Unsupported,
     })
 }
 
-/// What the processing and condition codes name, in a request or in its reversal; `None` if the switch does not do it.
-fn coded_kind(message: &Message<'_>, envelope: &Envelope) -> Result<Option<Kind>, FormatFault> {
-    let code = need(message, 3, envelope.processing_code)?;
-    let condition = need(message, 25, envelope.condition_code)?;
-    let known = KINDS.iter().find(|(known, of, _)| (*known, *of) == (code, condition));
-    Ok(known.map(|(.., kind)| *kind))
+/// What message type, processing and condition code name; `None` if the switch does not do it. In a reversal the
+/// message type is its own, and field 60.1 tells apart what the other codes do not.
+fn coded_kind(message: &Message<'_>, kept: &Kept) -> Result<Option<Kind>, FormatFault> {
+    let code = need(message, 3, kept.processing_code)?;
+    let condition = need(message, 25, kept.condition_code)?;
+    let mti = message.mti().raw();
+    let type_code = number_at(&kept.private_60, 0..2);
+    let mut known = KINDS.iter().filter(|(of, known, under, ..)| {
+        (*known, *under) == (code, condition) && (mti == 0x0400 || *of == mti)
+    });
+    let first = known.clone().next();
+    // Where only one transaction has these codes, field 60.1 need not be right.
+    let named = known.find(|(.., named, _)| Some(*named) == type_code).or(first);
+    Ok(named.map(|(.., kind)| *kind))
 }
 
 fn read_amount(message: &Message<'_>, request: &mut Request) -> Result<(), FormatFault> {
@@ -219,13 +209,55 @@ fn read_amount(message: &Message<'_>, request: &mut Request) -> Result<(), Forma
     Ok(())
 }
 
-fn currency(message: &Message<'_>) -> Option<Currency> {
-    let digits = message.text(49)?;
-    let mut value: Currency = 0;
-    for digit in digits {
-        value = value * 10 + Currency::from(digit.is_ascii_digit().then(|| digit - b'0')?);
+/// The amount of a reversal, which a change of PIN has none of.
+fn read_amount_of(message: &Message<'_>, request: &mut Request) -> Result<(), FormatFault> {
+    if request.reverses == Some(Kind::PinChange) { Ok(()) } else { read_amount(message, request) }
+}
+
+/// What a void, refund or completion names: RRN or approval code, and batch and STAN (field 61.1, 61.2).
+fn read_original(message: &Message<'_>, request: &mut Request) -> Result<(), FormatFault> {
+    let mut name = OriginalName { rrn: rrn(message), approval: approval(message), ..OriginalName::default() };
+    if message.has(37) {
+        need(message, 37, name.rrn)?;
     }
-    Some(value)
+    if message.has(38) {
+        need(message, 38, name.approval)?;
+    }
+    if name.rrn.is_none() && name.approval.is_none() {
+        return Err(FormatFault::Missing(37));
+    }
+    if let Some(digits) = message.digits(61) {
+        let digits = ascii::<29>(digits);
+        name.batch = Some(need(message, 61, number_at(&digits, 0..6))?);
+        name.stan = Some(need(message, 61, number_at(&digits, 6..12))?);
+    }
+    request.original = name;
+    Ok(())
+}
+
+/// Field 57: what an `epos` terminal says of its PSAM, and a new PIN block.
+fn read_private_57(message: &Message<'_>, request: &mut Request) -> Result<(), FormatFault> {
+    let tags = psam::read(message)?;
+    request.new_pin_block = tags.new_pin_block.map(PinBlock);
+    if request.line.dialect != TerminalDialect::Epos {
+        return Ok(());
+    }
+    let with_keys = !matches!(request.kind, Kind::SignIn | Kind::SignOff | Kind::Echo);
+    if with_keys && tags.psam.is_some() {
+        let psam = tags.psam.as_ref();
+        need_tag(2, psam.and_then(|psam| psam.random))?;
+        need_tag(7, psam.and_then(|psam| psam.nonce))?;
+    }
+    if message.has(35) || message.has(36) {
+        // A track goes over a telephone line encrypted or not at all.
+        return Err(meaningless(message, if message.has(35) { 35 } else { 36 }));
+    }
+    request.psam = tags.psam;
+    Ok(())
+}
+
+fn need_tag<T>(tag: u8, value: Option<T>) -> Result<(), FormatFault> {
+    value.map(drop).ok_or(FormatFault::Tag { tag, rule: "is missing" })
 }
 
 fn read_card_and_pin(message: &Message<'_>, request: &mut Request) -> Result<(), FormatFault> {
@@ -237,232 +269,59 @@ fn read_card_and_pin(message: &Message<'_>, request: &mut Request) -> Result<(),
         _ => None,
     };
     request.entry = need(message, 22, entry)?;
-    if request.entry != EntryMode::Manual {
+    let encrypted = has_track(request.psam.as_ref());
+    let has_track =
+        message.has(35) || encrypted || (message.has(36) && entry != Some(EntryMode::Contactless));
+    if request.entry != EntryMode::Manual && !has_track {
         // A card that was read has a track; a number alone was typed, whatever the entry mode says.
-        need(message, 35, message.digits(35))?;
+        return Err(FormatFault::Missing(35));
     }
     request.pin_block = message.fixed(52).map(PinBlock);
     // Field 53, first digit: 2 is ISO format 0 (with the card number), the only one accepted.
     let format = message.digits(53).and_then(|digits| digits.iter().next());
     request.pin_format_refused = request.pin_block.is_some() && format.is_some_and(|digit| digit != 2);
     request.has_chip_data = message.has(55);
-    read_card(message, request);
+    read_card(message, request)?;
     match request.card {
         // These kinds are about a card; a reversal finds its own.
-        CardInput::None => Err(FormatFault::Missing(2)),
+        CardInput::None if !encrypted => Err(FormatFault::Missing(2)),
         _ => Ok(()),
     }
 }
 
-fn read_card(message: &Message<'_>, request: &mut Request) {
-    let typed = message.digits(2).map(ascii::<19>);
-    let track = message.digits(35).map(ascii::<37>);
-    let typed_expiry = message.number(14).and_then(|expiry| u16::try_from(expiry).ok());
-    request.card = match (typed, track) {
-        (None, None) => CardInput::None,
-        (Some(pan), None) => card(&pan, typed_expiry, TrackValue::NotRead),
-        (typed, Some(track)) => read_track(&track, typed.as_deref(), typed_expiry),
+fn has_track(psam: Option<&PsamInput>) -> bool {
+    psam.is_some_and(|psam| !psam.track.is_empty())
+}
+
+/// The card as far as it stands in clear; an encrypted track is opened behind the MAC.
+fn read_card(message: &Message<'_>, request: &mut Request) -> Result<(), FormatFault> {
+    let number = message.digits(2).map(ascii::<19>);
+    let track_2 = message.digits(35).map(ascii::<37>);
+    let track_3 = message.digits(36).map(ascii::<104>);
+    request.expiry_given = match message.number(14) {
+        Some(expiry) => u16::try_from(expiry).ok(),
+        None => None,
     };
-}
-
-/// Track 2: number, separator, `YYMM`, service code (3), verification value (3), issuer's discretion.
-fn read_track(track: &[u8], typed: Option<&[u8]>, typed_expiry: Option<u16>) -> CardInput {
-    let Some(separator) = track.iter().position(|digit| *digit == b'=') else { return CardInput::NotACard };
-    let (pan, rest) = (&track[..separator], &track[separator + 1..]);
-    if typed.is_some_and(|typed| typed != pan) {
-        return CardInput::Disagree;
-    }
-    let expiry = number_at(rest, 0..4).and_then(|expiry| u16::try_from(expiry).ok());
-    if typed_expiry.is_some() && typed_expiry != expiry {
-        return CardInput::Disagree;
-    }
-    let value = match (rest.first_chunk(), rest.get(4..7), rest.get(7..10)) {
-        (Some(expiry), Some(service_code), Some(cvv)) => TrackValue::Read(Stripe {
-            expiry: *expiry,
-            service_code: [service_code[0], service_code[1], service_code[2]],
-            cvv: [cvv[0], cvv[1], cvv[2]],
-        }),
-        _ => TrackValue::Missing,
-    };
-    card(pan, expiry, value)
-}
-
-fn card(pan: &[u8], expiry_yymm: Option<u16>, value: TrackValue) -> CardInput {
-    match Pan::parse(pan) {
-        Ok(pan) => CardInput::Read { pan, expiry_yymm, value },
-        Err(PanError::Length | PanError::NotDigits | PanError::CheckDigit) => CardInput::NotACard,
-    }
-}
-
-/// The first `N` digits in ASCII, which is more than the table lets through.
-fn ascii<const N: usize>(digits: Digits<'_>) -> ArrayVec<u8, N> {
-    digits.iter().take(N).map(|digit| if digit <= 9 { b'0' + digit } else { digit }).collect()
-}
-
-fn number_at(digits: &[u8], range: Range<usize>) -> Option<u32> {
-    digits
-        .get(range)?
-        .iter()
-        .try_fold(0_u32, |value, digit| digit.is_ascii_digit().then(|| value * 10 + u32::from(digit - b'0')))
-}
-
-/// An answer's frame in the output buffer.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Encoded {
-    /// Everything, length bytes included.
-    pub frame: Range<usize>,
-    /// What its MAC covers; the eight bytes behind it are the MAC's place. Empty if the answer carries none.
-    pub mac_covers: Range<usize>,
-}
-
-/// Writes an answer behind what is in `out`. With `sealed` it has room for a MAC, which is still to be made.
-///
-/// # Errors
-/// A field does not fit its table, which is a fault of the switch; `out` is then as it was.
-pub fn encode(
-    request: &Request,
-    envelope: &Envelope,
-    answer: &Answer,
-    moment: &Moment,
-    sealed: bool,
-    out: &mut BytesMut,
-) -> Result<Encoded, EncodeError> {
-    let start = out.len();
-    let header_end = write_headers(envelope, answer, out);
-    let written = write_message(request, envelope, answer, moment, sealed, out);
-    let (message, mac_at) = match written {
-        Ok(written) => written,
-        Err(error) => {
-            out.truncate(start);
-            return Err(error);
-        }
-    };
-    debug_assert_eq!(message.start, header_end);
-    // INVARIANT: the largest answer of this dialect has under 300 bytes.
-    let length = u16::try_from(message.end - start - 2).expect("an answer fits two length bytes");
-    out[start..start + 2].copy_from_slice(&length.to_be_bytes());
-    let mac_covers = mac_at.map_or(0..0, |at| message.start..message.start + at);
-    Ok(Encoded { frame: start..message.end, mac_covers })
-}
-
-/// Length (patched later), TPDU with destination and origin swapped, application header.
-fn write_headers(envelope: &Envelope, answer: &Answer, out: &mut BytesMut) -> usize {
-    let [kind, to_high, to_low, from_high, from_low] = envelope.tpdu;
-    out.put_u16(0);
-    out.put_slice(&[kind, from_high, from_low, to_high, to_low]);
-    let mut header = envelope.header;
-    // The sixth digit is the processing request: 3 asks the terminal to sign in again.
-    header[2] = (header[2] & 0xF0) | if answer.reason == Reason::SignInAgain { 3 } else { 0 };
-    out.put_slice(&header);
-    out.len()
-}
-
-type Written = (Range<usize>, Option<usize>);
-
-fn write_message(
-    request: &Request,
-    envelope: &Envelope,
-    answer: &Answer,
-    moment: &Moment,
-    sealed: bool,
-    out: &mut BytesMut,
-) -> Result<Written, EncodeError> {
-    let mti = envelope.mti.unwrap_or(Mti::new(0)).answer();
-    let mut message = Builder::new(Spec::pos(), out, mti);
-    if let (true, Some(pan)) = (envelope.has_pan, request.card.pan()) {
-        message.digits(2, pan.expose())?;
-    }
-    if let Some(code) = envelope.processing_code {
-        message.number(3, u64::from(code))?;
-    }
-    if let Some(amount) = envelope.amount {
-        message.number(4, amount)?;
-    }
-    message.number(11, u64::from(request.stan))?;
-    message.number(12, moment.hhmmss())?;
-    message.number(13, moment.mmdd())?;
-    if let Some(code) = envelope.condition_code {
-        message.number(25, u64::from(code))?;
-    }
-    if let Some(seq) = answer.seq {
-        message.text(37, &decimal::<12>(moment.rrn_prefix() * 1_000_000 + seq % 1_000_000))?;
-        if answer.reason == Reason::Approved && request.class != 8 && request.kind != Kind::Reversal {
-            message.text(38, &decimal::<6>(seq % 1_000_000))?;
-        }
-    }
-    message.text(39, response_code(answer.reason))?;
-    message.text(41, &request.terminal)?;
-    if let Some(merchant) = &request.merchant {
-        message.text(42, merchant)?;
-    }
-    if let Some(currency) = &envelope.currency {
-        message.text(49, currency)?;
-    }
-    if let Some(balance) = answer.balance {
-        message.text(54, &balance_item(request.currency, balance))?;
-    }
-    if !envelope.private_60.is_empty() {
-        message.digits(60, &envelope.private_60)?;
-    }
-    if let Some(keys) = &answer.keys {
-        message.bytes(62, &working_keys(keys))?;
-    }
-    let mac_at = if sealed { Some(message.mac_placeholder(64)?) } else { None };
-    Ok((message.finish()?, mac_at))
-}
-
-/// ISO 8583 field 54: account type 00, amount type 02 (available), currency, sign, twelve digits.
-fn balance_item(currency: Currency, balance: i64) -> [u8; 20] {
-    let mut item = *b"0002000C000000000000";
-    item[4..7].copy_from_slice(&decimal::<3>(u64::from(currency)));
-    if balance < 0 {
-        item[7] = b'D';
-    }
-    item[8..].copy_from_slice(&decimal::<12>(balance.unsigned_abs()));
-    item
-}
-
-/// Field 62 of a sign-in's answer: PIN key, its check value, MAC key, its check value.
-fn working_keys(keys: &KeysForTerminal) -> [u8; 40] {
-    let mut field = [0; 40];
-    field[..16].copy_from_slice(&keys.pin);
-    field[16..20].copy_from_slice(&keys.pin_check);
-    field[20..36].copy_from_slice(&keys.mac);
-    field[36..].copy_from_slice(&keys.mac_check);
-    field
-}
-
-/// The last `N` digits of a number, in ASCII.
-fn decimal<const N: usize>(mut value: u64) -> [u8; N] {
-    let mut digits = [b'0'; N];
-    for digit in digits.iter_mut().rev() {
-        *digit = b'0' + (value % 10) as u8;
-        value /= 10;
-    }
-    digits
-}
-
-/// Answers a frame for which there is no permit, without working on it. Nothing is written if it cannot be
-/// answered.
-pub fn turn_away(frame: &[u8], moment: &Moment, out: &mut BytesMut) -> bool {
-    let (mut request, mut envelope) = (Request::default(), Envelope::default());
-    if matches!(parse(frame, &mut request, &mut envelope), Parsed::Dropped(..)) {
-        return false;
-    }
-    let answer = Answer {
-        reason: Reason::Overloaded,
-        seq: None,
-        time_ms: moment.unix_ms(),
-        balance: None,
-        repeat: false,
-        keys: None,
-    };
-    encode(&request, &envelope, &answer, moment, false, out).is_ok()
+    request.card = card::read(&Given {
+        number: number.as_deref(),
+        expiry: request.expiry_given,
+        track_2: track_2.as_deref(),
+        track_3: track_3.as_deref(),
+    });
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::BytesMut;
+    use iso8583::Builder;
+
     use super::*;
+    use crate::books::{
+        event::KeysForTerminal,
+        reason::Reason,
+        request::{Answer, Shown},
+    };
 
     fn vector(name: &str) -> Vec<u8> {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../fixtures/vectors/iso8583.json");
@@ -481,7 +340,8 @@ mod tests {
         KeysForTerminal { pin: [1; 16], pin_check: [2; 4], mac: [3; 16], mac_check: [4; 4] };
 
     fn answer(reason: Reason) -> Answer {
-        Answer { reason, seq: Some(7), time_ms: 0, balance: Some(-5), repeat: false, keys: Some(KEYS) }
+        let balance = Some(Shown { available: -5, held: 0 });
+        Answer { seq: Some(7), balance, keys: Some(KEYS), ..Answer::unrecorded(reason, 0) }
     }
 
     #[test]
@@ -490,16 +350,15 @@ mod tests {
         assert_eq!(parse(&vector("CUP-0800"), &mut request, &mut envelope), Parsed::Request);
         assert_eq!((request.kind, request.key_scheme, request.stan), (Kind::SignIn, KeyScheme::Double, 1));
         assert_eq!(&request.terminal, b"22003600");
+        let super::super::Kept::Pos(kept) = envelope.kept else { panic!("it was read") };
         let clock = crate::clock::Clock::new("UTC").expect("a zone");
         let mut out = BytesMut::new();
-        let encoded =
-            encode(&request, &envelope, &answer(Reason::SignInAgain), &clock.at(0), false, &mut out)
-                .expect("the answer fits its table");
+        let encoded = encode(&request, &kept, &answer(Reason::SignInAgain), &clock.at(0), false, &mut out)
+            .expect("the answer fits its table");
         let frame = &out[encoded.frame];
-        // Length; TPDU with origin and destination swapped; header asking for a sign-in.
-        assert_eq!(usize::from(u16::from_be_bytes([frame[0], frame[1]])), frame.len() - 2);
+        // TPDU with origin and destination swapped; header asking for a sign-in.
         assert_eq!(
-            frame[2..15],
+            frame[..13],
             [0x60, 0x00, 0x00, 0x06, 0x01, 0x61, 0x31, 0x03, 0x31, 0x11, 0x08, 0x08, 0x10]
         );
     }
@@ -525,12 +384,6 @@ mod tests {
         let parsed = parse(&wire, &mut request, &mut envelope);
         assert_eq!(parsed, Parsed::FormatError(FormatFault::Missing(4)));
         assert_eq!(FormatFault::Missing(4).to_string(), "DE 4 is missing");
-    }
-
-    #[test]
-    fn a_negative_balance_says_so() {
-        assert_eq!(&balance_item(156, -12_345), b"0002156D000000012345");
-        assert_eq!(&balance_item(36, 0), b"0002036C000000000000");
     }
 
     #[test]

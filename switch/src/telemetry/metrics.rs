@@ -9,9 +9,9 @@ use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram, with_local_r
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 
 use crate::{
-    books::{reason::Reason, request::Kind},
+    books::{event::TerminalDialect, reason::Reason, request::Kind},
     channel::{Disconnect, Refused},
-    dialect::pos::Dropped,
+    dialect::Dropped,
     journal::CommitTimings,
 };
 
@@ -39,8 +39,8 @@ pub struct Metrics {
     answer_seconds: Histogram,
     connections: Gauge,
     connections_total: Counter,
-    refused: [Counter; 2],
-    disconnects: [Counter; 7],
+    refused: [Counter; 3],
+    disconnects: [Counter; 8],
     socket_reads: Counter,
     socket_writes: Counter,
     permits_in_use: Gauge,
@@ -50,7 +50,13 @@ pub struct Metrics {
     sync_seconds: Histogram,
     journal_seq: Gauge,
     hsm_test_mode: Gauge,
+    holds: Gauge,
+    holds_expired: Counter,
+    notices: Counter,
 }
+
+/// The dialects, for labels, in the order of their type.
+const DIALECTS: [&str; 3] = ["pos", "epos", "atm"];
 
 impl std::fmt::Debug for Metrics {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -76,16 +82,14 @@ impl Metrics {
             let dropped = |why: &'static str| counter!("cardswitch_frames_dropped_total", "why" => why);
             let refused = |why: &'static str| counter!("cardswitch_connections_refused_total", "why" => why);
             Self {
-                requests: Kind::ALL
-                    .iter()
-                    .map(|kind| counter!("cardswitch_requests_total", "dialect" => "pos", "kind" => kind.name()))
-                    .collect(),
-                answers: Reason::ALL
-                    .iter()
-                    .map(|reason| {
-                        counter!("cardswitch_answers_total", "dialect" => "pos", "reason" => reason.name())
-                    })
-                    .collect(),
+                requests: each(
+                    &Kind::ALL,
+                    |dialect, kind| counter!("cardswitch_requests_total", "dialect" => dialect, "kind" => kind.name()),
+                ),
+                answers: each(
+                    &Reason::ALL,
+                    |dialect, reason| counter!("cardswitch_answers_total", "dialect" => dialect, "reason" => reason.name()),
+                ),
                 dropped: [dropped("too_short"), dropped("answer_received"), dropped("undecodable")],
                 repeats: counter!("cardswitch_repeats_total"),
                 remembered: gauge!("cardswitch_duplicates_remembered"),
@@ -97,7 +101,7 @@ impl Metrics {
                 answer_seconds: histogram!("cardswitch_answer_seconds"),
                 connections: gauge!("cardswitch_connections"),
                 connections_total: counter!("cardswitch_connections_total"),
-                refused: [refused("limit"), refused("accept_failed")],
+                refused: [refused("limit"), refused("accept_failed"), refused("dial_failed")],
                 disconnects: Disconnect::ALL
                     .map(|why| counter!("cardswitch_disconnects_total", "why" => why.name())),
                 socket_reads: counter!("cardswitch_socket_reads_total"),
@@ -109,18 +113,21 @@ impl Metrics {
                 sync_seconds: histogram!("cardswitch_sync_seconds"),
                 journal_seq: gauge!("cardswitch_journal_seq"),
                 hsm_test_mode: gauge!("cardswitch_hsm_test_mode"),
+                holds: gauge!("cardswitch_holds"),
+                holds_expired: counter!("cardswitch_holds_expired_total"),
+                notices: counter!("cardswitch_notices_total"),
             }
         })
     }
 
     /// A request was understood.
-    pub fn request(&self, kind: Kind) {
-        self.requests[kind as usize].increment(1);
+    pub fn request(&self, dialect: TerminalDialect, kind: Kind) {
+        self.requests[dialect as usize * Kind::ALL.len() + kind as usize].increment(1);
     }
 
     /// A request was answered.
-    pub fn answered(&self, reason: Reason) {
-        self.answers[reason as usize].increment(1);
+    pub fn answered(&self, dialect: TerminalDialect, reason: Reason) {
+        self.answers[dialect as usize * Reason::ALL.len() + reason as usize].increment(1);
     }
 
     /// A frame got no answer.
@@ -137,6 +144,17 @@ impl Metrics {
     pub fn duplicates(&self, remembered: usize, evicted: u64) {
         self.remembered.set(remembered as f64);
         self.evicted.absolute(evicted);
+    }
+
+    /// Holds that are live, and notices written since the journal began.
+    pub fn books(&self, holds: usize, notices: u64) {
+        self.holds.set(holds as f64);
+        self.notices.absolute(notices);
+    }
+
+    /// A hold's time was over.
+    pub fn hold_expired(&self) {
+        self.holds_expired.increment(1);
     }
 
     /// A request found no permit.
@@ -209,4 +227,12 @@ impl Metrics {
     pub fn hsm_test_mode(&self, is_test: bool) {
         self.hsm_test_mode.set(f64::from(u8::from(is_test)));
     }
+}
+
+/// A counter for each dialect and each of `all`, in that order.
+fn each<T: Copy>(all: &[T], make: impl Fn(&'static str, T) -> Counter) -> Vec<Counter> {
+    DIALECTS
+        .iter()
+        .flat_map(|dialect| all.iter().map(|one| make(dialect, *one)).collect::<Vec<_>>())
+        .collect()
 }

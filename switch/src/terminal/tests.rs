@@ -15,7 +15,7 @@ use iso8583::{Builder, Message, Mti, Spec};
 
 use super::*;
 use crate::books::request::{CardInput, EntryMode, Kind, Request, TrackValue};
-use crate::dialect::pos::{self, Envelope, Parsed};
+use crate::dialect::{Envelope, Parsed, pos};
 
 /// A published sign-in answer (vector `cup_signon-001` of `fixtures/vectors/hsm.json`): the terminal master key, and
 /// the PIN key with its check value. Here it serves as the MAC key too, because the published one is single-length.

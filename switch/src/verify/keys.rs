@@ -6,8 +6,8 @@
 use hsm_sim::{Hsm, HsmError, KeyBlock, KeyHandle, MacAlgorithm};
 
 use crate::books::{
-    Books, Terminal, TerminalId, WorkingKeys,
-    event::{KeyRole, KeyText, MacScheme},
+    Acquirer, AcquirerId, Books, Terminal, TerminalId, WorkingKeys, ZoneKeys,
+    event::{KeyRole, KeyText, MacScheme, PsamMasters},
 };
 
 /// Why the keys in the books cannot be used.
@@ -19,6 +19,9 @@ pub enum KeysError {
     /// The HSM refuses a key.
     #[error("the HSM refuses the {0:?} key; is this the LMK under which the city was imported?")]
     Refused(KeyRole, #[source] HsmError),
+    /// The HSM refuses the masters of PSAM keys.
+    #[error("the HSM refuses the PSAM masters of version {0}")]
+    Masters(u8, #[source] HsmError),
 }
 
 /// A pair of working keys inside the HSM.
@@ -35,13 +38,40 @@ struct TerminalKeys {
     working: [Option<Working>; 3],
 }
 
+/// The masters of one version inside the HSM.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Masters {
+    version: u8,
+    pub(super) pin: KeyHandle,
+    pub(super) mac: KeyHandle,
+    pub(super) track: KeyHandle,
+    pub(super) auth: KeyHandle,
+}
+
+/// Zone keys inside the HSM.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Zone {
+    version: u32,
+    pub(super) pin: KeyHandle,
+    pub(super) mac_to_switch: KeyHandle,
+    pub(super) mac_from_switch: KeyHandle,
+}
+
+#[derive(Clone, Debug, Default)]
+struct AcquirerKeys {
+    zmk: Option<KeyHandle>,
+    zones: [Option<Zone>; 3],
+}
+
 /// All handles.
 #[derive(Debug)]
 pub(super) struct KeyRing {
     token: KeyHandle,
     cvk: KeyHandle,
     pvks: Vec<(u8, KeyHandle)>,
+    masters: Vec<Masters>,
     terminals: Vec<TerminalKeys>,
+    acquirers: Vec<AcquirerKeys>,
 }
 
 impl KeyRing {
@@ -62,7 +92,18 @@ impl KeyRing {
         let token = last(load(KeyRole::Token)?, KeyRole::Token)?;
         let cvk = last(load(KeyRole::CardVerification)?, KeyRole::CardVerification)?;
         let pvks = load(KeyRole::PinVerification)?;
-        Ok(Self { token, cvk, pvks, terminals: Vec::new() })
+        let masters = books
+            .psam_masters()
+            .iter()
+            .map(|masters| {
+                load_masters(hsm, masters).map_err(|error| KeysError::Masters(masters.version, error))
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { token, cvk, pvks, masters, terminals: Vec::new(), acquirers: Vec::new() })
+    }
+
+    pub(super) fn masters(&self, version: u8) -> Option<Masters> {
+        self.masters.iter().find(|masters| masters.version == version).copied()
     }
 
     pub(super) fn token(&self) -> KeyHandle {
@@ -125,6 +166,66 @@ impl KeyRing {
         Ok(loaded)
     }
 
+    pub(super) fn zmk(
+        &mut self,
+        hsm: &mut Hsm,
+        id: AcquirerId,
+        acquirer: &Acquirer,
+    ) -> Result<KeyHandle, HsmError> {
+        let keys = self.of_acquirer(id);
+        if let Some(handle) = keys.zmk {
+            return Ok(handle);
+        }
+        let handle = load(hsm, &acquirer.zmk)?;
+        keys.zmk = Some(handle);
+        Ok(handle)
+    }
+
+    pub(super) fn zone(
+        &mut self,
+        hsm: &mut Hsm,
+        id: AcquirerId,
+        acquirer: &Acquirer,
+        wanted: &ZoneKeys,
+    ) -> Result<Zone, HsmError> {
+        let keys = self.of_acquirer(id);
+        if let Some(found) = keys.zones.iter().flatten().find(|keys| keys.version == wanted.version) {
+            return Ok(*found);
+        }
+        let texts = &wanted.texts;
+        let pin = load(hsm, &texts.pin)?;
+        let mac_to_switch = load(hsm, &texts.mac_to_switch).inspect_err(|_| hsm.unload_key(pin))?;
+        let mac_from_switch = load(hsm, &texts.mac_from_switch).inspect_err(|_| {
+            hsm.unload_key(pin);
+            hsm.unload_key(mac_to_switch);
+        })?;
+        let loaded = Zone { version: wanted.version, pin, mac_to_switch, mac_from_switch };
+        let owned = |version| {
+            [Some(&acquirer.current), acquirer.pending.as_ref(), acquirer.previous.as_ref()]
+                .into_iter()
+                .flatten()
+                .any(|keys| keys.version == version)
+        };
+        let place = keys
+            .zones
+            .iter_mut()
+            .find(|place| place.is_none_or(|keys| !owned(keys.version)))
+            // INVARIANT: three places, at most three sets owned, and the wanted one of them is in no place.
+            .expect("a place that no keys of the acquirer take");
+        if let Some(old) = place.replace(loaded) {
+            [old.pin, old.mac_to_switch, old.mac_from_switch].into_iter().for_each(|key| hsm.unload_key(key));
+        }
+        Ok(loaded)
+    }
+
+    fn of_acquirer(&mut self, id: AcquirerId) -> &mut AcquirerKeys {
+        let at = usize::from(id.0);
+        if self.acquirers.len() <= at {
+            self.acquirers.resize_with(at + 1, AcquirerKeys::default);
+        }
+        &mut self.acquirers[at]
+    }
+
     fn of(&mut self, id: TerminalId) -> &mut TerminalKeys {
         let at = id.0 as usize;
         if self.terminals.len() <= at {
@@ -138,9 +239,18 @@ fn load(hsm: &mut Hsm, text: &KeyText) -> Result<KeyHandle, HsmError> {
     hsm.load_key(&KeyBlock::parse(&text.0)?)
 }
 
+fn load_masters(hsm: &mut Hsm, masters: &PsamMasters) -> Result<Masters, HsmError> {
+    let PsamMasters { version, pin, mac, track, auth } = masters;
+    let (pin, mac) = (load(hsm, pin)?, load(hsm, mac)?);
+    let (track, auth) = (load(hsm, track)?, load(hsm, auth)?);
+    hsm.check_psam_masters([pin, mac, track, auth])?;
+    Ok(Masters { version: *version, pin, mac, track, auth })
+}
+
 pub(super) fn algorithm(scheme: MacScheme) -> MacAlgorithm {
     match scheme {
         MacScheme::UnionPayEcb => MacAlgorithm::UnionPayEcb,
         MacScheme::X919 => MacAlgorithm::X919,
+        MacScheme::Cbc3Des => MacAlgorithm::Cbc3Des,
     }
 }

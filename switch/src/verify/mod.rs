@@ -7,24 +7,26 @@
 //!
 //! Start at [`Verifier::verify`] and [`Verifier::seal`].
 
+mod challenges;
 mod keys;
-
-use std::ops::Range;
+mod macs;
+mod new_keys;
+mod psam;
 
 use arrayvec::ArrayVec;
 use hsm_sim::{
-    CvvCheck, Entropy, Hsm, HsmError, KeyHandle, KeyUsage, MacAlgorithm, MacCheck, MacRequest, PanToken,
-    PinCheck, TokenRequest, WorkingKeyRequest,
+    CvvCheck, Entropy, Hsm, HsmError, KeyRef, MacAlgorithm, PanToken, PinCheck, PvvRequest, TokenRequest,
+    Track2,
 };
 
 pub use self::keys::KeysError;
-use self::keys::{KeyRing, algorithm};
+use self::{challenges::Challenges, keys::KeyRing};
 use crate::{
     batch::{Job, State},
     books::{
-        Books, TerminalId, WorkingKeys,
-        event::{KeyText, KeysForTerminal},
-        request::{CardInput, Check, Facts, KeyScheme, Kind, MacFact, PinBlock, TrackValue},
+        Books,
+        event::Pvv,
+        request::{CardInput, Check, Facts, MacFact, NewKeys, PinBlock, TrackValue},
     },
     clock::Moment,
 };
@@ -37,9 +39,12 @@ pub struct Verifier {
     hsm: Hsm,
     entropy: Box<dyn Entropy + Send>,
     keys: KeyRing,
+    challenges: Challenges,
     checks: Vec<Result<(), HsmError>>,
     macs: Vec<Result<[u8; 8], HsmError>>,
     tokens: Vec<Result<PanToken, HsmError>>,
+    tracks: Vec<Result<Track2, HsmError>>,
+    pvvs: Vec<Result<[u8; 4], HsmError>>,
     made: Vec<Result<hsm_sim::WorkingKeys, HsmError>>,
 }
 
@@ -60,9 +65,12 @@ impl Verifier {
             hsm,
             entropy,
             keys,
+            challenges: Challenges::default(),
             checks: Vec::with_capacity(CHUNK),
             macs: Vec::with_capacity(CHUNK),
             tokens: Vec::with_capacity(CHUNK),
+            tracks: Vec::with_capacity(CHUNK),
+            pvvs: Vec::with_capacity(CHUNK),
             made: Vec::with_capacity(CHUNK),
         })
     }
@@ -73,66 +81,39 @@ impl Verifier {
         self.hsm.is_test()
     }
 
-    /// Finds out the facts of every request in `jobs`, whose frames lie in `input`. Working keys for sign-ins are
-    /// put behind `new_keys`.
+    /// Finds out the facts of every request in `jobs`, whose frames lie in `input`. Keys that come to be are put
+    /// behind `new_keys`.
     pub fn verify(
         &mut self,
         books: &Books,
         jobs: &mut [Job],
         input: &[u8],
-        new_keys: &mut Vec<WorkingKeys>,
+        new_keys: &mut Vec<NewKeys>,
         now: &Moment,
     ) {
         for chunk in jobs.chunks_mut(CHUNK) {
             for job in chunk.iter_mut().filter(|job| job.state == State::Request) {
-                job.facts =
-                    Facts { terminal: books.find_terminal(&job.request.terminal), ..Facts::default() };
+                let request = &job.request;
+                let psam = request.psam.as_ref();
+                job.facts = Facts {
+                    terminal: books.find_terminal(&request.terminal),
+                    psam: psam.and_then(|psam| books.find_psam(psam.number.as_bcd())),
+                    acquirer: request.acquirer.and_then(|acquirer| books.find_acquirer(&acquirer)),
+                    ..Facts::default()
+                };
                 job.seal = None;
             }
             for attempt in 0..3 {
                 self.verify_macs(books, chunk, input, attempt, now);
             }
+            self.open_tracks(chunk);
             self.find_cards(books, chunk);
             self.verify_cvvs(chunk);
             self.verify_pins(books, chunk);
+            self.derive_new_pins(books, chunk);
+            self.challenge(books, chunk, now);
             self.make_keys(books, chunk, new_keys, now);
-        }
-    }
-
-    /// One pass over the MACs not yet found right, with each terminal's `attempt`-th key pair. Nearly all are right
-    /// in the first pass; the second finds keys just given out, the third keys just replaced.
-    fn verify_macs(&mut self, books: &Books, jobs: &mut [Job], input: &[u8], attempt: usize, now: &Moment) {
-        let mut items: ArrayVec<MacCheck<'_>, CHUNK> = ArrayVec::new();
-        let mut of: ArrayVec<(usize, u32), CHUNK> = ArrayVec::new();
-        for (index, job) in jobs.iter_mut().enumerate() {
-            let Some(id) = unsettled(job) else { continue };
-            let terminal = books.terminal(id);
-            let Some(working) = terminal.keys_at(now.unix_ms(), books.policy()).nth(attempt) else {
-                if attempt == 0 {
-                    job.facts.mac = MacFact::NoKeys;
-                }
-                continue;
-            };
-            let Some((mac, covers)) = job.envelope.mac.clone() else { continue };
-            let algorithm = algorithm(terminal.mac);
-            // Keys that the HSM does not take cannot have made this MAC.
-            let handles = self.keys.working(&mut self.hsm, id, terminal, working);
-            let Ok(handles) = handles else { continue };
-            job.facts.mac = MacFact::Wrong;
-            job.seal = Some(Seal { mac: handles.mac, pin: handles.pin, algorithm });
-            let data = input.get(job.frame.start + covers.start..job.frame.start + covers.end).unwrap_or(&[]);
-            items.push(MacCheck { key: handles.mac, algorithm, data, mac });
-            of.push((index, working.version));
-        }
-        self.hsm.verify_macs(&items, &mut self.checks);
-        for ((index, version), check) in of.iter().zip(&self.checks) {
-            if check.is_ok() {
-                jobs[*index].facts.mac = MacFact::Right { version: *version };
-            }
-        }
-        for job in jobs.iter_mut().filter(|job| job.facts.mac == MacFact::Wrong && attempt == 2) {
-            // An answer to a message whose MAC failed carries none, or the switch would make MACs for anyone.
-            job.seal = None;
+            self.import_zone_keys(books, chunk, new_keys);
         }
     }
 
@@ -216,69 +197,28 @@ impl Verifier {
         }
     }
 
-    fn make_keys(&mut self, books: &Books, jobs: &mut [Job], new_keys: &mut Vec<WorkingKeys>, now: &Moment) {
-        let mut items: ArrayVec<WorkingKeyRequest, CHUNK> = ArrayVec::new();
-        let mut of: ArrayVec<(&mut Facts, u32), CHUNK> = ArrayVec::new();
+    /// Verification values of new PINs, where the old one was right.
+    fn derive_new_pins(&mut self, books: &Books, jobs: &mut [Job]) {
+        let mut items: ArrayVec<PvvRequest<'_>, CHUNK> = ArrayVec::new();
+        let mut of: ArrayVec<&mut Facts, CHUNK> = ArrayVec::new();
         for job in jobs.iter_mut() {
-            let Job { state: State::Request, request, facts, .. } = job else { continue };
-            let (Kind::SignIn, KeyScheme::Double, Some(id)) =
-                (request.kind, request.key_scheme, facts.terminal)
+            let Job { state: State::Request, request, facts, seal, .. } = job else { continue };
+            let (Check::Right, Some(PinBlock(block)), Some(pan), Some(card), Some(seal)) =
+                (facts.pin, request.new_pin_block, request.card.pan(), facts.card, seal.as_ref())
             else {
                 continue;
             };
-            let terminal = books.terminal(id);
-            if terminal.pending.is_some() || books.sign_ins_used_up(terminal, now) {
-                continue;
-            }
-            let Ok(tmk) = self.keys.tmk(&mut self.hsm, id, terminal) else { continue };
-            items.push(WorkingKeyRequest { tmk, mac_usage: usage(algorithm(terminal.mac)) });
-            of.push((facts, terminal.newest_version + 1));
+            let card = books.card(card);
+            let Some(pvk) = self.keys.pvk(card.pvki) else { continue };
+            items.push(PvvRequest { pin_key: seal.pin, block, pan, pvk, pvki: card.pvki });
+            of.push(facts);
         }
         if items.is_empty() {
             return;
         }
-        self.hsm.generate_working_keys(&items, self.entropy.as_mut(), &mut self.made);
-        for ((facts, version), made) in of.iter_mut().zip(self.made.drain(..)) {
-            let Ok(made) = made else { continue };
-            facts.new_keys = Some(new_keys.len());
-            let text = |block: &hsm_sim::KeyBlock| KeyText(block.as_str().into());
-            new_keys.push(WorkingKeys {
-                version: *version,
-                pin: text(&made.pin),
-                mac: text(&made.mac),
-                told: KeysForTerminal {
-                    pin: made.pin_cryptogram,
-                    pin_check: made.pin_check_value,
-                    mac: made.mac_cryptogram,
-                    mac_check: made.mac_check_value,
-                },
-                used_since_ms: None,
-            });
-        }
-    }
-
-    /// Makes the MACs of the answers in `output` that carry one, in place. An answer whose MAC cannot be made is
-    /// reported by its index in `jobs`.
-    pub fn seal(&mut self, jobs: &[Job], output: &mut [u8], failed: &mut dyn FnMut(usize)) {
-        for (chunk_at, chunk) in jobs.chunks(CHUNK).enumerate() {
-            let mut items: ArrayVec<MacRequest<'_>, CHUNK> = ArrayVec::new();
-            let mut of: ArrayVec<(usize, Range<usize>), CHUNK> = ArrayVec::new();
-            for (index, job) in chunk.iter().enumerate() {
-                let covers = job.encoded.mac_covers.clone();
-                if let (false, Some(seal)) = (covers.is_empty(), job.seal.as_ref()) {
-                    let data = &output[covers.clone()];
-                    items.push(MacRequest { key: seal.mac, algorithm: seal.algorithm, data });
-                    of.push((chunk_at * CHUNK + index, covers));
-                }
-            }
-            self.hsm.generate_macs(&items, &mut self.macs);
-            drop(items);
-            for ((index, covers), mac) in of.iter().zip(&self.macs) {
-                match mac {
-                    Ok(mac) => output[covers.end..covers.end + 8].copy_from_slice(mac),
-                    Err(_) => failed(*index),
-                }
-            }
+        self.hsm.derive_pvvs(&items, &mut self.pvvs);
+        for (facts, pvv) in of.iter_mut().zip(&self.pvvs) {
+            facts.new_pvv = pvv.as_ref().ok().map(|pvv| Pvv(*pvv));
         }
     }
 }
@@ -286,21 +226,10 @@ impl Verifier {
 /// The keys under which a request came, and under which its answer goes out.
 #[derive(Clone, Copy, Debug)]
 pub struct Seal {
-    mac: KeyHandle,
-    pin: KeyHandle,
+    /// Of the answer.
+    mac: KeyRef,
+    pin: KeyRef,
+    /// Of an encrypted track.
+    track: Option<KeyRef>,
     algorithm: MacAlgorithm,
-}
-
-/// The terminal of a request whose MAC matters and is not known to be right.
-fn unsettled(job: &Job) -> Option<TerminalId> {
-    let settled = matches!(job.facts.mac, MacFact::Right { .. } | MacFact::NoKeys);
-    let unsealed_kind = matches!(job.request.kind, Kind::SignIn | Kind::SignOff | Kind::Echo);
-    if job.state != State::Request || settled || unsealed_kind { None } else { job.facts.terminal }
-}
-
-fn usage(algorithm: MacAlgorithm) -> KeyUsage {
-    match algorithm {
-        MacAlgorithm::UnionPayEcb => KeyUsage::MacUnionPayEcb,
-        MacAlgorithm::X919 => KeyUsage::MacX919,
-    }
 }

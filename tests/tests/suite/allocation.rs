@@ -7,8 +7,9 @@ use std::{
 
 use cardswitch::{
     app,
-    batch::{Batch, State},
-    channel::ConnectionId,
+    batch::{Batch, Line, State},
+    books::event::TerminalDialect,
+    channel::{ConnectionId, framing},
     clock::stopwatch,
     journal::MemoryStore,
     stages::Stages,
@@ -87,15 +88,20 @@ fn stages() -> Stages {
     app::prepare(&config, &mut MemoryStore::new(), metrics, &mut |_| ()).expect("the city is imported")
 }
 
+/// What the frames come over.
+const LINE: Line = Line { dialect: TerminalDialect::Pos, private: true, concentrator: false };
+
 fn push(batch: &mut Batch, frame: &[u8]) {
-    batch.push(ConnectionId { place: 0, generation: 1 }, stopwatch(), true, &frame[2..]);
+    batch.push(ConnectionId { place: 0, generation: 1 }, stopwatch(), LINE, &frame[2..]);
 }
 
 fn sign_in(stages: &mut Stages, terminal: &mut Terminal) {
     let mut batch = Batch::default();
     push(&mut batch, &terminal.frame(&mut Ask::sign_in()));
     stages.run(&mut batch);
-    terminal.accept(&Answer::read(&batch.output));
+    let mut wire = bytes::BytesMut::new();
+    framing::put(framing::LengthForm::Binary, &batch.output, &mut wire);
+    terminal.accept(&Answer::read(&wire));
 }
 
 const WARM_UP: usize = 1_000;

@@ -12,9 +12,9 @@ use cardswitch::{
             Token,
         },
         policy::Policy,
-        product::{PinRule, Product},
+        product::{PinRule, Product, Regions},
         reason::Reason,
-        request::Kind,
+        request::{Kind, Phone, Shown},
         transactions::TransactionKey,
     },
     ledger::{AccountId, Posting, purse::PurseType},
@@ -35,13 +35,23 @@ fn decided(kind: Kind, reason: Reason) -> Decided {
         card: Some(300),
         amount: 999_999_999_999,
         currency: 156,
+        fee: 0,
         reason,
         shown: None,
         pin_tries: None,
+        pvv: None,
         activates: false,
         blocks: false,
         adopts: None,
+        random: None,
+        calling: None,
         reversal: None,
+        original: None,
+        releases: None,
+        places: None,
+        hold_of: None,
+        fired: 0,
+        notice: None,
         postings: ArrayVec::new(),
     }
 }
@@ -62,8 +72,8 @@ fn events() -> Vec<Event> {
         told: KeysForTerminal { pin: [1; 16], pin_check: [2; 4], mac: [3; 16], mac_check: [4; 4] },
     });
     events.push(Event::SignedOff { terminal: 7, stan: 2 });
-    events.extend(Kind::ALL.map(|kind| Event::Decided(decided(kind, Reason::Approved))));
-    events.extend(Reason::ALL.map(|reason| Event::Decided(decided(Kind::Purchase, reason))));
+    events.extend(Kind::ALL.iter().take(8).map(|kind| Event::Decided(decided(*kind, Reason::Approved))));
+    events.extend(Reason::ALL.iter().take(31).map(|reason| Event::Decided(decided(Kind::Purchase, *reason))));
     let effects = [ReversalEffect::Nothing, ReversalEffect::Reversed, ReversalEffect::Tombstone];
     events.extend(effects.map(|effect| {
         let reversal = Some((key(1), effect));
@@ -75,7 +85,7 @@ fn events() -> Vec<Event> {
         })
     }));
     events.push(Event::Decided(Decided {
-        shown: Some(-1),
+        shown: Some(Shown { available: -1, held: 0 }),
         pin_tries: Some(2),
         activates: true,
         blocks: true,
@@ -94,6 +104,7 @@ fn genesis() -> Vec<Event> {
         pin_tries_max: 3,
         sign_ins_per_minute: 30,
         key_overlap_ms: 3_600_000,
+        ..Policy::default()
     })];
     let roles = [KeyRole::PinVerification, KeyRole::CardVerification, KeyRole::Token];
     events.extend(roles.map(|role| Event::KeyInstalled {
@@ -107,6 +118,7 @@ fn genesis() -> Vec<Event> {
         categories: [5912, 8062].into_iter().collect(),
         floor: -5,
         max: 1_000_000,
+        cash: false,
     }));
     let rules = [PinRule::Always, PinRule::ContactlessAbove(10_000)];
     events.extend(rules.map(|pin| {
@@ -117,6 +129,8 @@ fn genesis() -> Vec<Event> {
             balance_max: 2_000_000,
             pin,
             balance_needs_pin: true,
+            regions: Regions::new(),
+            hold_ms: 7 * 86_400_000,
         })
     }));
     events.push(Event::OrdererOpened { name: "CITY".into(), currency: 156, float: 16_000_000 });
@@ -148,6 +162,9 @@ fn terminals() -> Vec<Event> {
             mac,
             tmk: KeyText("B0096K0TD00E0000".into()),
             may_load: true,
+            psam: None,
+            phone: Phone::new(),
+            acquirer: None,
         })
     };
     vec![
@@ -178,6 +195,7 @@ fn cards() -> Vec<Event> {
             pvki: 1,
             pvv: Pvv(*b"1234"),
             phone: ArrayString::from("10000000001").expect("it fits"),
+            regions: Regions::new(),
             opening: [20_000, 1_000_000].into_iter().collect(),
         })
     };
@@ -222,14 +240,13 @@ fn written(event: &Event) -> Vec<u8> {
 }
 
 #[test]
-fn events_of_version_1_are_read_and_written_as_they_always_were() {
+fn events_of_version_1_are_read_as_they_always_were() {
     let file = fs::read(file()).expect("fixtures/events/v1.bin");
     let (bodies, events) = (bodies(&file), events());
     assert_eq!(bodies.len(), events.len());
     for (at, (body, event)) in bodies.iter().zip(&events).enumerate() {
         let read = Event::read(body).unwrap_or_else(|error| panic!("event {at}, {}: {error}", event.name()));
         assert_eq!(&read, event, "event {at}");
-        assert_eq!(&written(event), body, "event {at}, {}: written otherwise", event.name());
     }
 }
 
@@ -237,7 +254,7 @@ fn events_of_version_1_are_read_and_written_as_they_always_were() {
 fn what_is_no_event_of_a_known_version_is_an_error() {
     use cardswitch::books::event::EventError;
     assert_eq!(Event::read(&[]), Err(EventError::Malformed));
-    assert_eq!(Event::read(&[2, 9]), Err(EventError::UnknownVersion(2)));
+    assert_eq!(Event::read(&[3, 9]), Err(EventError::UnknownVersion(3)));
     let whole = written(&events()[0]);
     for length in 1..whole.len() {
         assert_eq!(Event::read(&whole[..length]), Err(EventError::Malformed), "cut to {length}");

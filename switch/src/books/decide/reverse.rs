@@ -4,13 +4,15 @@ use super::Outcome;
 use crate::{
     books::{
         Books, CommonAccount,
-        event::ReversalEffect,
+        event::{OnOriginal, PlacedHold, ReversalEffect},
+        notices::Cause,
+        originals::Original,
         reason::Reason,
         request::{CardInput, Facts, Kind, Request},
         transactions::{Standing, Transaction, TransactionKey},
     },
     clock::Moment,
-    ledger::{Posting, Postings},
+    ledger::{AccountKind, Minor, Posting, Postings, holds::Leg, purse::split_hold},
 };
 
 impl Books {
@@ -22,9 +24,20 @@ impl Books {
         key: &TransactionKey,
         now: &Moment,
     ) -> Outcome {
-        // What is reversed was a 0200 or a 0100; the reversal has the same batch and STAN.
-        let originals = [2, 1].map(|class| TransactionKey { class, ..*key });
-        let found = originals.iter().find_map(|key| self.remembered(key, now));
+        // What is reversed was a 0200, or a 0100 for what deals with holds alone.
+        let class = match request.reverses {
+            Some(Kind::PreAuthorization | Kind::PreAuthorizationVoid) => 1,
+            _ => 2,
+        };
+        let name = &request.original;
+        let original_key = TransactionKey {
+            terminal: key.terminal,
+            batch: name.batch.unwrap_or(key.batch),
+            stan: name.stan.unwrap_or(key.stan),
+            class,
+        };
+        let other_class = TransactionKey { class: 3 - class, ..original_key };
+        let found = [original_key, other_class].iter().find_map(|key| self.remembered(key, now));
         let Some(original) = found else {
             // Usually the original is still to come. Where one may have been forgotten before its time, "understood"
             // could be a lie about money, so the terminal is told that there is no original.
@@ -33,7 +46,7 @@ impl Books {
             } else {
                 Reason::Approved
             };
-            let effect = Some((originals[0], ReversalEffect::Tombstone));
+            let effect = Some((original_key, ReversalEffect::Tombstone));
             return Outcome { reversal: effect, ..Outcome::new(reason) };
         };
         if original.standing == Standing::Tombstone {
@@ -47,25 +60,135 @@ impl Books {
             CardInput::Read { .. } => facts.card.map(|card| card.0) != original.card,
             CardInput::NotACard | CardInput::Disagree => true,
         };
-        let reversible = matches!(original.kind, Kind::Purchase | Kind::Load);
+        let reversible = matches!(
+            original.kind,
+            Kind::Purchase
+                | Kind::Load
+                | Kind::Void
+                | Kind::PreAuthorization
+                | Kind::PreAuthorizationVoid
+                | Kind::Completion
+                | Kind::CompletionVoid
+                | Kind::Withdrawal
+                | Kind::PinChange
+        );
         if names_another_card || !reversible || request.reverses != Some(original.kind) {
             return Outcome::new(Reason::NoOriginal);
         }
         if original.standing != Standing::Answered || original.reason != Reason::Approved {
             return nothing_to_reverse(original.key);
         }
-        self.take_back(original)
+        let outcome = self.undo(request, original, now);
+        if outcome.reason != Reason::Approved {
+            return outcome;
+        }
+        Outcome { reversal: Some((original.key, ReversalEffect::Reversed)), ..outcome }
     }
 
-    /// The inverse of the original's postings. What a load gave and the card no longer has becomes a receivable,
+    fn undo(&self, request: &Request, done: &Transaction, now: &Moment) -> Outcome {
+        let approved = self.originals.at(done.seq);
+        let about = done.original.and_then(|seq| self.originals.at(seq));
+        match (done.kind, approved, about) {
+            (Kind::Load, ..) => self.take_back(done),
+            (Kind::PinChange, ..) => Outcome { pvv: done.pvv_before, ..Outcome::new(Reason::Approved) },
+            (Kind::Purchase | Kind::Withdrawal, Some(approved), _) => {
+                self.undo_debit(approved, request.replacement)
+            }
+            (Kind::Completion, Some(approved), Some(about)) => self.undo_completion(approved, about, now),
+            (Kind::Void | Kind::CompletionVoid, _, Some(about)) => {
+                let on_original = OnOriginal {
+                    seq: about.seq,
+                    returned: -done.returned,
+                    uncounted: -done.returned,
+                    uncounts_whole: true,
+                };
+                Outcome { original: Some(on_original), ..self.take_back(done) }
+            }
+            (Kind::PreAuthorization, Some(approved), _) => undo_hold(approved),
+            (Kind::PreAuthorizationVoid, _, Some(about)) => self.hold_again(about, now),
+            // The original itself was kept for less time than its answer.
+            _ => Outcome::new(Reason::NoOriginal),
+        }
+    }
+
+    /// Gives back what a purchase or withdrawal took, down to what stays taken, and less what went back before.
+    fn undo_debit(&self, approved: &Original, replacement: Minor) -> Outcome {
+        let left = approved.debited() - approved.returned;
+        let amount = match replacement {
+            0 => left,
+            stays if stays > approved.amount => return Outcome::new(Reason::AmountDiffers),
+            stays => (approved.amount - stays).min(left),
+        };
+        if amount == 0 {
+            return Outcome::new(Reason::Approved);
+        }
+        self.give_back(approved, amount, &Facts::default(), true)
+    }
+
+    /// The money comes back, and the hold it was paid from stands again for as much: the merchant will ask anew.
+    fn undo_completion(&self, approved: &Original, about: &Original, now: &Moment) -> Outcome {
+        let amount = approved.debited() - approved.returned;
+        if amount == 0 {
+            return Outcome::new(Reason::Approved);
+        }
+        let expires_ms = self.hold_expires_ms(about);
+        let stands_again = about.hold.is_none() && expires_ms > now.unix_ms();
+        let outcome = self.give_back(approved, amount, &Facts::default(), !stands_again);
+        if outcome.reason != Reason::Approved || !stands_again {
+            return outcome;
+        }
+        let purses = approved.debits.iter().map(|debit| debit.account);
+        let legs = outcome
+            .postings
+            .iter()
+            .filter(|posting| purses.clone().any(|purse| purse == posting.account))
+            .map(|posting| Leg { account: posting.account, amount: posting.amount })
+            .collect();
+        Outcome { places: Some(PlacedHold { legs, expires_ms }), hold_of: Some(about.seq), ..outcome }
+    }
+
+    /// A void of a hold is undone: it stands again, as far as the money is still there.
+    fn hold_again(&self, about: &Original, now: &Moment) -> Outcome {
+        let expires_ms = self.hold_expires_ms(about);
+        if about.hold.is_some() || expires_ms <= now.unix_ms() {
+            return Outcome::new(Reason::Approved);
+        }
+        let card = &self.cards[about.card as usize];
+        let category = self.terminals[about.key.terminal as usize].category;
+        let purses = || {
+            self.card_purses(card)
+                .filter(|(_, purse)| purse.pays(about.currency, category))
+                .map(|(account, _)| account)
+        };
+        let there: Minor = purses().map(|account| self.ledger.available(account)).sum();
+        let amount = about.amount.min(there);
+        let on_original =
+            OnOriginal { seq: about.seq, returned: 0, uncounted: -amount, uncounts_whole: true };
+        match split_hold(&self.ledger, purses(), amount) {
+            Some(legs) if amount > 0 => Outcome {
+                places: Some(PlacedHold { legs, expires_ms }),
+                hold_of: Some(about.seq),
+                original: Some(on_original),
+                ..Outcome::new(Reason::Approved)
+            },
+            _ => Outcome::new(Reason::Approved),
+        }
+    }
+
+    fn hold_expires_ms(&self, about: &Original) -> i64 {
+        let product = self.cards[about.card as usize].product;
+        about.time_ms + self.products[usize::from(product)].hold_ms
+    }
+
+    /// The inverse of what a request posted. What it gave to purses and they no longer have becomes a receivable,
     /// and the card is blocked.
-    fn take_back(&self, original: &Transaction) -> Outcome {
-        let reversal = Some((original.key, ReversalEffect::Reversed));
+    fn take_back(&self, done: &Transaction) -> Outcome {
         let mut postings = Postings::new();
         let mut shortfall = 0;
-        for posting in original.postings.iter().rev() {
+        for posting in done.postings.iter().rev() {
             let mut amount = -posting.amount;
-            if original.kind == Kind::Load && amount < 0 {
+            let kind = self.ledger.account(posting.account).map(|account| account.kind);
+            if amount < 0 && matches!(kind, Some(AccountKind::Purse { .. })) {
                 let taken = (-amount).min(self.ledger.available(posting.account));
                 shortfall += -amount - taken;
                 amount = -taken;
@@ -75,14 +198,32 @@ impl Books {
             }
         }
         if let (true, Some(account)) =
-            (shortfall > 0, self.common_account(CommonAccount::Receivable, original.currency))
+            (shortfall > 0, self.common_account(CommonAccount::Receivable, done.currency))
         {
             postings.push(Posting { account, amount: -shortfall });
         }
         match self.ledger.check(&postings) {
-            Ok(()) => Outcome { reversal, postings, blocks: shortfall > 0, ..Outcome::new(Reason::Approved) },
+            Ok(()) => Outcome {
+                postings,
+                blocks: shortfall > 0,
+                notice: (shortfall > 0).then_some(Cause::Shortfall),
+                ..Outcome::new(Reason::Approved)
+            },
             Err(_) => Outcome::new(Reason::SystemError),
         }
+    }
+}
+
+/// A pre-authorization never was: its hold ends. One that was completed or released meanwhile has none.
+fn undo_hold(approved: &Original) -> Outcome {
+    let Some(hold) = approved.hold else { return Outcome::new(Reason::Approved) };
+    let on_original =
+        OnOriginal { seq: approved.seq, returned: 0, uncounted: approved.amount, uncounts_whole: true };
+    Outcome {
+        releases: Some(hold),
+        hold_of: Some(approved.seq),
+        original: Some(on_original),
+        ..Outcome::new(Reason::Approved)
     }
 }
 

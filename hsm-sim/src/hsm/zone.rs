@@ -1,0 +1,81 @@
+//! Zone keys: PIN and MAC keys that change hands under a zone master key, always
+//! as TR-31 key blocks.
+//!
+//! Whether a new key was in use before is the caller's business: it knows the
+//! check values of the earlier ones.
+
+use super::Hsm;
+use crate::{
+    Entropy, HsmError, ImportedKey, KeyBlock, KeyBlockError, KeyHandle, KeyUsage, schedule::Schedule,
+    tr31::Attributes,
+};
+
+impl Hsm {
+    /// Takes a zone key out of a block under a zone master key and wraps it under
+    /// the local master key. It is not loaded.
+    ///
+    /// The block has at most [`crate::KEY_BLOCK_MAX`] characters; usage, algorithm
+    /// and mode of its header must be exactly those of `usage`. The key stays
+    /// exportable only if the block says `E`.
+    ///
+    /// # Errors
+    /// [`HsmError::NotZoneUsage`] unless `usage` is that of a PIN, X9.19 or CBC
+    /// triple DES key; [`HsmError::WrongUsage`] if `zmk` is no zone master key;
+    /// [`HsmError::KeyBlock`] with [`KeyBlockError::Authentication`] if anything in
+    /// the block was changed, and with the others of [`KeyBlockError`] for its
+    /// form; [`HsmError::KeyLength`] for a single-length key, [`HsmError::WeakKey`]
+    /// for equal halves.
+    pub fn import_zone_key(
+        &mut self,
+        zmk: KeyHandle,
+        block: &str,
+        usage: KeyUsage,
+        entropy: &mut dyn Entropy,
+    ) -> Result<ImportedKey, HsmError> {
+        require_zone_usage(usage)?;
+        let master = self.keys.zone_master(&self.lmk, zmk)?;
+        let block = KeyBlock::parse(block)?;
+        let key = master.unwrap(&block)?;
+        if block.usage_code() != usage.code().as_bytes() {
+            return Err(KeyBlockError::Usage.into());
+        }
+        let schedule = Schedule::new(usage, key.expose())?;
+        block.check_attributes(usage, key.expose().len())?;
+        let attributes = Attributes::of(usage, key.expose().len()).exportable(block.is_exportable());
+        Ok(ImportedKey {
+            block: self.lmk.wrap_as(attributes, key.expose(), entropy),
+            check_value: schedule.check_value(),
+        })
+    }
+
+    /// Wraps a loaded zone key under a zone master key. The receiver may not
+    /// export it further.
+    ///
+    /// # Errors
+    /// [`HsmError::NotZoneUsage`] as above, [`HsmError::NotExportable`] unless the
+    /// key's own block says `E`, [`HsmError::WrongUsage`] if `zmk` is no zone
+    /// master key, [`HsmError::NoSuchKey`].
+    pub fn export_zone_key(
+        &mut self,
+        zmk: KeyHandle,
+        key: KeyHandle,
+        entropy: &mut dyn Entropy,
+    ) -> Result<KeyBlock, HsmError> {
+        let usage = self.keys.usage(key)?;
+        require_zone_usage(usage)?;
+        let block = self.keys.block(key)?;
+        if !block.is_exportable() {
+            return Err(HsmError::NotExportable);
+        }
+        let clear = self.lmk.unwrap(block)?;
+        let master = self.keys.zone_master(&self.lmk, zmk)?;
+        Ok(master.wrap(Attributes::of(usage, clear.expose().len()), clear.expose(), entropy))
+    }
+}
+
+fn require_zone_usage(usage: KeyUsage) -> Result<(), HsmError> {
+    match usage {
+        KeyUsage::PinEncryption | KeyUsage::MacX919 | KeyUsage::MacCbc3Des => Ok(()),
+        _ => Err(HsmError::NotZoneUsage(usage)),
+    }
+}

@@ -1,0 +1,120 @@
+//! Zone master keys: under one of them an ATM host and the HSM exchange TR-31 key
+//! blocks.
+//!
+//! The key decides the version: AES makes and opens version D, triple DES version
+//! B. Start at [`ZoneMaster`].
+
+use crate::{
+    Entropy, HsmError, KeyBlock, KeyBlockError, KeyUsage,
+    des_key::DesKey,
+    tr31::{Attributes, ClearKey, ProtectionCipher, ProtectionKey, cmac_check_value},
+};
+use aes::{Aes128, Aes256};
+use cipher::Key;
+use des::TdesEde2;
+
+/// A zone master key, as the keys derived from it; they are wiped on drop.
+pub(crate) struct ZoneMaster {
+    protection: Protection,
+    check_value: [u8; 3],
+}
+
+/// Boxed, because expanded AES keys are several times as large as the DES keys
+/// they share the key cache with.
+enum Protection {
+    Aes128(Box<ProtectionKey<Aes128>>),
+    Aes256(Box<ProtectionKey<Aes256>>),
+    Tdes(Box<ProtectionKey<TdesEde2>>),
+}
+
+impl ZoneMaster {
+    /// Expands a key: for [`KeyUsage::ZoneMasterTdes`] double-length triple DES,
+    /// otherwise AES of 16 or 32 bytes.
+    ///
+    /// # Errors
+    /// [`HsmError::KeyLength`], and for triple DES [`HsmError::WeakKey`].
+    pub(crate) fn new(usage: KeyUsage, key: &[u8]) -> Result<Self, HsmError> {
+        match (usage, key.len()) {
+            (KeyUsage::ZoneMasterTdes, 16) => {
+                let check_value = DesKey::new(key)?.check_value();
+                Ok(Self { protection: Protection::Tdes(expand(key)?), check_value })
+            }
+            (KeyUsage::ZoneMaster, 16) => {
+                let check_value = cmac_check_value::<Aes128>(sized::<Aes128>(key)?);
+                Ok(Self { protection: Protection::Aes128(expand(key)?), check_value })
+            }
+            (KeyUsage::ZoneMaster, 32) => {
+                let check_value = cmac_check_value::<Aes256>(sized::<Aes256>(key)?);
+                Ok(Self { protection: Protection::Aes256(expand(key)?), check_value })
+            }
+            _ => Err(HsmError::KeyLength),
+        }
+    }
+
+    /// Three bytes, of the encryption of zeros or for AES of their CMAC (ANSI
+    /// X9.24-1:2017).
+    pub(crate) fn check_value(&self) -> [u8; 3] {
+        self.check_value
+    }
+
+    pub(crate) fn wrap(&self, attributes: Attributes, key: &[u8], entropy: &mut dyn Entropy) -> KeyBlock {
+        match &self.protection {
+            Protection::Aes128(protection) => protection.wrap(attributes, key, entropy),
+            Protection::Aes256(protection) => protection.wrap(attributes, key, entropy),
+            Protection::Tdes(protection) => protection.wrap(attributes, key, entropy),
+        }
+    }
+
+    /// Authenticates a block and takes its key out. What the header means is not
+    /// looked at.
+    pub(crate) fn unwrap(&self, block: &KeyBlock) -> Result<ClearKey, KeyBlockError> {
+        match &self.protection {
+            Protection::Aes128(protection) => protection.unwrap(block),
+            Protection::Aes256(protection) => protection.unwrap(block),
+            Protection::Tdes(protection) => protection.unwrap(block),
+        }
+    }
+}
+
+fn expand<C: ProtectionCipher>(key: &[u8]) -> Result<Box<ProtectionKey<C>>, HsmError> {
+    Ok(Box::new(ProtectionKey::new(sized::<C>(key)?)))
+}
+
+fn sized<C: ProtectionCipher>(key: &[u8]) -> Result<&Key<C>, HsmError> {
+    key.try_into().map_err(|_| HsmError::KeyLength)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+    use super::*;
+    use crate::vectors;
+
+    #[test]
+    fn published_check_values_are_found() {
+        let vector = &vectors::family("kcv_aes")[0];
+        let master = ZoneMaster::new(KeyUsage::ZoneMaster, &vector.input_bytes("key")).unwrap();
+        assert_eq!(master.check_value()[..], vector.expected_bytes("kcv_cmac_5bytes")[..3]);
+    }
+
+    #[test]
+    fn blocks_of_other_implementations_open_under_a_key_of_their_kind_only() {
+        let mut opened = 0;
+        for vector in vectors::family("tr31_unwrap") {
+            let (key, block) =
+                (vector.input_bytes("kbpk"), KeyBlock::parse(vector.input("key_block")).unwrap());
+            let (usage, other) = match (block.as_str().as_bytes()[0], key.len()) {
+                (b'B', 16) => (KeyUsage::ZoneMasterTdes, KeyUsage::ZoneMaster),
+                (b'D', 16 | 32) => (KeyUsage::ZoneMaster, KeyUsage::ZoneMasterTdes),
+                _ => continue,
+            };
+            let clear = ZoneMaster::new(usage, &key).unwrap().unwrap(&block).unwrap();
+            assert_eq!(clear.expose(), vector.expected_bytes("key"), "{}", vector.id);
+            if let Ok(other) = ZoneMaster::new(other, &key) {
+                assert_eq!(other.unwrap(&block).err(), Some(KeyBlockError::Version), "{}", vector.id);
+            }
+            opened += 1;
+        }
+        assert!(opened > 3, "{opened} blocks");
+    }
+}

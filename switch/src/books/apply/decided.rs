@@ -1,0 +1,278 @@
+//! Applying a decided request: money, holds, the card, what is remembered, what is counted, who is told.
+
+use arrayvec::ArrayString;
+
+use super::ApplyError;
+use crate::{
+    books::{
+        Books, Terminal,
+        event::{CardState, Decided, OnOriginal, ReversalEffect, TerminalDialect},
+        notices::{Cause, Recipient, Subject},
+        originals::Original,
+        reason::Reason,
+        request::Kind,
+        transactions::{Standing, Transaction},
+    },
+    ledger::{AccountId, AccountKind, Minor, holds::Hold, holds::HoldId},
+};
+
+impl Books {
+    pub(super) fn apply_decided(&mut self, decided: &Decided) -> Result<(), ApplyError> {
+        self.move_money(decided)?;
+        self.apply_to_terminal(decided)?;
+        let pvv_before = self.apply_to_card(decided)?;
+        self.count(decided);
+        self.remember(decided, pvv_before);
+        self.keep_original(decided);
+        self.tell(decided);
+        Ok(())
+    }
+
+    fn move_money(&mut self, decided: &Decided) -> Result<(), ApplyError> {
+        let seq = self.seq;
+        let refused = |refusal| ApplyError::Postings { seq, refusal };
+        match decided.releases {
+            Some(hold) => drop(self.ledger.post_releasing(hold, &decided.postings).map_err(refused)?),
+            None => self.ledger.post(&decided.postings).map_err(refused)?,
+        }
+        if let Some(places) = &decided.places {
+            let hold = Hold {
+                id: HoldId(seq),
+                legs: places.legs.clone(),
+                currency: decided.currency,
+                expires_ms: places.expires_ms,
+            };
+            self.ledger.place_hold(hold).map_err(refused)?;
+        }
+        let Some(about) = decided.hold_of else { return Ok(()) };
+        let placed = decided.places.is_some().then_some(HoldId(seq));
+        self.originals.set_hold(about, placed);
+        Ok(())
+    }
+
+    fn apply_to_terminal(&mut self, decided: &Decided) -> Result<(), ApplyError> {
+        let overlap_ms = self.policy.key_overlap_ms;
+        let (time_ms, policy) = (self.time_ms, self.policy);
+        let terminal = self.terminal_mut(decided.key.terminal)?;
+        terminal.signed_off = false;
+        let (psam, acquirer) = (terminal.psam, terminal.acquirer);
+        if let (Some(version), TerminalDialect::Pos) = (decided.adopts, terminal.dialect) {
+            adopt(terminal, version, time_ms, overlap_ms);
+        }
+        if let (Some(version), Some(acquirer)) = (decided.adopts, acquirer) {
+            self.acquirers[usize::from(acquirer.0)].adopt(version, time_ms, &policy);
+        }
+        if let (Some(psam), Some(_)) = (psam, decided.random) {
+            let window = self.psams[psam.0 as usize].window_mut(decided.key.class);
+            if let Some(window) = window {
+                window.mark(decided.key.stan);
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the PIN verification value that was replaced, if one was.
+    fn apply_to_card(&mut self, decided: &Decided) -> Result<Option<crate::books::event::Pvv>, ApplyError> {
+        let seq = self.seq;
+        let Some(card) = decided.card else { return Ok(None) };
+        let card = self.cards.get_mut(card as usize).ok_or(ApplyError::NoSuch { seq, what: "card" })?;
+        if let Some(tries) = decided.pin_tries {
+            card.pin_tries = tries;
+        }
+        if decided.activates {
+            card.state = CardState::Active;
+        }
+        if decided.blocks {
+            card.state = CardState::Blocked;
+        }
+        Ok(decided.pvv.map(|pvv| {
+            card.pin_version = card.pin_version.wrapping_add(1);
+            std::mem::replace(&mut card.pvv, pvv)
+        }))
+    }
+
+    fn remember(&mut self, decided: &Decided, pvv_before: Option<crate::books::event::Pvv>) {
+        let entry = Transaction {
+            key: decided.key,
+            seq: self.seq,
+            time_ms: self.time_ms,
+            kind: decided.kind,
+            card: decided.card,
+            amount: decided.amount,
+            currency: decided.currency,
+            reason: decided.reason,
+            shown: decided.shown,
+            day: self.business_day,
+            random: decided.random,
+            pvv_before,
+            original: decided.original.map(|original| original.seq),
+            returned: decided.original.map_or(0, |original| original.returned),
+            released: decided.releases,
+            standing: Standing::Answered,
+            postings: decided.postings.clone(),
+        };
+        match decided.reversal {
+            Some((original, ReversalEffect::Reversed)) => self.transactions.mark_reversed(&original),
+            Some((original, ReversalEffect::Tombstone)) => {
+                // The one-time key is the reversal's; its original comes under another.
+                let tombstone = Transaction {
+                    key: original,
+                    standing: Standing::Tombstone,
+                    random: None,
+                    ..entry.clone()
+                };
+                self.transactions.remember(tombstone, &self.policy);
+            }
+            Some((_, ReversalEffect::Nothing)) | None => {}
+        }
+        self.transactions.remember(entry, &self.policy);
+    }
+
+    /// Keeps an approved transaction for what may follow it, and notes on an earlier one what went back of it.
+    fn keep_original(&mut self, decided: &Decided) {
+        if let Some(on) = decided.original {
+            self.originals.add_returned(on.seq, on.returned);
+        }
+        let kept = matches!(
+            decided.kind,
+            Kind::Purchase | Kind::PreAuthorization | Kind::Completion | Kind::Withdrawal
+        );
+        let (true, Reason::Approved, Some(card)) = (kept, decided.reason, decided.card) else { return };
+        let merchant = self.terminals[decided.key.terminal as usize].merchant;
+        let is_purse = |account: AccountId| {
+            let kind = self.ledger.account(account).map(|account| account.kind);
+            matches!(kind, Some(AccountKind::Purse { .. }))
+        };
+        let postings = &decided.postings;
+        let debits = postings.iter().filter(|leg| is_purse(leg.account) && leg.amount < 0).copied();
+        let payee = postings.iter().find(|leg| {
+            let kind = self.ledger.account(leg.account).map(|account| account.kind);
+            matches!(kind, Some(AccountKind::MerchantPayable { .. } | AccountKind::AcquirerPayable { .. }))
+        });
+        let entry = Original {
+            seq: self.seq,
+            time_ms: self.time_ms,
+            day: self.business_day,
+            key: decided.key,
+            kind: decided.kind,
+            merchant,
+            card,
+            amount: decided.amount,
+            currency: decided.currency,
+            fee: self.fee_of(decided),
+            debits: debits.collect(),
+            payee: payee.map(|leg| leg.account),
+            returned: 0,
+            hold: decided.places.is_some().then_some(HoldId(self.seq)),
+            completes: decided.original.map(|original| original.seq),
+        };
+        self.originals.add(entry, &self.policy);
+    }
+
+    /// The fee of a request; the first version of events did not say it, so it is what went to the fee account.
+    fn fee_of(&self, decided: &Decided) -> Minor {
+        if decided.fee != 0 {
+            return decided.fee;
+        }
+        let is_fees = |account: AccountId| {
+            self.ledger.account(account).is_some_and(|account| account.kind == AccountKind::Fees)
+        };
+        decided.postings.iter().filter(|leg| is_fees(leg.account)).map(|leg| leg.amount).sum()
+    }
+
+    fn count(&mut self, decided: &Decided) {
+        let Some(who) = self.who(decided) else { return };
+        let day = risk::Day(self.business_day);
+        if decided.kind.is_debit() && counts(decided.reason) {
+            self.counters.attempt(&who, day, decided.amount, decided.currency);
+            if decided.reason == Reason::Approved {
+                self.counters.approve(&who, day, decided.amount, decided.currency);
+            }
+        }
+        if let Some(on) = decided.original {
+            self.uncount(on);
+        }
+    }
+
+    fn who(&self, decided: &Decided) -> Option<risk::Who> {
+        let card = decided.card?;
+        let product = self.cards.get(card as usize)?.product;
+        let merchant = self.terminals.get(decided.key.terminal as usize)?.merchant;
+        Some(risk::Who { card, terminal: decided.key.terminal, merchant, product })
+    }
+
+    /// Takes what no longer counts out of the periods in which it was counted.
+    pub(super) fn uncount(&mut self, on: OnOriginal) {
+        if on.uncounted == 0 && !on.uncounts_whole {
+            return;
+        }
+        let Some(original) = self.originals.at(on.seq) else { return };
+        // A completion is counted as its pre-authorization.
+        let counted = original.completes.and_then(|seq| self.originals.at(seq)).unwrap_or(original);
+        let Some(card) = self.cards.get(counted.card as usize) else { return };
+        let who = risk::Who {
+            card: counted.card,
+            terminal: counted.key.terminal,
+            merchant: counted.merchant,
+            product: card.product,
+        };
+        let currency = counted.currency;
+        if on.uncounted < 0 {
+            let day = risk::Day(self.business_day);
+            self.counters.approve(&who, day, -on.uncounted, currency);
+        } else {
+            let day = risk::Day(counted.day);
+            self.counters.take_back(&who, day, on.uncounted, currency, on.uncounts_whole);
+        }
+    }
+
+    fn tell(&mut self, decided: &Decided) {
+        let Some(cause) = decided.notice else { return };
+        let first = decided.fired.trailing_zeros() as usize;
+        let rule = match cause {
+            Cause::Rules => {
+                self.rules.rules.as_slice().get(first).map(|rule| rule.id.as_str()).unwrap_or_default()
+            }
+            _ => "",
+        };
+        let subject = Subject {
+            seq: self.seq,
+            time_ms: self.time_ms,
+            cause,
+            rule: ArrayString::from(rule).unwrap_or_default(),
+            card: decided.card,
+            terminal: decided.key.terminal,
+            kind: decided.kind,
+            reason: decided.reason,
+            amount: decided.amount,
+            currency: decided.currency,
+        };
+        self.notify(subject);
+    }
+
+    /// Card management is told of everything, the cardholder of what a rule says, where a phone is linked.
+    pub(super) fn notify(&mut self, subject: Subject) {
+        let linked = subject
+            .card
+            .and_then(|card| self.cards.get(card as usize))
+            .is_some_and(|card| !card.phone.is_empty());
+        let max = self.policy.notices_max;
+        if linked && subject.cause == Cause::Rules {
+            self.notices.add(Recipient::Cardholder, subject.clone(), max);
+        }
+        self.notices.add(Recipient::CardManagement, subject, max);
+    }
+}
+
+/// Whether an outcome is an attempt: the switch's own faults are nobody's.
+fn counts(reason: Reason) -> bool {
+    !matches!(reason, Reason::SystemError | Reason::Overloaded)
+}
+
+fn adopt(terminal: &mut Terminal, version: u32, now_ms: i64, overlap_ms: i64) {
+    if let Some(mut keys) = terminal.pending.take_if(|keys| keys.version == version) {
+        keys.used_since_ms = Some(now_ms);
+        terminal.previous = terminal.current.replace(keys);
+        terminal.previous_until_ms = now_ms + overlap_ms;
+    }
+}

@@ -1,0 +1,100 @@
+//! Applying what happens outside a request for a card: sign-ins of PSAMs, messages about links, the end of a hold,
+//! alerts.
+
+use arrayvec::ArrayString;
+
+use super::ApplyError;
+use crate::{
+    books::{
+        Acquirer, Books,
+        event::OnOriginal,
+        notices::{Cause, Subject},
+        parties::StanWindow,
+        reason::Reason,
+        request::Kind,
+    },
+    ledger::{Minor, holds::HoldId},
+};
+
+impl Books {
+    pub(super) fn apply_psam_signed_in(
+        &mut self,
+        psam: u32,
+        terminal: u32,
+        nonce: [u8; 8],
+    ) -> Result<(), ApplyError> {
+        let (seq, time_ms) = (self.seq, self.time_ms);
+        self.terminal_mut(terminal)?.signed_off = false;
+        let psam = self.psams.get_mut(psam as usize).ok_or(ApplyError::NoSuch { seq, what: "PSAM" })?;
+        if time_ms - psam.sign_in_minute_ms >= 60_000 {
+            psam.sign_in_minute_ms = time_ms;
+            psam.sign_ins = 0;
+        }
+        psam.sign_ins = psam.sign_ins.saturating_add(1);
+        psam.nonce = Some(nonce);
+        psam.nonce_since_ms = time_ms;
+        // Messages carry the nonce under their MAC, so what was sent under an older one is worthless anyway.
+        psam.seen = [StanWindow::default(); 3];
+        Ok(())
+    }
+
+    /// What every management message of an acquirer does; returns the acquirer.
+    pub(super) fn apply_managed(
+        &mut self,
+        acquirer: u16,
+        sent: (i64, u32),
+        adopts: Option<u32>,
+    ) -> Result<&mut Acquirer, ApplyError> {
+        let (seq, time_ms, policy) = (self.seq, self.time_ms, self.policy);
+        let acquirer = self
+            .acquirers
+            .get_mut(usize::from(acquirer))
+            .ok_or(ApplyError::NoSuch { seq, what: "acquirer" })?;
+        acquirer.managed = sent;
+        if let Some(version) = adopts {
+            acquirer.adopt(version, time_ms, &policy);
+        }
+        Ok(acquirer)
+    }
+
+    pub(super) fn apply_hold_expired(
+        &mut self,
+        hold: HoldId,
+        original: u64,
+        amount: Minor,
+    ) -> Result<(), ApplyError> {
+        let seq = self.seq;
+        self.ledger.release_hold(hold).map_err(|refusal| ApplyError::Postings { seq, refusal })?;
+        self.originals.set_hold(original, None);
+        self.uncount(OnOriginal { seq: original, returned: 0, uncounted: amount, uncounts_whole: true });
+        Ok(())
+    }
+
+    pub(super) fn apply_alert(
+        &mut self,
+        terminal: u32,
+        card: Option<u32>,
+        cause: Cause,
+    ) -> Result<(), ApplyError> {
+        let time_ms = self.time_ms;
+        self.terminal_mut(terminal)?.alerted_ms = time_ms;
+        let reason = match cause {
+            Cause::DuplicateDiffers => Reason::DuplicateDiffers,
+            Cause::Replay => Reason::Replay,
+            Cause::BindingMismatch | Cause::Rules | Cause::Shortfall => Reason::BindingMismatch,
+        };
+        self.notify(Subject {
+            seq: self.seq,
+            time_ms,
+            cause,
+            rule: ArrayString::new(),
+            card,
+            terminal,
+            kind: Kind::Unsupported,
+            reason,
+            amount: 0,
+            currency: 0,
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,207 @@
+//! What follows an approved transaction and names it: void, refund, completion, and the voids of holds and
+//! completions. However often it is asked, no more goes back than was taken.
+
+use super::Outcome;
+use crate::{
+    books::{
+        Books, CommonAccount, Terminal,
+        event::OnOriginal,
+        originals::{Original, approval_code},
+        reason::Reason,
+        request::{Facts, Kind, Request},
+        transactions::TransactionKey,
+    },
+    clock::Moment,
+    ledger::{Minor, Posting, Postings, purse},
+};
+
+impl Books {
+    pub(super) fn follow(
+        &self,
+        request: &Request,
+        facts: &Facts,
+        terminal: &Terminal,
+        key: &TransactionKey,
+        now: &Moment,
+    ) -> Outcome {
+        let Some(original) = self.named(request, facts, terminal, now) else {
+            return Outcome::new(Reason::NoOriginal);
+        };
+        if original.currency != request.currency {
+            return Outcome::new(Reason::AmountDiffers);
+        }
+        let same_batch = original.key.terminal == key.terminal && original.key.batch == key.batch;
+        match (request.kind, original.kind) {
+            (Kind::Void, Kind::Purchase) | (Kind::CompletionVoid, Kind::Completion) if same_batch => {
+                self.void(request, facts, original)
+            }
+            (Kind::Refund, Kind::Purchase | Kind::Completion) => self.refund(request, facts, original),
+            (Kind::PreAuthorizationVoid, Kind::PreAuthorization) => self.release(request, facts, original),
+            (Kind::Completion, Kind::PreAuthorization) => self.complete(request, facts, terminal, original),
+            _ => Outcome::new(Reason::NoOriginal),
+        }
+    }
+
+    /// The approved transaction of this card at this merchant that a request names, within the time for refunds.
+    fn named(
+        &self,
+        request: &Request,
+        facts: &Facts,
+        terminal: &Terminal,
+        now: &Moment,
+    ) -> Option<&Original> {
+        let name = &request.original;
+        // The approval code is also the end of the RRN; where both are given they must agree.
+        let of_rrn = name.rrn.map(|rrn| (rrn % 1_000_000) as u32);
+        let code = name.approval.or(of_rrn)?;
+        if of_rrn.is_some_and(|of_rrn| of_rrn != code) {
+            return None;
+        }
+        let original = self.originals.find(facts.card?.0, code)?;
+        debug_assert_eq!(approval_code(original.seq), code);
+        let fits = original.merchant == terminal.merchant
+            && name.batch.is_none_or(|batch| batch == original.key.batch)
+            && name.stan.is_none_or(|stan| stan == original.key.stan)
+            && now.unix_ms() - original.time_ms < self.policy.refund_ms;
+        fits.then_some(original)
+    }
+
+    /// Takes all of it back, as long as nothing has gone back yet.
+    fn void(&self, request: &Request, facts: &Facts, original: &Original) -> Outcome {
+        if original.returned != 0 {
+            return Outcome::new(Reason::NoOriginal);
+        }
+        if request.amount != original.amount {
+            return Outcome::new(Reason::AmountDiffers);
+        }
+        self.give_back(original, original.debited(), facts, true)
+    }
+
+    /// Gives back all or part, as far as the merchant is still owed that much.
+    fn refund(&self, request: &Request, facts: &Facts, original: &Original) -> Outcome {
+        if request.amount > original.debited() - original.returned {
+            return Outcome::new(Reason::AmountDiffers);
+        }
+        let outcome = self.give_back(original, request.amount, facts, false);
+        let payee = original.payee.map_or(0, |payee| self.ledger.balance(payee));
+        let wanted: Minor = outcome
+            .postings
+            .iter()
+            .filter(|posting| Some(posting.account) == original.payee)
+            .map(|posting| -posting.amount)
+            .sum();
+        if wanted > payee { Outcome::new(Reason::InsufficientFunds) } else { outcome }
+    }
+
+    /// Ends a hold that nothing was paid from.
+    fn release(&self, request: &Request, facts: &Facts, original: &Original) -> Outcome {
+        let Some(hold) = original.hold else { return Outcome::new(Reason::NoOriginal) };
+        if request.amount != original.amount {
+            return Outcome::new(Reason::AmountDiffers);
+        }
+        let on_original =
+            OnOriginal { seq: original.seq, returned: 0, uncounted: original.amount, uncounts_whole: true };
+        let shown = facts.card.map(|card| {
+            let shown = self.shown(self.card(card), original.currency);
+            let held = self.ledger.holds().find(hold).map_or(0, |hold| hold.total());
+            super::Shown { available: shown.available + held, held: shown.held - held }
+        });
+        Outcome {
+            original: Some(on_original),
+            releases: Some(hold),
+            hold_of: Some(original.seq),
+            shown,
+            ..Outcome::new(Reason::Approved)
+        }
+    }
+
+    /// Pays out of a hold and releases the rest of it.
+    fn complete(
+        &self,
+        request: &Request,
+        facts: &Facts,
+        terminal: &Terminal,
+        original: &Original,
+    ) -> Outcome {
+        let held = original.hold.and_then(|hold| self.ledger.holds().find(hold));
+        let Some(hold) = held else { return Outcome::new(Reason::NoOriginal) };
+        let total = hold.total();
+        if request.amount > total {
+            return Outcome::new(Reason::AmountLimit);
+        }
+        let merchant = &self.merchants[terminal.merchant as usize];
+        let mut postings: Postings = purse::complete_from_hold(hold, request.amount).into_iter().collect();
+        let fee = self.pay_merchant(merchant, request.amount, request.currency, &mut postings);
+        if self.ledger.check_with_release(hold.id, &postings).is_err() {
+            return Outcome::new(Reason::SystemError);
+        }
+        let on_original = OnOriginal {
+            seq: original.seq,
+            returned: 0,
+            uncounted: total - request.amount,
+            uncounts_whole: false,
+        };
+        let shown = facts.card.map(|card| {
+            let shown = self.shown(self.card(card), original.currency);
+            super::Shown { available: shown.available + total - request.amount, held: shown.held - total }
+        });
+        Outcome {
+            original: Some(on_original),
+            releases: Some(hold.id),
+            hold_of: Some(original.seq),
+            fee,
+            shown,
+            postings,
+            ..Outcome::new(Reason::Approved)
+        }
+    }
+
+    /// Returns `amount` of what an original took, to its purses in reverse order of use, with the merchant's fee in
+    /// proportion. `uncounts` says whether it then no longer counts for velocity rules.
+    pub(super) fn give_back(
+        &self,
+        original: &Original,
+        amount: Minor,
+        facts: &Facts,
+        uncounts: bool,
+    ) -> Outcome {
+        let Some(payee) = original.payee else { return Outcome::new(Reason::SystemError) };
+        let mut postings: Postings = purse::give_back(&original.debits, amount, original.returned);
+        let fee = fee_back(original, amount);
+        postings.push(Posting { account: payee, amount: fee - amount });
+        if let (true, Some(account)) = (fee != 0, self.common_account(CommonAccount::Fees, original.currency))
+        {
+            postings.push(Posting { account, amount: -fee });
+        }
+        let whole = original.returned + amount == original.debited();
+        let on_original = OnOriginal {
+            seq: original.seq,
+            returned: amount,
+            uncounted: if uncounts { amount } else { 0 },
+            uncounts_whole: uncounts && whole,
+        };
+        match self.ledger.check(&postings) {
+            Ok(()) => Outcome {
+                shown: facts.card.map(|card| self.shown(self.card(card), original.currency).plus(amount)),
+                original: Some(on_original),
+                fee: -fee,
+                postings,
+                ..Outcome::new(Reason::Approved)
+            },
+            Err(_) => Outcome::new(Reason::SystemError),
+        }
+    }
+}
+
+/// The merchant's fee on the part that goes back: together with earlier parts never more than the whole fee, and
+/// all of it once everything has gone back. An acquirer's fee went to the acquirer and comes back from there.
+fn fee_back(original: &Original, amount: Minor) -> Minor {
+    let debited = i128::from(original.debited());
+    if original.kind == Kind::Withdrawal || debited == 0 {
+        return 0;
+    }
+    let share = |returned: Minor| i128::from(original.fee) * i128::from(returned) / debited;
+    let back = share(original.returned + amount) - share(original.returned);
+    // Between zero and the fee, which is an amount.
+    Minor::try_from(back).unwrap_or(0)
+}

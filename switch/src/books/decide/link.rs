@@ -1,0 +1,147 @@
+//! Link management of an acquirer: sign-on, sign-off, echo, cut-over, new zone keys. All of it carries a MAC.
+
+use super::Verdict;
+use crate::{
+    books::{
+        Acquirer, AcquirerId, Books, Terminal,
+        event::{Event, TerminalDialect},
+        reason::Reason,
+        request::{Answer, Facts, Kind, MacFact, NewKeys, Request},
+    },
+    clock::Moment,
+};
+
+/// How far ahead of the switch an acquirer's clock may be, milliseconds.
+const AHEAD_MS: i64 = 3_600_000;
+
+impl Books {
+    pub(super) fn decide_link(
+        &self,
+        request: &Request,
+        facts: &Facts,
+        new_keys: Option<&NewKeys>,
+        now: &Moment,
+    ) -> Verdict {
+        let refuse = |reason| Verdict::Answer(self.answer(reason, now));
+        if request.reflected {
+            return refuse(Reason::Reflected);
+        }
+        let Some(id) = facts.acquirer.filter(|id| self.acquirer(*id).active) else {
+            return refuse(Reason::TerminalNotPermitted);
+        };
+        let acquirer = self.acquirer(id);
+        let MacFact::Right { version } = facts.mac else { return refuse(Reason::MacFailed) };
+        if !acquirer.keys_at(now.unix_ms()).any(|keys| keys.version == version) {
+            return Verdict::VerifyAgain;
+        }
+        let sent_ms = match self.sent_at(request, now) {
+            Ok(sent_ms) => sent_ms,
+            Err(reason) => return refuse(reason),
+        };
+        let adopts = acquirer.pending.as_ref().map(|keys| keys.version).filter(|pending| *pending == version);
+        let sent = (sent_ms, request.stan);
+        match request.kind {
+            Kind::SignOn => self.sign(id, acquirer, true, sent, adopts, now),
+            Kind::SignOff => self.sign(id, acquirer, false, sent, adopts, now),
+            Kind::KeyChange => self.change_keys(id, acquirer, new_keys, sent, adopts, now),
+            // Told and acknowledged; the switch has a business day of its own, which the answer names.
+            Kind::Echo | Kind::CutOverNotice => refuse(Reason::Approved),
+            _ => refuse(Reason::Unsupported),
+        }
+    }
+
+    fn sign(
+        &self,
+        id: AcquirerId,
+        acquirer: &Acquirer,
+        on: bool,
+        sent: (i64, u32),
+        adopts: Option<u32>,
+        now: &Moment,
+    ) -> Verdict {
+        if sent < acquirer.managed {
+            // An old sign-off must not end a session that began after it.
+            return Verdict::Answer(self.answer(Reason::Replay, now));
+        }
+        if sent == acquirer.managed || (acquirer.signed_on == on && adopts.is_none()) {
+            return Verdict::Answer(self.answer(Reason::Approved, now));
+        }
+        let event = Event::AcquirerSigned { acquirer: id.0, on, sent, adopts };
+        Verdict::Record(event, self.recorded(Reason::Approved, now))
+    }
+
+    fn change_keys(
+        &self,
+        id: AcquirerId,
+        acquirer: &Acquirer,
+        new_keys: Option<&NewKeys>,
+        sent: (i64, u32),
+        adopts: Option<u32>,
+        now: &Moment,
+    ) -> Verdict {
+        let refuse = |reason| Verdict::Answer(self.answer(reason, now));
+        if let (true, Some(pending)) = (sent == acquirer.managed, &acquirer.pending) {
+            let check_values = Some(pending.texts.check_values);
+            return Verdict::Answer(Answer { check_values, ..self.answer(Reason::Approved, now) });
+        }
+        if sent <= acquirer.managed {
+            return refuse(Reason::Replay);
+        }
+        let keys = match new_keys {
+            Some(NewKeys::Zone(keys)) => keys,
+            Some(NewKeys::Refused) => return refuse(Reason::KeyRefused),
+            Some(NewKeys::Working(_)) | None => return refuse(Reason::SystemError),
+        };
+        if keys.version != acquirer.next_version() {
+            return Verdict::VerifyAgain;
+        }
+        let in_use = acquirer.pending.as_ref().unwrap_or(&acquirer.current).texts.check_values;
+        let fresh = keys.texts.check_values.iter().zip(in_use);
+        // A key that stays is no earlier key; a key that comes back is.
+        if fresh.clone().any(|(new, old)| *new != old && acquirer.had(*new))
+            || fresh.clone().all(|(new, old)| *new == old)
+        {
+            return refuse(Reason::KeyRefused);
+        }
+        let check_values = Some(keys.texts.check_values);
+        let event = Event::ZoneKeysChanged {
+            acquirer: id.0,
+            version: keys.version,
+            keys: keys.texts.clone(),
+            sent,
+            adopts,
+        };
+        Verdict::Record(event, Answer { check_values, ..self.recorded(Reason::Approved, now) })
+    }
+
+    /// Whether an acquirer's terminal may ask for anything now: the acquirer is signed on, and field 7 is near enough
+    /// for a recording to be told from a new request by the memory for repeats.
+    pub(super) fn check_session(
+        &self,
+        request: &Request,
+        terminal: &Terminal,
+        now: &Moment,
+    ) -> Result<(), Reason> {
+        if terminal.dialect != TerminalDialect::Atm {
+            return Ok(());
+        }
+        let signed_on = terminal.acquirer.is_some_and(|id| self.acquirer(id).signed_on);
+        // What was begun must come to its end: a reversal is taken without a session, too.
+        if !signed_on && request.kind != Kind::Reversal {
+            return Err(Reason::NotSignedOn);
+        }
+        self.sent_at(request, now).map(drop)
+    }
+
+    /// Field 7 in milliseconds since 1970 UTC.
+    fn sent_at(&self, request: &Request, now: &Moment) -> Result<i64, Reason> {
+        let sent_ms = now.transmitted_at(request.batch).ok_or(Reason::FormatError)?;
+        let age_ms = now.unix_ms() - sent_ms;
+        // A little less than the memory for repeats, whose time begins when the request is recorded.
+        let oldest_ms = (self.policy.duplicate_window_ms - AHEAD_MS).max(AHEAD_MS / 2);
+        if age_ms > oldest_ms || age_ms < -AHEAD_MS {
+            return Err(Reason::TimeOutOfRange);
+        }
+        Ok(sent_ms)
+    }
+}

@@ -1,0 +1,239 @@
+//! Approved transactions that others may name later: what a void, a refund, a completion or a late reversal is
+//! about, and how much of each has gone back already.
+//!
+//! Kept far longer than the table of repeats ([`super::transactions`]), and found by card and approval code, which
+//! is on every receipt. Bounded by age and number; the oldest leave, and what left early is counted. Everything here
+//! happens in `apply`, so a replay keeps exactly what the books kept.
+
+use std::collections::VecDeque;
+
+use arrayvec::ArrayVec;
+use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
+
+use super::{Seq, policy::Policy, request::Kind, transactions::TransactionKey};
+use crate::ledger::{AccountId, Currency, Minor, Posting, holds::HoldId, purse::PURSES_MAX};
+
+/// An approved transaction.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Original {
+    /// Its record.
+    pub seq: Seq,
+    /// Recorded time, milliseconds since 1970 UTC.
+    pub time_ms: i64,
+    /// The business day it was booked on.
+    pub day: i32,
+    /// What its request was known by.
+    pub key: TransactionKey,
+    /// What it was.
+    pub kind: Kind,
+    /// Position of the merchant.
+    pub merchant: u32,
+    /// Position of the card.
+    pub card: u32,
+    /// Amount, minor units.
+    pub amount: Minor,
+    /// Its currency.
+    pub currency: Currency,
+    /// The merchant's fee, or the acquirer's.
+    pub fee: Minor,
+    /// What each purse gave, as it was posted: negative amounts in order of use.
+    pub debits: ArrayVec<Posting, PURSES_MAX>,
+    /// Where the money went, the fee aside.
+    pub payee: Option<AccountId>,
+    /// How much of it has gone back.
+    pub returned: Minor,
+    /// The live hold, of a pre-authorization.
+    pub hold: Option<HoldId>,
+    /// The pre-authorization that it completed.
+    pub completes: Option<Seq>,
+}
+
+impl Original {
+    /// What the purses gave together, minor units.
+    #[must_use]
+    pub fn debited(&self) -> Minor {
+        self.debits.iter().map(|debit| -debit.amount).sum()
+    }
+}
+
+/// The approval code of a record: its last six digits, as field 38 and the end of field 37 carry it.
+#[must_use]
+pub fn approval_code(seq: Seq) -> u32 {
+    (seq % 1_000_000) as u32
+}
+
+/// The table.
+#[derive(Clone, Debug, Default)]
+pub struct Originals {
+    /// In the order of their records.
+    entries: VecDeque<Original>,
+    /// The newest with this card and approval code.
+    by_code: HashMap<(u32, u32), Seq>,
+    /// Whose hold it is, for each live one.
+    holders: HashMap<HoldId, Seq>,
+    evicted: u64,
+}
+
+impl Originals {
+    /// Reserves room for the most entries the policy allows, so that later use allocates nothing. The memory is
+    /// touched only as entries come.
+    pub(super) fn reserve(&mut self, policy: &Policy) {
+        let more = (policy.originals_max as usize).saturating_sub(self.entries.len());
+        self.entries.reserve(more);
+        self.by_code.reserve(more);
+    }
+
+    /// The approved transaction of this card with this approval code.
+    #[must_use]
+    pub fn find(&self, card: u32, approval: u32) -> Option<&Original> {
+        self.at(*self.by_code.get(&(card, approval))?)
+    }
+
+    /// The approved transaction that this record holds.
+    #[must_use]
+    pub fn at(&self, seq: Seq) -> Option<&Original> {
+        let at = self.entries.binary_search_by_key(&seq, |entry| entry.seq).ok()?;
+        self.entries.get(at)
+    }
+
+    fn at_mut(&mut self, seq: Seq) -> Option<&mut Original> {
+        let at = self.entries.binary_search_by_key(&seq, |entry| entry.seq).ok()?;
+        self.entries.get_mut(at)
+    }
+
+    /// The pre-authorization whose hold this is.
+    #[must_use]
+    pub fn holding(&self, hold: HoldId) -> Option<Seq> {
+        self.holders.get(&hold).copied()
+    }
+
+    /// A pre-authorization's hold has ended, or begun anew.
+    pub(super) fn set_hold(&mut self, seq: Seq, hold: Option<HoldId>) {
+        let Some(entry) = self.at_mut(seq) else { return };
+        let before = std::mem::replace(&mut entry.hold, hold);
+        if let Some(before) = before {
+            self.holders.remove(&before);
+        }
+        if let Some(hold) = hold {
+            self.holders.insert(hold, seq);
+        }
+    }
+
+    /// So much more of an original has gone back, or less if it is negative.
+    pub(super) fn add_returned(&mut self, seq: Seq, amount: Minor) {
+        if let Some(entry) = self.at_mut(seq) {
+            entry.returned += amount;
+        }
+    }
+
+    /// Adds the newest.
+    pub(super) fn add(&mut self, entry: Original, policy: &Policy) {
+        while self.entries.front().is_some_and(|old| entry.time_ms - old.time_ms >= policy.refund_ms) {
+            self.drop_oldest();
+        }
+        if self.entries.len() >= policy.originals_max as usize {
+            self.drop_oldest();
+            self.evicted += 1;
+        }
+        self.insert(entry);
+    }
+
+    fn insert(&mut self, entry: Original) {
+        self.by_code.insert((entry.card, approval_code(entry.seq)), entry.seq);
+        if let Some(hold) = entry.hold {
+            self.holders.insert(hold, entry.seq);
+        }
+        self.entries.push_back(entry);
+    }
+
+    fn drop_oldest(&mut self) {
+        let Some(old) = self.entries.pop_front() else { return };
+        let code = (old.card, approval_code(old.seq));
+        if self.by_code.get(&code) == Some(&old.seq) {
+            self.by_code.remove(&code);
+        }
+        if let Some(hold) = old.hold {
+            self.holders.remove(&hold);
+        }
+    }
+
+    /// All entries, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = &Original> {
+        self.entries.iter()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many left before their time.
+    #[must_use]
+    pub fn evicted(&self) -> u64 {
+        self.evicted
+    }
+
+    /// Puts an entry back as a checkpoint saved it; oldest first.
+    pub(super) fn restore(&mut self, entry: Original) {
+        self.insert(entry);
+    }
+
+    pub(super) fn restore_evicted(&mut self, evicted: u64) {
+        self.evicted = evicted;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(seq: Seq, time_ms: i64) -> Original {
+        Original {
+            seq,
+            time_ms,
+            day: 0,
+            key: TransactionKey { terminal: 0, batch: 1, stan: 1, class: 2 },
+            kind: Kind::Purchase,
+            merchant: 0,
+            card: 7,
+            amount: 5,
+            currency: 156,
+            fee: 0,
+            debits: ArrayVec::new(),
+            payee: None,
+            returned: 0,
+            hold: None,
+            completes: None,
+        }
+    }
+
+    #[test]
+    fn the_newest_with_a_code_is_found_and_the_oldest_leaves() {
+        let policy = Policy { originals_max: 2, refund_ms: 1_000, ..Policy::default() };
+        let mut table = Originals::default();
+        table.add(entry(5, 0), &policy);
+        table.add(entry(1_000_005, 10), &policy);
+        assert_eq!(table.find(7, 5).map(|found| found.seq), Some(1_000_005), "the newest with the code");
+        assert!(table.find(8, 5).is_none(), "another card");
+        assert_eq!(table.at(5).map(|found| found.seq), Some(5), "the older one by its record");
+        table.add(entry(1_000_006, 20), &policy);
+        assert!(table.at(5).is_none());
+        assert_eq!((table.len(), table.evicted()), (2, 1));
+        assert_eq!(
+            table.find(7, 5).map(|found| found.seq),
+            Some(1_000_005),
+            "its code is still the newer one's"
+        );
+        table.add(entry(1_000_007, 1_015), &policy);
+        assert_eq!((table.len(), table.evicted()), (2, 1), "what is too old leaves uncounted");
+        assert!(table.find(7, 5).is_none());
+    }
+}
