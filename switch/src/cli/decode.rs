@@ -10,9 +10,9 @@ use std::str::FromStr;
 use iso8583::{Message, Spec};
 
 use super::{Failure, chain};
-use crate::channel::framing::{LengthForm, length_bytes};
+use crate::channel::framing::{self, LengthForm, Next};
 use crate::config::EXIT_USAGE;
-use crate::dialect::pos::MESSAGE_AT;
+use crate::dialect::pos::{DIAL_RECORD, MESSAGE_AT};
 
 /// Longest text read from standard input, in bytes: the longest frame in hex, and as much white space.
 const TEXT_BYTES_MAX: u64 = 1 << 18;
@@ -22,8 +22,9 @@ const TEXT_BYTES_MAX: u64 = 1 << 18;
 #[command(after_help = "Examples:
   cardswitch decode 0820 0020000000800010 000042 3331303030303031 0011 000000013010
   xxd -p frame.bin | cardswitch decode --dialect pos
+  xxd -p frame.bin | cardswitch decode --dialect atm
 
-Takes a whole frame (length, TPDU, header, message) or the message alone, and says which.
+Takes a whole frame (length, headers, message) or the message alone, and says which.
 Card numbers, tracks, PIN blocks and keys are never shown. Exit code 0 if it decodes, 1 if it does not,
 64 if the text is no hex.")]
 pub(super) struct Args {
@@ -36,7 +37,12 @@ pub(super) struct Args {
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
 enum Dialect {
+    /// UnionPay-style POS
     Pos,
+    /// telephone POS with a PSAM
+    Epos,
+    /// ATM host
+    Atm,
 }
 
 /// A piece of hex as it was typed; it may hold a card number, so it is not printed.
@@ -90,14 +96,13 @@ impl From<CommandError> for Failure {
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
-    let Dialect::Pos = args.dialect;
     let bytes = if args.hex.is_empty() {
         from_input(io::stdin().lock())?
     } else {
         let text: String = args.hex.iter().map(|piece| piece.0.as_str()).collect();
         parse_hex(&text).map_err(CommandError::Hex)?
     };
-    Ok(show(&bytes, Spec::pos(), out)?)
+    Ok(show(&bytes, args.dialect, out)?)
 }
 
 fn from_input(input: impl Read) -> Result<Vec<u8>, CommandError> {
@@ -129,22 +134,16 @@ fn parse_hex(text: &str) -> Result<Vec<u8>, HexError> {
     }
 }
 
-/// Bytes of the length in front of a frame.
-fn length() -> usize {
-    length_bytes(LengthForm::Binary)
-}
-
-fn show(bytes: &[u8], spec: &Spec, out: &mut dyn Write) -> Result<(), CommandError> {
-    let start = message_start(bytes);
-    if start == 0 {
-        writeln!(
-            out,
-            "assumed: a message alone ({} bytes; the first two are not the length of a frame)",
-            bytes.len()
-        )?;
-    } else {
-        print_envelope(bytes, out)?;
-    }
+fn show(bytes: &[u8], dialect: Dialect, out: &mut dyn Write) -> Result<(), CommandError> {
+    let start = match dialect {
+        Dialect::Pos | Dialect::Epos => print_terminal_envelope(bytes, out)?,
+        Dialect::Atm => print_host_envelope(bytes, out)?,
+    };
+    let spec = match dialect {
+        Dialect::Pos | Dialect::Epos => Spec::pos(),
+        Dialect::Atm if has_hex_bitmap(&bytes[start..]) => Spec::atm(),
+        Dialect::Atm => Spec::atm_binary_bitmap(),
+    };
     let (message, error) = Message::decode_partial(spec, &bytes[start..]);
     writeln!(out, "{}", message.describe())?;
     let Some(error) = error else { return Ok(()) };
@@ -154,26 +153,60 @@ fn show(bytes: &[u8], spec: &Spec, out: &mut dyn Write) -> Result<(), CommandErr
     Err(CommandError::Broken)
 }
 
-/// Where the message begins: behind the headers if the first two bytes count what follows them, otherwise at once.
-fn message_start(bytes: &[u8]) -> usize {
-    let counted = bytes.first_chunk().map(|length| usize::from(u16::from_be_bytes(*length)));
-    let whole = counted.is_some_and(|counted| counted >= MESSAGE_AT && counted + length() == bytes.len());
-    if whole { length() + MESSAGE_AT } else { 0 }
+/// Whether sixteen hexadecimal characters stand behind the message type, where a binary bitmap has eight bytes.
+fn has_hex_bitmap(message: &[u8]) -> bool {
+    let bitmap = message.get(4..20).unwrap_or_default();
+    bitmap.len() == 16 && bitmap.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'A'..=b'F'))
 }
 
-/// The headers: none of them is secret.
-fn print_envelope(bytes: &[u8], out: &mut dyn Write) -> io::Result<()> {
+fn print_bare(bytes: &[u8], out: &mut dyn Write) -> io::Result<usize> {
+    let count = bytes.len();
+    writeln!(out, "assumed: a message alone ({count} bytes; it does not begin with the length of a frame)")?;
+    Ok(0)
+}
+
+/// A frame's bytes behind its length, if its length counts exactly those.
+fn counted(bytes: &[u8], form: LengthForm) -> Option<&[u8]> {
+    match framing::next(form, bytes, usize::from(u16::MAX)) {
+        Next::Frame(frame, end) if end == bytes.len() => Some(frame),
+        _ => None,
+    }
+}
+
+/// Length, dial record if there is one, TPDU and header: none of them is secret. Returns where the message begins.
+fn print_terminal_envelope(bytes: &[u8], out: &mut dyn Write) -> io::Result<usize> {
     let hex = |part: &[u8]| part.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
-    let (tpdu, header) = bytes[length()..length() + MESSAGE_AT].split_at(5);
+    let Some(frame) = counted(bytes, LengthForm::Binary) else { return print_bare(bytes, out) };
+    let dial_record = if frame.starts_with(b"LRI") { DIAL_RECORD } else { 0 };
+    let Some(headers) = frame.get(dial_record..dial_record + MESSAGE_AT) else {
+        return print_bare(bytes, out);
+    };
+    let (tpdu, header) = headers.split_at(5);
     writeln!(out, "assumed: a whole frame")?;
-    writeln!(out, "length: {} bytes follow", bytes.len() - length())?;
+    writeln!(out, "length: {} bytes follow", frame.len())?;
+    if dial_record > 0 {
+        writeln!(out, "dial record: called from …{}", hex(&frame[11..13]).trim_end_matches('F'))?;
+    }
     writeln!(out, "TPDU: {}, to {}, from {}", hex(&tpdu[..1]), hex(&tpdu[1..3]), hex(&tpdu[3..]))?;
     let request = match header[2] & 0x0F {
         0 => "",
         3 => ", asks the terminal to sign in",
         _ => ", asks the terminal for something",
     };
-    writeln!(out, "header: {}{request}", hex(header))
+    writeln!(out, "header: {}{request}", hex(header))?;
+    Ok(bytes.len() - frame.len() + dial_record + MESSAGE_AT)
+}
+
+/// The length of an ATM host's frame, in either form. Returns where the message begins.
+fn print_host_envelope(bytes: &[u8], out: &mut dyn Write) -> io::Result<usize> {
+    for (form, name) in [(LengthForm::Ascii, "four digits"), (LengthForm::Binary, "two bytes")] {
+        if let Some(frame) = counted(bytes, form) {
+            writeln!(out, "assumed: a whole frame")?;
+            writeln!(out, "length: {} bytes follow, said in {name}", frame.len())?;
+            return Ok(bytes.len() - frame.len());
+        }
+    }
+    print_bare(bytes, out)
 }
 
 #[cfg(test)]
@@ -186,7 +219,7 @@ mod tests {
 
     fn shown(hex: &str) -> (String, bool) {
         let mut out = Vec::new();
-        let good = show(&parse_hex(hex).unwrap(), Spec::pos(), &mut out).is_ok();
+        let good = show(&parse_hex(hex).unwrap(), Dialect::Pos, &mut out).is_ok();
         (String::from_utf8(out).unwrap(), good)
     }
 
@@ -229,6 +262,34 @@ mod tests {
     }
 
     #[test]
+    fn an_atm_frame_shows_its_form_of_length_and_bitmap() {
+        let message = b"08008220000100000000040000000000000011220035000000420831060110301";
+        let ascii = [&format!("{:04}", message.len()).into_bytes()[..], message].concat();
+        let binary = [&[0, 65][..], message].concat();
+        for (bytes, want) in [
+            (&ascii[..], "65 bytes follow, said in four digits"),
+            (&binary[..], "65 bytes follow, said in two bytes"),
+            (&message[..], "assumed: a message alone (65 bytes"),
+        ] {
+            let mut out = Vec::new();
+            let good = show(bytes, Dialect::Atm, &mut out).is_ok();
+            let text = String::from_utf8(out).unwrap();
+            assert!(good && text.contains(want) && text.contains("DE 11 STAN: 000042\n"), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_dial_record_is_seen_and_mostly_hidden() {
+        let record = "4C5249001C 02100000001FFFFF 02100000009FFFFF 000000000000000000000000";
+        let hex = format!("004D {record} 6000030000 613100311108 {MESSAGE}");
+        let mut out = Vec::new();
+        assert!(show(&parse_hex(&hex).unwrap(), Dialect::Epos, &mut out).is_ok());
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("dial record: called from …") && !text.contains("02100000001"), "{text}");
+        assert!(text.contains("DE 11 STAN: 000042\n"), "{text}");
+    }
+
+    #[test]
     fn the_example_of_the_help_decodes() {
         let (text, good) = shown("0820 0020000000800010 000042 3331303030303031 0011 000000013010");
         assert!(good && text.ends_with(": 00000001301\n"), "{text}");
@@ -252,7 +313,7 @@ mod tests {
         });
         for bytes in cuts.chain(changes) {
             let mut out = Vec::new();
-            let good = show(&bytes, Spec::pos(), &mut out).is_ok();
+            let good = show(&bytes, Dialect::Pos, &mut out).is_ok();
             let text = String::from_utf8(out).unwrap();
             assert_eq!(good, !text.contains("does not decode"), "{text}");
             assert!(!text.contains("9156009224100010"), "{text}");

@@ -10,7 +10,7 @@ mod psam;
 use arrayvec::ArrayVec;
 use iso8583::{Message, Mti, Spec};
 
-pub use self::answer::encode;
+pub use self::{answer::encode, psam::DIAL_RECORD};
 use super::{
     Dropped, Envelope, FormatFault, Parsed,
     card::{self, Given},

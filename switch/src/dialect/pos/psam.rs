@@ -11,7 +11,7 @@ use crate::books::request::{ENCRYPTED_TRACK_MAX, Phone, PsamInput};
 
 /// Bytes of a dial record: `LRI`, two bytes of length, calling and called number (8 bytes BCD each), 12 bytes that
 /// the concentrator keeps for itself.
-pub(super) const DIAL_RECORD: usize = 5 + DIAL_CONTENT;
+pub const DIAL_RECORD: usize = 5 + DIAL_CONTENT;
 const DIAL_CONTENT: usize = 28;
 const DIAL_MARK: &[u8; 5] = b"LRI\x00\x1C";
 
