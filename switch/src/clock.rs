@@ -13,6 +13,7 @@ use jiff::{
 pub struct Clock {
     zone: TimeZone,
     last_ms: i64,
+    stands: bool,
 }
 
 /// A point in time with its local calendar.
@@ -34,7 +35,15 @@ impl Clock {
     /// The zone is unknown.
     pub fn new(zone: &str) -> Result<Self, UnknownZone> {
         let zone = TimeZone::get(zone).map_err(|_| UnknownZone(zone.to_owned()))?;
-        Ok(Self { zone, last_ms: i64::MIN })
+        Ok(Self { zone, last_ms: i64::MIN, stands: false })
+    }
+
+    /// A clock in an IANA zone that stands at one moment, for playing a recording back.
+    ///
+    /// # Errors
+    /// The zone is unknown.
+    pub fn standing(zone: &str, unix_ms: i64) -> Result<Self, UnknownZone> {
+        Ok(Self { last_ms: unix_ms, stands: true, ..Self::new(zone)? })
     }
 
     /// Never returns a moment before this one, so that recorded time does not go back over a restart. Returns by how
@@ -47,7 +56,9 @@ impl Clock {
 
     /// Now, or the last moment given out if the system's clock has gone back since.
     pub fn now(&mut self) -> Moment {
-        self.last_ms = self.last_ms.max(system_ms());
+        if !self.stands {
+            self.last_ms = self.last_ms.max(system_ms());
+        }
         self.at(self.last_ms)
     }
 

@@ -383,11 +383,7 @@ impl Books {
             Err((reason, tries)) => return Outcome { pin_tries: tries, ..Outcome::new(reason) },
         };
         let outcome = match request.kind {
-            Kind::Void
-            | Kind::Refund
-            | Kind::PreAuthorizationVoid
-            | Kind::Completion
-            | Kind::CompletionVoid => self.follow(request, facts, terminal, key, now),
+            kind if kind.follows() => self.follow(request, facts, terminal, key, now),
             _ => self.judge(request, card, terminal, facts, now),
         };
         Outcome { pin_tries, ..outcome }
@@ -438,6 +434,10 @@ impl Books {
         };
         let id = facts.card.ok_or(Reason::NoSuchCard)?;
         let card = self.card(id);
+        if request.kind.follows() && card.state != CardState::Closed {
+            // What was agreed when the card was good is carried out, and money goes back, whatever became of it.
+            return Ok(id);
+        }
         let wrong_expiry = expiry.is_some_and(|expiry| expiry != card.expiry_yymm);
         if wrong_expiry || card.expiry_yymm < now.year_month() {
             return Err(Reason::Expired);

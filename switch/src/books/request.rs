@@ -114,6 +114,15 @@ impl Kind {
         matches!(self, Self::Purchase | Self::PreAuthorization | Self::Withdrawal)
     }
 
+    /// Whether it is about an approved transaction that it names.
+    #[must_use]
+    pub fn follows(self) -> bool {
+        matches!(
+            self,
+            Self::Void | Self::Refund | Self::PreAuthorizationVoid | Self::Completion | Self::CompletionVoid
+        )
+    }
+
     /// Whether it manages a terminal or a link, so that no card and no money are about.
     #[must_use]
     pub fn is_management(self) -> bool {

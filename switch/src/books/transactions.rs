@@ -66,8 +66,8 @@ pub struct Transaction {
     pub day: i32,
     /// The random number that made the one-time key it came under.
     pub random: Option<[u8; 8]>,
-    /// The PIN verification value that it replaced.
-    pub pvv_before: Option<Pvv>,
+    /// The PIN verification value that it replaced, and the version of the one it set.
+    pub pin_change: Option<(Pvv, u16)>,
     /// The approved transaction that it was about.
     pub original: Option<Seq>,
     /// How much of that went back by it.
@@ -347,7 +347,7 @@ mod tests {
             shown: None,
             day: 0,
             random: None,
-            pvv_before: None,
+            pin_change: None,
             original: None,
             returned: 0,
             released: None,

@@ -6,7 +6,7 @@ use super::ApplyError;
 use crate::{
     books::{
         Books, Terminal,
-        event::{CardState, Decided, OnOriginal, ReversalEffect, TerminalDialect},
+        event::{CardState, Decided, OnOriginal, Pvv, ReversalEffect, TerminalDialect},
         notices::{Cause, Recipient, Subject},
         originals::Original,
         reason::Reason,
@@ -20,9 +20,9 @@ impl Books {
     pub(super) fn apply_decided(&mut self, decided: &Decided) -> Result<(), ApplyError> {
         self.move_money(decided)?;
         self.apply_to_terminal(decided)?;
-        let pvv_before = self.apply_to_card(decided)?;
+        let pin_change = self.apply_to_card(decided)?;
         self.count(decided);
-        self.remember(decided, pvv_before);
+        self.remember(decided, pin_change);
         self.keep_original(decided);
         self.tell(decided);
         Ok(())
@@ -71,8 +71,8 @@ impl Books {
         Ok(())
     }
 
-    /// Returns the PIN verification value that was replaced, if one was.
-    fn apply_to_card(&mut self, decided: &Decided) -> Result<Option<crate::books::event::Pvv>, ApplyError> {
+    /// Returns the PIN verification value that was replaced, if one was, and the version of the new one.
+    fn apply_to_card(&mut self, decided: &Decided) -> Result<Option<(Pvv, u16)>, ApplyError> {
         let seq = self.seq;
         let Some(card) = decided.card else { return Ok(None) };
         let card = self.cards.get_mut(card as usize).ok_or(ApplyError::NoSuch { seq, what: "card" })?;
@@ -87,11 +87,11 @@ impl Books {
         }
         Ok(decided.pvv.map(|pvv| {
             card.pin_version = card.pin_version.wrapping_add(1);
-            std::mem::replace(&mut card.pvv, pvv)
+            (std::mem::replace(&mut card.pvv, pvv), card.pin_version)
         }))
     }
 
-    fn remember(&mut self, decided: &Decided, pvv_before: Option<crate::books::event::Pvv>) {
+    fn remember(&mut self, decided: &Decided, pin_change: Option<(Pvv, u16)>) {
         let entry = Transaction {
             key: decided.key,
             seq: self.seq,
@@ -104,7 +104,7 @@ impl Books {
             shown: decided.shown,
             day: self.business_day,
             random: decided.random,
-            pvv_before,
+            pin_change,
             original: decided.original.map(|original| original.seq),
             returned: decided.original.map_or(0, |original| original.returned),
             released: decided.releases,

@@ -95,15 +95,21 @@ impl Books {
         if keys.version != acquirer.next_version() {
             return Verdict::VerifyAgain;
         }
+        let [_, to_switch, from_switch] = keys.texts.check_values;
+        let check_values = Some(keys.texts.check_values);
+        if acquirer.pending.as_ref().is_some_and(|pending| Some(pending.texts.check_values) == check_values) {
+            // The host did not hear that it has them already; they are still unused.
+            return Verdict::Answer(Answer { check_values, ..self.answer(Reason::Approved, now) });
+        }
         let in_use = acquirer.pending.as_ref().unwrap_or(&acquirer.current).texts.check_values;
-        let fresh = keys.texts.check_values.iter().zip(in_use);
-        // A key that stays is no earlier key; a key that comes back is.
-        if fresh.clone().any(|(new, old)| *new != old && acquirer.had(*new))
-            || fresh.clone().all(|(new, old)| *new == old)
+        let mut changes =
+            keys.texts.check_values.iter().zip(in_use).filter(|(new, old)| *new != old).peekable();
+        // A key that stays is no earlier key; a key that comes back is. One key for both directions would let a
+        // message of the switch be sent back to it.
+        if changes.peek().is_none() || to_switch == from_switch || changes.any(|(new, _)| acquirer.had(*new))
         {
             return refuse(Reason::KeyRefused);
         }
-        let check_values = Some(keys.texts.check_values);
         let event = Event::ZoneKeysChanged {
             acquirer: id.0,
             version: keys.version,

@@ -90,7 +90,7 @@ impl Books {
         let about = done.original.and_then(|seq| self.originals.at(seq));
         match (done.kind, approved, about) {
             (Kind::Load, ..) => self.take_back(done),
-            (Kind::PinChange, ..) => Outcome { pvv: done.pvv_before, ..Outcome::new(Reason::Approved) },
+            (Kind::PinChange, ..) => self.undo_pin_change(done),
             (Kind::Purchase | Kind::Withdrawal, Some(approved), _) => {
                 self.undo_debit(approved, request.replacement)
             }
@@ -109,6 +109,16 @@ impl Books {
             // The original itself was kept for less time than its answer.
             _ => Outcome::new(Reason::NoOriginal),
         }
+    }
+
+    /// The PIN of before is the card's again, unless another change came after this one.
+    fn undo_pin_change(&self, done: &Transaction) -> Outcome {
+        let card = done.card.and_then(|card| self.cards.get(card as usize));
+        let before = match (done.pin_change, card) {
+            (Some((before, version)), Some(card)) if card.pin_version == version => Some(before),
+            _ => None,
+        };
+        Outcome { pvv: before, ..Outcome::new(Reason::Approved) }
     }
 
     /// Gives back what a purchase or withdrawal took, down to what stays taken, and less what went back before.
