@@ -22,7 +22,10 @@ use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::{
     batch::{Batch, Line},
-    books::{Books, event::TerminalDialect},
+    books::{
+        Books,
+        event::{Event, TerminalDialect},
+    },
     channel::{
         Form, connector,
         hub::{Hub, Work},
@@ -114,13 +117,20 @@ pub enum Control {
     Stop,
     /// Look at the books between two batches. What is seen may be ahead of what is durable.
     Look(Box<dyn FnOnce(&Books) + Send>),
+    /// Look at the books between two batches and record what follows, if anything does. It is durable once a journal's
+    /// reader has the record behind the last that the books had.
+    Record(Follows),
 }
+
+/// What follows from the books as they are, if anything does.
+pub type Follows = Box<dyn FnOnce(&Books) -> Option<Event> + Send>;
 
 impl std::fmt::Debug for Control {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Stop => "Stop",
             Self::Look(_) => "Look",
+            Self::Record(_) => "Record",
         })
     }
 }
@@ -336,8 +346,12 @@ impl Io {
         tokio::task::spawn_local(async move { batches.run_batches().await });
         tokio::task::spawn_local(deliver(Rc::clone(&hub), Rc::clone(&stages), self.released));
 
-        while let Some(Control::Look(look)) = self.orders.recv().await {
-            look(&stages.borrow().books);
+        while let Some(order) = self.orders.recv().await {
+            match order {
+                Control::Look(look) => look(&stages.borrow().books),
+                Control::Record(follows) => record(&mut stages.borrow_mut(), &self.to_commit, follows),
+                Control::Stop => break,
+            }
         }
         hub.stop();
         let begun = stopwatch();
@@ -356,6 +370,17 @@ impl Io {
         // If the commit thread is gone, its own error says why.
         let _commit_gone = self.to_commit.send(Commit::Finish { seq, state_hash, chunks });
         Ok(())
+    }
+}
+
+/// Records what follows from the books, as a batch without frames.
+fn record(stages: &mut Stages, to_commit: &Sender<Commit>, follows: Follows) {
+    let Some(event) = follows(&stages.books) else { return };
+    let (mut batch, now) = (Box::<Batch>::default(), stages.clock.now());
+    if stages.record(&mut batch.records, &event, &now) {
+        tracing::info!(event = event.name(), seq = stages.books.seq(), "recorded by order of an operator");
+        // If the commit thread is gone, the process is on its way out.
+        let _commit_gone = to_commit.send(Commit::Batch(batch));
     }
 }
 

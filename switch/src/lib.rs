@@ -25,6 +25,7 @@ pub mod genesis;
 pub mod journal;
 pub mod ledger;
 pub mod recovery;
+pub mod settlement;
 pub mod stages;
 pub mod telemetry;
 pub mod terminal;

@@ -1,7 +1,13 @@
 //! Looking back: the trial balance, the entries, and the proof that a journal adds up. The same answers come from a
 //! stopped folder and, through the admin port, from a running switch.
+//!
+//! One card stands in [`card`], one terminal in [`terminal`], the outbox in [`notices`].
 
-use std::{collections::BTreeMap, ops::ControlFlow, path::Path};
+pub mod card;
+pub mod notices;
+pub mod terminal;
+
+use std::{collections::BTreeMap, ops::ControlFlow, path::Path, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -10,7 +16,9 @@ use crate::{
     books::{
         Books,
         event::{Decided, Event},
+        reason::Reason,
     },
+    clock::stopwatch,
     dialect::response_code,
     journal::{JournalError, Reader, Seq, SledStore, Store, StoreOptions, copy_for_inspection},
     ledger::{Account, AccountKind, BrokenInvariant, Currency, Minor},
@@ -19,6 +27,9 @@ use crate::{
 
 /// The most entries asked for at once.
 pub const ENTRIES_MAX: usize = 1000;
+
+/// How long a commit is waited for.
+const COMMIT_MAX: Duration = Duration::from_secs(30);
 
 /// Why an audit could not be made, or what it found.
 #[derive(Debug, thiserror::Error)]
@@ -177,7 +188,7 @@ pub fn entries(books: &Books, events: &[ReadEvent]) -> Vec<Entry> {
 fn entry(books: &Books, seq: Seq, time_ms: i64, event: &Event) -> Entry {
     let blank = Entry {
         seq,
-        time: jiff::Timestamp::from_millisecond(time_ms).map(|time| time.to_string()).unwrap_or_default(),
+        time: utc(time_ms),
         event: event.name().to_owned(),
         terminal: None,
         stan: None,
@@ -197,7 +208,6 @@ fn entry(books: &Books, seq: Seq, time_ms: i64, event: &Event) -> Entry {
 }
 
 fn decided_entry(books: &Books, decided: &Decided, blank: Entry) -> Entry {
-    let code = String::from_utf8_lossy(response_code(decided.reason));
     let postings = decided.postings.iter().map(|posting| EntryPosting {
         account: books
             .ledger()
@@ -208,13 +218,36 @@ fn decided_entry(books: &Books, decided: &Decided, blank: Entry) -> Entry {
     Entry {
         terminal: terminal_name(books, decided.key.terminal),
         stan: Some(decided.key.stan),
-        card: decided.card.and_then(|card| books.cards().get(card as usize)).map(|card| card.masked()),
+        card: card_name(books, decided.card),
         amount: Some(decided.amount),
         currency: Some(decided.currency),
-        outcome: Some(format!("{code} {}", decided.reason.name())),
+        outcome: Some(answer_text(decided.reason)),
         postings: postings.collect(),
         ..blank
     }
+}
+
+/// A recorded time, RFC 3339 in UTC.
+#[must_use]
+pub fn utc(time_ms: i64) -> String {
+    jiff::Timestamp::from_millisecond(time_ms).map(|time| time.to_string()).unwrap_or_default()
+}
+
+/// Field 39 and the reason.
+fn answer_text(reason: Reason) -> String {
+    format!("{} {}", String::from_utf8_lossy(response_code(reason)), reason.name())
+}
+
+/// BIN and last four of a card.
+fn card_name(books: &Books, card: Option<u32>) -> Option<String> {
+    card.and_then(|card| books.cards().get(card as usize)).map(|card| card.masked())
+}
+
+/// The last three digits of a telephone number, nothing of a shorter one.
+fn masked_phone(phone: &str) -> String {
+    let shown =
+        phone.len().checked_sub(3).filter(|before| *before > 3).and_then(|before| phone.get(before..));
+    format!("…{}", shown.unwrap_or_default())
 }
 
 fn terminal_name(books: &Books, terminal: u32) -> Option<String> {
@@ -310,17 +343,31 @@ impl StoppedFolder {
 ///
 /// # Errors
 /// What was found.
-#[expect(clippy::disallowed_methods, reason = "on a thread of its own, for as long as a commit takes")]
 pub fn verify_running(
     reader: &dyn Reader,
     seq: Seq,
     state_hash: [u8; 32],
 ) -> Result<Verification, AuditError> {
-    // The books may be a commit ahead of the disk; the commit is under way, so this wait is short.
-    while reader.head().seq < seq {
-        std::thread::sleep(std::time::Duration::from_millis(1));
-    }
+    // The books may be a commit ahead of the disk.
+    await_durable(reader, seq)?;
     prove(reader, seq, state_hash, "running switch", &mut |_| ())
+}
+
+/// Returns once a record is durable that the books of a running switch have. Its commit is under way, so this wait is
+/// short.
+///
+/// # Errors
+/// It took longer than any commit takes: the switch is stopping, or its disk hangs.
+#[expect(clippy::disallowed_methods, reason = "on a thread of its own, for as long as a commit takes")]
+pub fn await_durable(reader: &dyn Reader, seq: Seq) -> Result<(), AuditError> {
+    let begun = stopwatch();
+    while reader.head().seq < seq {
+        if begun.elapsed() > COMMIT_MAX {
+            return Err(AuditError::Interrupted);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    Ok(())
 }
 
 fn prove(
@@ -345,6 +392,6 @@ fn prove(
     })
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

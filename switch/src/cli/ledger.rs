@@ -1,14 +1,16 @@
 //! `cardswitch ledger verify|balance|entries`, on a stopped folder or a running switch.
 
-use std::{io::Write, path::PathBuf};
+use std::io::Write;
 
 use clap::Subcommand;
-use comfy_table::{CellAlignment, Table, presets};
-use serde::{Serialize, de::DeserializeOwned};
 
-use super::{Failure, progress::Progress};
+use super::{
+    Failure,
+    progress::Progress,
+    source::{From, audit, new_table, right_align},
+};
 use crate::{
-    audit::{self, AuditError, BalanceSheet, ENTRIES_MAX, Entry, StoppedFolder, Verification},
+    audit::{self, BalanceSheet, ENTRIES_MAX, Entry, Verification},
     journal::Seq,
 };
 
@@ -53,53 +55,21 @@ enum Command {
     },
 }
 
-/// Where to look.
-#[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
-struct Source {
-    /// A stopped switch's data folder; it is copied, not changed
-    #[arg(long)]
-    data: Option<PathBuf>,
-    /// A running switch's admin port, such as http://127.0.0.1:18580
-    #[arg(long)]
-    admin: Option<String>,
-}
-
-#[derive(Debug, clap::Args)]
-struct From {
-    #[command(flatten)]
-    source: Source,
-    /// Print JSON instead of a table
-    #[arg(long)]
-    json: bool,
-}
-
-/// Why a running switch's answer could not be had.
-#[derive(Debug, thiserror::Error)]
-#[error("{url}: {problem}")]
-struct AdminError {
-    url: String,
-    problem: String,
-}
-
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     match &args.command {
         Command::Verify { from } => {
-            let found: Verification = match folder(from)? {
+            let found: Verification = match from.folder()? {
                 Some(folder) => audit(folder.verify(&mut Progress::new("records").callback()))?,
-                None => ask(from, "/ledger/verify")?,
+                None => from.ask("/ledger/verify")?,
             };
-            print(from, &found, out, verification)
+            from.print(&found, out, verification)
         }
         Command::Balance { from } => {
-            let found: BalanceSheet = match folder(from)? {
-                Some(folder) => audit::balance_sheet(&audit(folder.books(&mut |_| ()))?),
-                None => ask(from, "/ledger/balance")?,
-            };
-            print(from, &found, out, balance)
+            let found = from.look(audit::balance_sheet, "/ledger/balance")?;
+            from.print(&found, out, balance)
         }
         Command::Entries { from, first, count } => {
-            let found: Vec<Entry> = match folder(from)? {
+            let found: Vec<Entry> = match from.folder()? {
                 Some(folder) => {
                     let count = usize::try_from(*count).unwrap_or(ENTRIES_MAX);
                     let events = audit(audit::read_events(folder.reader().as_ref(), *first, count))?;
@@ -107,48 +77,12 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
                 }
                 None => {
                     let first = first.map_or_else(String::new, |first| format!("&from={first}"));
-                    ask(from, &format!("/ledger/entries?count={count}{first}"))?
+                    from.ask(&format!("/ledger/entries?count={count}{first}"))?
                 }
             };
-            print(from, &found, out, |entries, out| self::entries(entries, out))
+            from.print(&found, out, |entries, out| self::entries(entries, out))
         }
     }
-}
-
-fn folder(from: &From) -> Result<Option<StoppedFolder>, Failure> {
-    let Some(data) = &from.source.data else { return Ok(None) };
-    audit(StoppedFolder::open(data, &mut Progress::new("records").callback())).map(Some)
-}
-
-fn audit<T>(result: Result<T, AuditError>) -> Result<T, Failure> {
-    result.map_err(|error| Failure::of(&error))
-}
-
-fn ask<T: DeserializeOwned>(from: &From, path: &str) -> Result<T, Failure> {
-    let base = from.source.admin.as_deref().unwrap_or_default();
-    let url = format!("{}{path}", base.trim_end_matches('/'));
-    let failed = |problem: String| Failure::of(&AdminError { url: url.clone(), problem });
-    let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-    let mut answer = agent.get(&url).call().map_err(|error| failed(error.to_string()))?;
-    if !answer.status().is_success() {
-        let text = answer.body_mut().read_to_string().unwrap_or_default();
-        return Err(failed(text.trim_end().to_owned()));
-    }
-    answer.body_mut().read_json().map_err(|error| failed(error.to_string()))
-}
-
-fn print<T: Serialize>(
-    from: &From,
-    found: &T,
-    out: &mut dyn Write,
-    table: impl Fn(&T, &mut dyn Write) -> std::io::Result<()>,
-) -> Result<(), Failure> {
-    let printed = if from.json {
-        serde_json::to_writer_pretty(&mut *out, found).map_err(Into::into).and_then(|()| writeln!(out))
-    } else {
-        table(found, out)
-    };
-    printed.map_err(|error| Failure::of(&error))
 }
 
 fn verification(found: &Verification, out: &mut dyn Write) -> std::io::Result<()> {
@@ -198,18 +132,4 @@ fn entries(entries: &[Entry], out: &mut dyn Write) -> std::io::Result<()> {
     }
     right_align(&mut table, &[0, 6]);
     writeln!(out, "{table}\namounts in minor units")
-}
-
-fn new_table(header: &[&str]) -> Table {
-    let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY).set_header(header);
-    table
-}
-
-fn right_align(table: &mut Table, columns: &[usize]) {
-    for column in columns {
-        if let Some(column) = table.column_mut(*column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
 }

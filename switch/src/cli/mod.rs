@@ -1,11 +1,16 @@
 //! The command `cardswitch`: arguments in, exit code out. What a command does stands in its own file.
 
+mod card;
 mod check_config;
 mod decode;
 mod descriptors;
 mod ledger;
+mod notices;
 pub mod progress;
 mod serve;
+mod settle;
+mod show_terminal;
+mod source;
 mod terminal;
 
 use std::{error::Error, io::Write, process::ExitCode};
@@ -39,6 +44,12 @@ enum Command {
     Decode(decode::Args),
     /// Look at the ledger: prove it, its balances, its entries
     Ledger(ledger::Args),
+    /// Clear a business day: end it if it is open, and write its files
+    Settle(settle::Args),
+    /// Show who is to be told of what: cardholders and card management
+    Notices(notices::Args),
+    /// Look at a card
+    Card(card::Args),
 }
 
 /// How a command ended when it did not end well.
@@ -97,6 +108,9 @@ pub fn main() -> ExitCode {
         Command::Terminal(args) => terminal::run(args, &mut out),
         Command::Decode(args) => decode::run(args, &mut out),
         Command::Ledger(args) => ledger::run(args, &mut out),
+        Command::Settle(args) => settle::run(args, &mut out),
+        Command::Notices(args) => notices::run(args, &mut out),
+        Command::Card(args) => card::run(args, &mut out),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

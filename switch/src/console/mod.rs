@@ -1,5 +1,10 @@
 //! The admin port: health, metrics, and the ledger of a running switch, over HTTP. It listens where `admin.listen`
 //! says, has no accounts yet, and so belongs on a loopback or management network.
+//!
+//! Pages on one card, one terminal and the outbox stand in `lookup`, the settlement of a day in `settlement`.
+
+mod lookup;
+mod settlement;
 
 use std::{
     future::Future,
@@ -12,7 +17,7 @@ use axum::{
     extract::{Query, State},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Deserialize;
@@ -47,8 +52,8 @@ struct Admin {
     control: mpsc::Sender<Control>,
     reader: Arc<Mutex<Box<dyn Reader>>>,
     prometheus: PrometheusHandle,
-    /// Held while the ledger is being proved: one proof at a time is work enough.
-    proving: Arc<Semaphore>,
+    /// Held while the whole journal is being replayed: one replay at a time is work enough.
+    replaying: Arc<Semaphore>,
 }
 
 /// Starts the admin thread on an open listener.
@@ -68,7 +73,7 @@ pub fn start(
         control,
         reader: Arc::new(Mutex::new(reader)),
         prometheus,
-        proving: Arc::new(Semaphore::new(1)),
+        replaying: Arc::new(Semaphore::new(1)),
     };
     let thread = std::thread::Builder::new().name("admin".into()).spawn(move || {
         if let Err(error) = runtime.block_on(serve(listener, admin, stopped)) {
@@ -101,6 +106,11 @@ async fn serve(
         .route("/ledger/balance", get(balance))
         .route("/ledger/entries", get(entries))
         .route("/ledger/verify", get(verify))
+        .route("/notices", get(lookup::notices))
+        .route("/cards", get(lookup::cards))
+        .route("/terminals/{id}", get(lookup::terminal))
+        .route("/settlement/{day}", get(settlement::settle))
+        .route("/settlement/{day}/cut-over", post(settlement::cut_over))
         .with_state(admin);
     tokio::select! {
         served = async { axum::serve(listener, pages).await } => served,
@@ -158,16 +168,15 @@ async fn entries(State(admin): State<Admin>, Query(query): Query<EntriesQuery>) 
 }
 
 async fn verify(State(admin): State<Admin>) -> Response {
-    let Ok(_proving) = admin.proving.clone().try_acquire_owned() else {
-        return (StatusCode::TOO_MANY_REQUESTS, "the ledger is being proved already; ask again later\n")
-            .into_response();
-    };
+    let Ok(replaying) = admin.replaying.clone().try_acquire_owned() else { return busy() };
     // The hash is taken between two batches; for millions of cards that is a pause, and the manual says so.
     let Some((seq, state_hash)) = look(&admin, |books| (books.seq(), books.state_hash())).await else {
         return stopping();
     };
     let reader = Arc::clone(&admin.reader);
     let verified = tokio::task::spawn_blocking(move || {
+        // Kept here, not beside: whoever asked may hang up, and the replay goes on.
+        let _replaying = replaying;
         let reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
         audit::verify_running(reader.as_ref(), seq, state_hash)
     });
@@ -177,14 +186,19 @@ async fn verify(State(admin): State<Admin>) -> Response {
     }
 }
 
-async fn joined<T>(
-    task: impl Future<Output = Result<Result<T, AuditError>, tokio::task::JoinError>>,
-) -> Result<T, AuditError> {
-    task.await.unwrap_or(Err(AuditError::Interrupted))
+async fn joined<T, E: From<AuditError>>(
+    task: impl Future<Output = Result<Result<T, E>, tokio::task::JoinError>>,
+) -> Result<T, E> {
+    task.await.unwrap_or_else(|_| Err(AuditError::Interrupted.into()))
 }
 
-fn failed(error: &AuditError) -> Response {
+fn failed(error: &dyn std::error::Error) -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, format!("{}\n", crate::cli::chain(error))).into_response()
+}
+
+fn busy() -> Response {
+    (StatusCode::TOO_MANY_REQUESTS, "the journal is being replayed for somebody else; ask again later\n")
+        .into_response()
 }
 
 fn stopping() -> Response {

@@ -1,9 +1,12 @@
-//! A card as a terminal meets it: swiped, tapped, or its number typed in.
+//! A card as a terminal meets it: swiped, tapped, or its number typed in; and the PIN that is typed for it.
 
 use std::fmt;
 
 use arrayvec::ArrayVec;
 use hsm_sim::Pan;
+use hsm_sim::emulator::EmulatorError;
+
+use super::error::TerminalError;
 
 /// What can be read off a card. `Debug` shows the masked number only.
 #[derive(Clone)]
@@ -72,6 +75,30 @@ impl Drop for CardInHand {
             // Without a reader the compiler may leave the writes out.
             std::hint::black_box(track);
         }
+    }
+}
+
+/// A PIN as typed: ASCII digits, at most as many as any PIN has. Overwritten when dropped, and never printed.
+#[derive(Clone)]
+pub(super) struct Pin(ArrayVec<u8, 12>);
+
+impl Pin {
+    /// Whether its digits are digits is looked at when a PIN block is made of them.
+    pub(super) fn typed(digits: &[u8]) -> Result<Self, TerminalError> {
+        let too_long = |_| TerminalError::Keys(EmulatorError::PinLength);
+        ArrayVec::try_from(digits).map(Self).map_err(too_long)
+    }
+
+    pub(super) fn expose(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        self.0.fill(0);
+        // Without a reader the compiler may leave the writes out.
+        std::hint::black_box(&mut self.0);
     }
 }
 

@@ -1,14 +1,15 @@
 //! What came of a request.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
-use hsm_sim::MacAlgorithm;
-use hsm_sim::emulator::TerminalKeys;
 use iso8583::{DecodeError, Message};
 
 use super::CURRENCY;
+use super::compose::Draft;
 use super::frame::Frame;
+use super::service::Original;
 
 /// A request and its answer, if one came in time. `Debug` masks both.
 #[derive(Clone)]
@@ -27,11 +28,15 @@ pub struct Exchange {
     pub amount: Option<i64>,
     /// Field 37 of the answer: its retrieval reference number.
     pub rrn: Option<[u8; 12]>,
+    /// Field 38 of the answer: its approval code.
+    pub approval: Option<[u8; 6]>,
     /// From the first byte sent to the last byte received, or to giving up.
     pub took: Duration,
     /// Whether the answer's MAC is right. `None` where none is due: the request had none, there is no answer, or its
     /// code says that the switch could not make one (A0, 30, 97, 77). `Some(false)` means: no answer, reverse it.
     pub mac_ok: Option<bool>,
+    /// The request before keys were used on it, to repeat it under others.
+    pub(super) draft: Option<Arc<Draft>>,
 }
 
 /// Codes whose answers carry no MAC: it failed, or there is no key to make one with.
@@ -50,6 +55,35 @@ impl Exchange {
         self.code.map_or_else(|| "--".to_owned(), |code| code.escape_ascii().to_string())
     }
 
+    /// What a request that follows this one calls it.
+    #[must_use]
+    pub fn original(&self) -> Original {
+        let message = self.request.message().ok();
+        let batch = message.and_then(|message| {
+            let digits = message.digits(60)?.iter().skip(2).take(6);
+            Some(digits.fold(0, |batch, digit| batch * 10 + u32::from(digit)))
+        });
+        Original { rrn: self.rrn, approval: self.approval, number: batch.map(|batch| (batch, self.stan)) }
+    }
+
+    /// Field 7 of the request, `MMDDhhmmss` UTC: with the STAN it names a request of `atm`.
+    #[must_use]
+    pub fn transmitted(&self) -> Option<u32> {
+        self.request.message().ok()?.number(7)?.try_into().ok()
+    }
+
+    /// Whether another exchange was answered the same. MACs are left out: each is made with the keys of its own
+    /// request.
+    #[must_use]
+    pub fn answered_as(&self, other: &Self) -> bool {
+        let told = |exchange: &Self| {
+            let message = exchange.answer.as_ref()?.message().ok()?;
+            let end = message.start(mac_field(&message)).unwrap_or(message.bytes().len());
+            message.bytes().get(..end).map(<[u8]>::to_vec)
+        };
+        told(self) == told(other)
+    }
+
     /// The exchange that `sent` opened and no answer closed.
     pub(super) fn unanswered(request: Frame, sent: &Message<'_>, took: Duration) -> Self {
         Self {
@@ -60,31 +94,34 @@ impl Exchange {
             code: None,
             balance: None,
             rrn: None,
+            approval: None,
             took,
             mac_ok: None,
+            draft: None,
         }
     }
 
-    /// Reads an answer into the exchange it closes.
+    /// Reads an answer into the exchange it closes. `verify` is given what a MAC covers, and the MAC.
     pub(super) fn answered(
         self,
         answer: Frame,
-        keys: &TerminalKeys,
-        algorithm: MacAlgorithm,
+        verify: impl FnOnce(&[u8], &[u8; 8]) -> bool,
     ) -> Result<Self, DecodeError> {
         let message = answer.message()?;
         let code = message.fixed(39);
-        let mac_ok = match (message.fixed(64), message.start(64)) {
-            (Some(mac), Some(end)) => Some(keys.verify(algorithm, &message.bytes()[..end], &mac)),
+        let field = mac_field(&message);
+        let mac_ok = match (message.fixed(field), message.start(field)) {
+            (Some(mac), Some(end)) => Some(verify(&message.bytes()[..end], &mac)),
             _ => {
-                let due = self.request.message()?.has(64);
+                let request = self.request.message()?;
+                let due = request.has(mac_field(&request));
                 let excused = code.is_some_and(|code| UNSEALED.contains(&&code));
                 (due && !excused).then_some(false)
             }
         };
         let (balance, rrn) = (message.text(54).and_then(available), message.fixed(37));
-        let amount = amount(&message).or(self.amount);
-        Ok(Self { code, balance, amount, rrn, mac_ok, answer: Some(answer), ..self })
+        let (amount, approval) = (amount(&message).or(self.amount), message.fixed(38));
+        Ok(Self { code, balance, amount, rrn, approval, mac_ok, answer: Some(answer), ..self })
     }
 }
 
@@ -97,6 +134,11 @@ impl fmt::Debug for Exchange {
             .field("took", &self.took)
             .finish_non_exhaustive()
     }
+}
+
+/// Where the MAC stands: 128 if any field above 64 is there, as it must cover them all.
+pub(super) fn mac_field(message: &Message<'_>) -> u8 {
+    if message.fields().any(|field| field > 64) { 128 } else { 64 }
 }
 
 /// Field 11; it has six digits, so it always fits.

@@ -1,17 +1,27 @@
-//! The terminals and cards of a sample city, ready for use. Only test data is in such a folder.
+//! The terminals, hosts and cards of a sample city, ready for use. Only test data is in such a folder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use arrayvec::ArrayVec;
-use hsm_sim::{MacAlgorithm, Pan};
+use hsm_sim::emulator::{EmulatorError, Psam, PsamMasters, Zone};
+use hsm_sim::{Entropy, MacAlgorithm, Pan, PsamNumber};
 
+use super::atm::AtmHost;
 use super::card::CardInHand;
+use super::epos::EposTerminal;
+use super::error::TerminalError;
 use super::pos::PosTerminal;
-use crate::city::{CardRow, City, CityError, Dialect, MacKind, Secret, TerminalRow};
+use crate::city::{
+    AcquirerRow, CardRow, City, CityError, Dialect, HostMac, MacKind, Secret, TerminalRow, TestKeys,
+};
+
+/// Where a city's test keys stand.
+const KEYS: &str = "keys.toml";
 
 /// A city's folder, opened for its terminals and cards.
 #[derive(Debug)]
 pub struct Sample {
+    dir: PathBuf,
     city: City,
 }
 
@@ -35,14 +45,28 @@ pub enum SampleError {
     #[error("city cannot be read; name its folder with --city")]
     City(#[from] CityError),
     /// No terminal of that name.
-    #[error("city has no pos terminal {0}; see its terminals.csv")]
-    NoTerminal(String),
+    #[error("city has no {dialect} terminal {id}; see its terminals.csv")]
+    NoTerminal {
+        /// What it should speak.
+        dialect: &'static str,
+        /// What it should be called.
+        id: String,
+    },
     /// No terminal at all.
-    #[error("city has no pos terminal")]
-    NoTerminals,
+    #[error("city has no {0} terminal")]
+    NoTerminals(&'static str),
     /// No card.
     #[error("city has no card in that place of its cards.csv")]
     NoCard,
+    /// The key file lacks a PSAM's masters or an acquirer's zone.
+    #[error("city has no keys for that terminal; see its keys.toml")]
+    NoKeys,
+    /// A key of the key file is none that can be used.
+    #[error("key of the city cannot be used")]
+    Keys(#[source] EmulatorError),
+    /// A terminal cannot be made of its row.
+    #[error("terminal of the city cannot be used")]
+    Terminal(#[source] TerminalError),
 }
 
 impl Sample {
@@ -51,7 +75,7 @@ impl Sample {
     /// # Errors
     /// A file that is missing or wrong.
     pub fn open(dir: &Path) -> Result<Self, SampleError> {
-        Ok(Self { city: City::open(dir)? })
+        Ok(Self { dir: dir.to_owned(), city: City::open(dir)? })
     }
 
     /// The terminal with this id (field 41), or the city's first; `pos` terminals only.
@@ -59,14 +83,74 @@ impl Sample {
     /// # Errors
     /// There is none.
     pub fn terminal(&self, id: Option<&str>) -> Result<PosTerminal, SampleError> {
-        let mut terminals = self.city.terminals.iter().filter(|row| row.dialect == Dialect::Pos);
-        match id {
-            None => terminals.next().map(terminal).ok_or(SampleError::NoTerminals),
-            Some(id) => {
-                let found = terminals.find(|row| row.terminal_id == id.as_bytes());
-                found.map(terminal).ok_or_else(|| SampleError::NoTerminal(id.escape_debug().to_string()))
-            }
-        }
+        let row = self.row(Dialect::Pos, "pos", id)?;
+        let algorithm = match row.mac {
+            MacKind::UnionPayEcb => MacAlgorithm::UnionPayEcb,
+            MacKind::X919 => MacAlgorithm::X919,
+        };
+        Ok(PosTerminal::new(row.terminal_id, row.merchant_id, algorithm, *row.tmk.expose()))
+    }
+
+    /// The telephone terminal with this id (field 41), or the city's first, with its PSAM, calling from its own line;
+    /// `epos` terminals only. It draws from `entropy`.
+    ///
+    /// # Errors
+    /// There is none, or the key file has not its masters.
+    pub fn epos_terminal(
+        &self,
+        id: Option<&str>,
+        entropy: Box<dyn Entropy + Send>,
+    ) -> Result<EposTerminal, SampleError> {
+        let row = self.row(Dialect::Epos, "epos", id)?;
+        let psam = row.psam.and_then(|place| self.city.psams.get(usize::from(place)));
+        let (psam, phone) = psam.zip(row.phone).ok_or(SampleError::NoKeys)?;
+        let keys = self.keys()?;
+        let masters = keys.psam_masters.iter().find(|masters| masters.version == psam.key_version);
+        let masters = masters.ok_or(SampleError::NoKeys)?;
+        let masters = PsamMasters {
+            pin: *masters.pin.expose(),
+            mac: *masters.mac.expose(),
+            track: *masters.track.expose(),
+            auth: *masters.auth.expose(),
+        };
+        let number = PsamNumber::parse_bcd(&psam.psam_no).map_err(|_| SampleError::NoKeys)?;
+        let made = Psam::new(number, &masters).map_err(SampleError::Keys)?;
+        let (id, merchant) = (row.terminal_id, row.merchant_id);
+        EposTerminal::new(id, merchant, made, psam.key_version, phone.expose(), entropy)
+            .map_err(SampleError::Terminal)
+    }
+
+    /// The host behind which the cash machine with this id (field 41) stands, or the city's first cash machine, and
+    /// that id. New keys it draws from `entropy`.
+    ///
+    /// # Errors
+    /// There is none, or the key file has not its acquirer's zone.
+    pub fn atm_host(
+        &self,
+        terminal: Option<&str>,
+        entropy: Box<dyn Entropy + Send>,
+    ) -> Result<(AtmHost, [u8; 8]), SampleError> {
+        let row = self.row(Dialect::Atm, "atm", terminal)?;
+        let acquirer = self.city.acquirers.iter().find(|acquirer| acquirer.merchant == row.merchant);
+        let acquirer = acquirer.ok_or(SampleError::NoKeys)?;
+        Ok((self.host(acquirer, entropy)?, row.terminal_id))
+    }
+
+    fn host(&self, acquirer: &AcquirerRow, entropy: Box<dyn Entropy + Send>) -> Result<AtmHost, SampleError> {
+        let keys = self.keys()?;
+        let zone = keys.zone(&acquirer.id).ok_or(SampleError::NoKeys)?;
+        let algorithm = match acquirer.mac {
+            HostMac::X919 => MacAlgorithm::X919,
+            HostMac::Cbc3Des => MacAlgorithm::Cbc3Des,
+        };
+        let zone = Zone::new(
+            zone.zmk.expose(),
+            *zone.pin.expose(),
+            *zone.mac_to_switch.expose(),
+            *zone.mac_from_switch.expose(),
+            algorithm,
+        );
+        Ok(AtmHost::new(acquirer.id, zone.map_err(SampleError::Keys)?, algorithm, entropy))
     }
 
     /// The card with this number, if the city issued it.
@@ -93,6 +177,25 @@ impl Sample {
         self.find(|_| true)?.ok_or(SampleError::NoCard)
     }
 
+    fn keys(&self) -> Result<TestKeys, SampleError> {
+        Ok(TestKeys::open(&self.dir.join(KEYS))?)
+    }
+
+    fn row(
+        &self,
+        spoken: Dialect,
+        dialect: &'static str,
+        id: Option<&str>,
+    ) -> Result<&TerminalRow, SampleError> {
+        let mut rows = self.city.terminals.iter().filter(|row| row.dialect == spoken);
+        match id {
+            None => rows.next().ok_or(SampleError::NoTerminals(dialect)),
+            Some(id) => rows
+                .find(|row| row.terminal_id == id.as_bytes())
+                .ok_or_else(|| SampleError::NoTerminal { dialect, id: id.escape_debug().to_string() }),
+        }
+    }
+
     fn find(&self, wanted: impl Fn(&CardRow) -> bool) -> Result<Option<TestCard>, SampleError> {
         for row in self.city.cards()? {
             let row = row?;
@@ -107,12 +210,4 @@ impl Sample {
         }
         Ok(None)
     }
-}
-
-fn terminal(row: &TerminalRow) -> PosTerminal {
-    let algorithm = match row.mac {
-        MacKind::UnionPayEcb => MacAlgorithm::UnionPayEcb,
-        MacKind::X919 => MacAlgorithm::X919,
-    };
-    PosTerminal::new(row.terminal_id, row.merchant_id, algorithm, *row.tmk.expose())
 }

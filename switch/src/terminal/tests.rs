@@ -1,4 +1,6 @@
-//! The terminal's frames, read by the switch's own dialect, and its patience, tried on a host of a few lines.
+//! What terminals send, read by the switch's own dialects, and their patience, tried on a switch of a few lines.
+//!
+//! Here are `pos` and what all share; `epos` and `atm` have files of their own.
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
@@ -14,8 +16,11 @@ use hsm_sim::{MacAlgorithm, Pan};
 use iso8583::{Builder, Message, Mti, Spec};
 
 use super::*;
-use crate::books::request::{CardInput, EntryMode, Kind, Request, TrackValue};
+use crate::books::request::{CardInput, EntryMode, Kind, OriginalName, Request, TrackValue};
 use crate::dialect::{Envelope, Parsed, pos};
+
+mod atm;
+mod epos;
 
 /// A published sign-in answer (vector `cup_signon-001` of `fixtures/vectors/hsm.json`): the terminal master key, and
 /// the PIN key with its check value. Here it serves as the MAC key too, because the published one is single-length.
@@ -79,7 +84,8 @@ fn answer(request: &Message<'_>, stan: u64, code: &[u8; 2]) -> Vec<u8> {
     let mut wire = BytesMut::new();
     let mut message = Builder::new(Spec::pos(), &mut wire, request.mti().answer());
     message.copy(4, request).unwrap().number(11, stan).unwrap();
-    message.text(37, b"632507000012").unwrap().text(39, code).unwrap().copy(41, request).unwrap();
+    message.text(37, b"632507000012").unwrap().text(38, b"000012").unwrap();
+    message.text(39, code).unwrap().copy(41, request).unwrap();
     if request.mti() == Mti::new(0x0800) {
         message.bytes(62, &field_62()).unwrap();
         message.finish().unwrap();
@@ -94,7 +100,7 @@ fn answer(request: &Message<'_>, stan: u64, code: &[u8; 2]) -> Vec<u8> {
 }
 
 fn framed(message: &[u8]) -> Vec<u8> {
-    Frame::around(message).as_bytes().to_vec()
+    Frame::pos(message, None).as_bytes().to_vec()
 }
 
 fn stan_of(message: &Message<'_>) -> u64 {
@@ -119,7 +125,7 @@ fn signed_in(
 /// Reads a frame as the switch does, and checks its MAC over the bytes the switch would.
 fn parsed(frame: &Frame) -> Request {
     let (mut request, mut envelope) = (Request::default(), Envelope::default());
-    let inner = &frame.as_bytes()[2..];
+    let inner = frame.behind_length();
     assert_eq!(pos::parse(inner, &mut request, &mut envelope), Parsed::Request);
     let (mac, covers) = envelope.mac.unwrap();
     assert!(keys().verify(MacAlgorithm::X919, &inner[covers], &mac));
@@ -164,27 +170,120 @@ fn the_switch_reads_what_the_terminal_sends() {
     }
 }
 
+/// Each service with the codes of the table of transactions: what a switch takes it for, MTI, F3, F25, F60.1.
+const SERVICES: [(Service, Kind, u16, u64, u64, u64); 11] = [
+    (Service::Purchase, Kind::Purchase, 0x0200, 0, 0, 22),
+    (Service::Balance, Kind::Balance, 0x0200, 310_000, 0, 1),
+    (Service::Load, Kind::Load, 0x0200, 630_000, 91, 46),
+    (Service::Void, Kind::Void, 0x0200, 200_000, 0, 23),
+    (Service::Refund, Kind::Refund, 0x0220, 200_000, 0, 25),
+    (Service::PreAuthorization, Kind::PreAuthorization, 0x0100, 30_000, 6, 10),
+    (Service::PreAuthorizationVoid, Kind::PreAuthorizationVoid, 0x0100, 200_000, 6, 11),
+    (Service::Completion, Kind::Completion, 0x0200, 0, 6, 20),
+    (Service::CompletionAdvice, Kind::Completion, 0x0220, 0, 6, 24),
+    (Service::CompletionVoid, Kind::CompletionVoid, 0x0200, 200_000, 6, 21),
+    (Service::PinChange, Kind::PinChange, 0x0200, 900_000, 0, 60),
+];
+
+/// What the switch of a few lines calls everything that it answers.
+fn named() -> Original {
+    Original { rrn: Some(*b"632507000012"), approval: Some(*b"000012"), number: Some((1, 2)) }
+}
+
+/// One order of each service, as far as it needs amount, PIN and original.
+fn order_of(service: Service, card: &CardInHand) -> Order<'_> {
+    Order {
+        amount: service.has_amount().then_some(2580),
+        pin: Some(b"4362"),
+        new_pin: (service == Service::PinChange).then_some(b"1234"),
+        original: service.follows().map(|_| named()),
+        ..Order::new(service, card, Entry::Stripe)
+    }
+}
+
+#[test]
+fn every_service_has_the_codes_of_the_table() {
+    let (mut terminal, _host) = signed_in(|message| vec![answer(message, stan_of(message), b"00")]);
+    let card = card();
+    for (service, kind, mti, processing, condition, type_code) in SERVICES {
+        let exchange = terminal.order(&order_of(service, &card)).unwrap();
+        let (request, message) = (parsed(&exchange.request), exchange.request.message().unwrap());
+        assert_eq!((request.kind, message.mti()), (kind, Mti::new(mti)), "{service:?}");
+        let codes =
+            [message.number(3), message.number(25), message.number(60).map(|code| code / 1_000_000_000)];
+        assert_eq!(codes, [processing, condition, type_code].map(Some), "{service:?}");
+        assert_eq!(request.new_pin_block.is_some(), service == Service::PinChange, "{service:?}");
+        let name = match service.follows() {
+            None => OriginalName::default(),
+            Some(_) => {
+                OriginalName { batch: Some(1), stan: Some(2), rrn: Some(632_507_000_012), approval: Some(12) }
+            }
+        };
+        assert_eq!(request.original, name, "{service:?}");
+    }
+}
+
+#[test]
+fn an_original_may_be_named_in_part() {
+    let (terminal, _host) = signed_in(|_| vec![]);
+    let (mut terminal, card) = (terminal, card());
+    for (original, fields) in [
+        (Original { approval: None, number: None, ..named() }, &[37][..]),
+        (Original { rrn: None, number: None, ..named() }, &[38]),
+        (Original { rrn: None, ..named() }, &[38, 61]),
+    ] {
+        let order = Order { original: Some(original), ..order_of(Service::Refund, &card) };
+        let frame = terminal.prepare_order(&order).unwrap();
+        let message = frame.message().unwrap();
+        let has: Vec<u8> = message.fields().filter(|field| [37, 38, 61].contains(field)).collect();
+        assert_eq!(has, fields);
+        assert!(
+            message.digits(61).is_none_or(|digits| digits.iter().eq([0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 2]))
+        );
+        assert_eq!(parsed(&frame).kind, Kind::Refund);
+    }
+}
+
 #[test]
 fn a_reversal_names_its_original_and_carries_nothing_secret() {
     let (mut terminal, _host) = signed_in(|message| vec![answer(message, stan_of(message), b"00")]);
-    let paid = terminal.purchase(&card(), 2580, Some(b"4362"), Entry::Stripe).unwrap();
-    for reversed in [terminal.reverse(&paid), terminal.reverse_earlier(Service::Purchase, paid.stan, 2580)] {
-        let reversed = reversed.unwrap();
-        let request = parsed(&reversed.request);
-        assert_eq!((request.kind, request.stan, request.amount), (Kind::Reversal, paid.stan, 2580));
-        let (original, message) = (paid.request.message().unwrap(), reversed.request.message().unwrap());
-        assert_eq!(message.fields().collect::<Vec<_>>(), [3, 4, 11, 25, 39, 41, 42, 49, 60, 64]);
-        assert!([3, 4, 25, 49, 60].iter().all(|field| message.raw(*field) == original.raw(*field)));
+    let card = card();
+    for (service, kind, ..) in SERVICES {
+        let done = terminal.order(&order_of(service, &card)).unwrap();
+        let amount = if service.has_amount() { 2580 } else { 0 };
+        let reversals = [terminal.reverse(&done), terminal.reverse_earlier(service, done.stan, amount)];
+        for (reversed, by_exchange) in reversals.into_iter().zip([true, false]) {
+            if [Service::Balance, Service::Refund, Service::CompletionAdvice].contains(&service) {
+                assert!(matches!(reversed, Err(TerminalError::NotReversible)), "{service:?}");
+                continue;
+            }
+            let reversed = reversed.unwrap();
+            let request = parsed(&reversed.request);
+            assert_eq!((request.kind, request.stan, request.amount), (Kind::Reversal, done.stan, amount));
+            assert_eq!(request.reverses, Some(kind), "{service:?}");
+            let (original, message) = (done.request.message().unwrap(), reversed.request.message().unwrap());
+            let mut fields = vec![3, 4, 11, 25, 39, 41, 42, 49, 60, 61, 64];
+            fields.retain(|field| match field {
+                4 | 49 => service.has_amount(),
+                61 => service.follows().is_some() && by_exchange,
+                _ => true,
+            });
+            assert_eq!(message.fields().collect::<Vec<_>>(), fields, "{service:?}");
+            let same = |field: &u8| matches!(field, 39 | 64) || message.raw(*field) == original.raw(*field);
+            assert!(fields.iter().all(same), "{service:?}");
+        }
     }
-    let asked = terminal.balance(&card(), Some(b"4362"), Entry::Stripe).unwrap();
-    assert!(matches!(terminal.reverse(&asked), Err(TerminalError::NotReversible)));
+    let reversed = terminal.purchase(&card, 1, None, Entry::Contactless).unwrap();
+    let reversed = terminal.reverse(&reversed).unwrap();
+    assert!(matches!(terminal.reverse(&reversed), Err(TerminalError::NotReversible)));
 }
 
 #[test]
 fn a_repeat_is_the_same_bytes_and_a_changed_frame_is_one_bit_off() {
     let (mut terminal, host) = signed_in(|message| vec![answer(message, stan_of(message), b"00")]);
     let paid = terminal.purchase(&card(), 2580, Some(b"4362"), Entry::Stripe).unwrap();
-    assert_eq!(terminal.repeat(&paid).unwrap().answer, paid.answer);
+    let repeated = terminal.repeat(&paid).unwrap();
+    assert!(repeated.answer == paid.answer && repeated.answered_as(&paid));
     let changed = terminal.tampered(&paid, 4).unwrap();
     assert_eq!(changed.request.message().unwrap().number(4), Some(2581));
     assert!(matches!(terminal.tampered(&paid, 54), Err(TerminalError::NoField(54))));
@@ -276,7 +375,9 @@ fn amounts_and_numbers_stay_in_their_fields() {
 fn printing_shows_no_card_number_and_no_pin() {
     let (mut terminal, _host) = signed_in(|message| vec![answer(message, stan_of(message), b"00")]);
     let paid = terminal.purchase(&card(), 2580, Some(b"4362"), Entry::Stripe).unwrap();
-    let shown = format!("{:?} {:?} {:?}", card(), terminal, paid);
+    let card = card();
+    let order = order_of(Service::PinChange, &card);
+    let shown = format!("{card:?} {terminal:?} {paid:?} {order:?} {}", paid.request.describe().unwrap());
     assert!(shown.contains("915600******0010"), "{shown}");
-    assert!(!shown.contains("9156009224100010") && !shown.contains("4362"), "{shown}");
+    assert!(!["9156009224100010", "4362", "1234"].iter().any(|secret| shown.contains(secret)), "{shown}");
 }

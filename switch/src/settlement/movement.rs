@@ -1,0 +1,65 @@
+//! What one decided request moved, seen from each side: the card, its merchant or acquirer, the fees.
+
+use crate::{
+    books::{Books, event::Decided, request::Kind},
+    ledger::AccountKind,
+};
+
+/// Sums of postings by whose account they are on, minor units.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Movement {
+    /// On the purses of the card: what it got, or, below zero, what was taken.
+    pub(super) card: i128,
+    /// What the cardholder owes by it, below zero.
+    receivable: i128,
+    /// Fee income.
+    fees: i128,
+    /// The fee on cash, which the acquirer keeps.
+    acquirer_fee: i128,
+    /// The merchant whose payable account moved.
+    pub(super) merchant: Option<u32>,
+    /// The acquirer whose payable account moved.
+    pub(super) acquirer: Option<u16>,
+    /// The word for the account on the other side of the card.
+    pub(super) against: &'static str,
+}
+
+impl Movement {
+    pub(super) fn of(books: &Books, decided: &Decided) -> Self {
+        let mut movement = Self::default();
+        for posting in &decided.postings {
+            let Some(account) = books.ledger().account(posting.account) else { continue };
+            let amount = i128::from(posting.amount);
+            match account.kind {
+                AccountKind::Purse { .. } => movement.card += amount,
+                AccountKind::Receivable => movement.receivable += amount,
+                AccountKind::Fees => movement.fees += amount,
+                other => movement.name_other_side(other),
+            }
+        }
+        if decided.kind == Kind::Withdrawal {
+            movement.acquirer_fee = i128::from(decided.fee);
+        }
+        movement
+    }
+
+    fn name_other_side(&mut self, kind: AccountKind) {
+        self.against = kind.name();
+        match kind {
+            AccountKind::MerchantPayable { merchant } => self.merchant = Some(merchant),
+            AccountKind::AcquirerPayable { acquirer } => self.acquirer = Some(acquirer),
+            _ => {}
+        }
+    }
+
+    /// What the other side sold, or, below zero, gave back: fees included, whoever bears the loss of a card that no
+    /// longer had it.
+    pub(super) fn gross(&self) -> i128 {
+        -(self.card + self.receivable)
+    }
+
+    /// What of it is a fee: the merchant's, taken from what it is owed, or the acquirer's, added to the cash.
+    pub(super) fn fee(&self) -> i128 {
+        self.fees + self.acquirer_fee
+    }
+}
