@@ -107,7 +107,7 @@ impl Books {
         now: &Moment,
     ) -> Verdict {
         let refuse = |reason| Verdict::Answer(self.answer(reason, now));
-        if request.line.dialect == TerminalDialect::Atm && request.kind.is_management() {
+        if request.line.dialect == TerminalDialect::Atm && request.class == 8 {
             return self.decide_link(request, facts, new_keys, now);
         }
         let (id, terminal) = match self.admit(request, facts, now) {

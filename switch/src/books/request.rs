@@ -122,15 +122,6 @@ impl Kind {
             Self::Void | Self::Refund | Self::PreAuthorizationVoid | Self::Completion | Self::CompletionVoid
         )
     }
-
-    /// Whether it manages a terminal or a link, so that no card and no money are about.
-    #[must_use]
-    pub fn is_management(self) -> bool {
-        matches!(
-            self,
-            Self::SignIn | Self::SignOff | Self::Echo | Self::SignOn | Self::KeyChange | Self::CutOverNotice
-        )
-    }
 }
 
 /// How the card was read, from field 22.

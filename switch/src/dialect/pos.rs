@@ -129,6 +129,10 @@ fn read_request(message: &Message<'_>, request: &mut Request, kept: &Kept) -> Re
     request.batch = need(message, 60, number_at(&kept.private_60, 2..8))?;
     request.kind = kind(message, kept)?;
     read_private_57(message, request)?;
+    if needs_psam(request) && request.psam.is_none() {
+        // Whatever else it lacks, it is refused for naming no PSAM.
+        return Ok(());
+    }
     match request.kind {
         Kind::SignIn => {
             request.key_scheme = match number_at(&kept.private_60, 8..11) {
@@ -164,7 +168,7 @@ fn read_request(message: &Message<'_>, request: &mut Request, kept: &Kept) -> Re
         }
         Kind::PinChange => {
             read_card_and_pin(message, request)?;
-            need_tag(13, request.new_pin_block)
+            need_tag(0x13, request.new_pin_block)
         }
         _ => Ok(()),
     }
@@ -242,8 +246,7 @@ fn read_private_57(message: &Message<'_>, request: &mut Request) -> Result<(), F
     if request.line.dialect != TerminalDialect::Epos {
         return Ok(());
     }
-    let with_keys = !matches!(request.kind, Kind::SignIn | Kind::SignOff | Kind::Echo);
-    if with_keys && tags.psam.is_some() {
+    if needs_psam(request) && tags.psam.is_some() {
         let psam = tags.psam.as_ref();
         need_tag(2, psam.and_then(|psam| psam.random))?;
         need_tag(7, psam.and_then(|psam| psam.nonce))?;
@@ -254,6 +257,12 @@ fn read_private_57(message: &Message<'_>, request: &mut Request) -> Result<(), F
     }
     request.psam = tags.psam;
     Ok(())
+}
+
+/// Whether it comes under a PSAM's keys.
+fn needs_psam(request: &Request) -> bool {
+    let is_open = matches!(request.kind, Kind::SignIn | Kind::SignOff | Kind::Echo);
+    request.line.dialect == TerminalDialect::Epos && !is_open
 }
 
 fn need_tag<T>(tag: u8, value: Option<T>) -> Result<(), FormatFault> {

@@ -102,12 +102,12 @@ impl Books {
             return Verdict::Answer(Answer { check_values, ..self.answer(Reason::Approved, now) });
         }
         let in_use = acquirer.pending.as_ref().unwrap_or(&acquirer.current).texts.check_values;
-        let mut changes =
-            keys.texts.check_values.iter().zip(in_use).filter(|(new, old)| *new != old).peekable();
-        // A key that stays is no earlier key; a key that comes back is. One key for both directions would let a
-        // message of the switch be sent back to it.
-        if changes.peek().is_none() || to_switch == from_switch || changes.any(|(new, _)| acquirer.had(*new))
-        {
+        let mut changes = keys.texts.check_values.iter().zip(in_use).filter(|(new, old)| *new != old);
+        // Which keys a message came under is told by its MAC, so that key must be new. A key that stays is no earlier
+        // key; a key that comes back is. One key for both directions would let a message of the switch be sent back.
+        let [_, to_switch_in_use, _] = in_use;
+        let told_apart = to_switch != to_switch_in_use && to_switch != from_switch;
+        if !told_apart || changes.any(|(new, _)| acquirer.had(*new)) {
             return refuse(Reason::KeyRefused);
         }
         let event = Event::ZoneKeysChanged {
