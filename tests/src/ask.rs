@@ -6,6 +6,8 @@ use cardswitch::city::CardRow;
 use hsm_sim::Pan;
 use iso8583::{Builder, Mti, Spec};
 
+use crate::terminal::Answer;
+
 /// A card in a customer's hand.
 #[derive(Clone)]
 pub struct Card {
@@ -47,6 +49,32 @@ impl Card {
     }
 }
 
+/// What stands on a receipt, by which a later request names the transaction.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Receipt {
+    /// Field 37 of the answer.
+    pub rrn: String,
+    /// Batch number.
+    pub batch: u32,
+    /// System trace audit number.
+    pub stan: u32,
+}
+
+impl Receipt {
+    /// The receipt of an answer, which must be on record.
+    #[must_use]
+    pub fn of(answer: &Answer) -> Self {
+        let rrn = answer.rrn.clone().expect("an answer that is on record");
+        Self { rrn, batch: answer.batch, stan: answer.stan }
+    }
+
+    /// Field 38: the last six digits of the RRN.
+    #[must_use]
+    pub fn approval(&self) -> String {
+        self.rrn[6..].to_owned()
+    }
+}
+
 /// A message to be: `None` leaves a field out.
 #[derive(Clone)]
 pub struct Ask {
@@ -68,6 +96,10 @@ pub struct Ask {
     pub condition: Option<u8>,
     /// Field 35.
     pub track: Option<Vec<u8>>,
+    /// Field 37, of the transaction it is about.
+    pub rrn: Option<String>,
+    /// Field 38, of the transaction it is about.
+    pub approval: Option<String>,
     /// Field 39.
     pub reason: Option<&'static str>,
     /// Field 41 instead of the terminal's own.
@@ -92,6 +124,8 @@ pub struct Ask {
     pub batch: Option<u32>,
     /// Field 60.3.
     pub management: u32,
+    /// Field 61.1 and 61.2: batch number and STAN of the transaction it is about.
+    pub original: Option<(u32, u32)>,
     /// Whether it carries a MAC.
     pub sealed: bool,
 }
@@ -117,6 +151,8 @@ impl Ask {
             entry: None,
             condition: None,
             track: None,
+            rrn: None,
+            approval: None,
             reason: None,
             terminal: None,
             merchant: None,
@@ -129,6 +165,7 @@ impl Ask {
             kind,
             batch: None,
             management,
+            original: None,
             sealed: false,
         }
     }
@@ -170,6 +207,57 @@ impl Ask {
         Self { amount: Some(amount), entry: Some(22), ..Self::of_card(card, 630_000, 91, 46) }
     }
 
+    /// A void of all of a purchase, without PIN.
+    #[must_use]
+    pub fn void(card: &Card, amount: u64, of: &Receipt) -> Self {
+        Self { rrn: Some(of.rrn.clone()), ..Self::following(card, 200_000, 0, 23, amount, of) }
+    }
+
+    /// A refund of all or part of a purchase, without PIN.
+    #[must_use]
+    pub fn refund(card: &Card, amount: u64, of: &Receipt) -> Self {
+        let refund = Self::following(card, 200_000, 0, 25, amount, of);
+        Self { mti: 0x0220, rrn: Some(of.rrn.clone()), ..refund }
+    }
+
+    /// A pre-authorization by stripe and PIN.
+    #[must_use]
+    pub fn pre_authorization(card: &Card, amount: u64) -> Self {
+        let ask = Self { mti: 0x0100, amount: Some(amount), ..Self::of_card(card, 30_000, 6, 10) };
+        ask.with_pin(&card.pin.clone(), card)
+    }
+
+    /// A void of a pre-authorization, without PIN.
+    #[must_use]
+    pub fn pre_authorization_void(card: &Card, amount: u64, of: &Receipt) -> Self {
+        let void = Self::following(card, 200_000, 6, 11, amount, of);
+        Self { mti: 0x0100, approval: Some(of.approval()), ..void }
+    }
+
+    /// A completion of a pre-authorization, without PIN.
+    #[must_use]
+    pub fn completion(card: &Card, amount: u64, of: &Receipt) -> Self {
+        Self { approval: Some(of.approval()), ..Self::following(card, 0, 6, 20, amount, of) }
+    }
+
+    /// The same as an advice.
+    #[must_use]
+    pub fn completion_advice(card: &Card, amount: u64, of: &Receipt) -> Self {
+        Self { mti: 0x0220, kind: 24, ..Self::completion(card, amount, of) }
+    }
+
+    /// A void of all of a completion, without PIN.
+    #[must_use]
+    pub fn completion_void(card: &Card, amount: u64, of: &Receipt) -> Self {
+        Self { rrn: Some(of.rrn.clone()), ..Self::following(card, 200_000, 6, 21, amount, of) }
+    }
+
+    /// What follows a transaction and names it in field 61, but not yet in field 37 or 38.
+    fn following(card: &Card, code: u32, condition: u8, kind: u32, amount: u64, of: &Receipt) -> Self {
+        let ask = Self::of_card(card, code, condition, kind).without_pin();
+        Self { amount: Some(amount), original: Some((of.batch, of.stan)), ..ask }
+    }
+
     /// A sign-in for double-length working keys.
     #[must_use]
     pub fn sign_in() -> Self {
@@ -188,13 +276,14 @@ impl Ask {
         Self::blank(0x0820, 0, 301)
     }
 
-    /// The reversal of what was asked, whose STAN must be known by now: no track, no PIN.
+    /// The reversal of what was asked, whose STAN must be known by now: no track, no PIN, no RRN.
     #[must_use]
     pub fn reversal(&self) -> Self {
         Self {
             mti: 0x0400,
             reason: Some("98"),
             track: None,
+            rrn: None,
             pin: None,
             pin_block: None,
             pin_format: None,
@@ -252,6 +341,12 @@ impl Ask {
         if let Some(track) = &self.track {
             message.digits(35, track)?;
         }
+        if let Some(rrn) = &self.rrn {
+            message.text(37, rrn.as_bytes())?;
+        }
+        if let Some(approval) = &self.approval {
+            message.text(38, approval.as_bytes())?;
+        }
         if let Some(reason) = self.reason {
             message.text(39, reason.as_bytes())?;
         }
@@ -277,6 +372,9 @@ impl Ask {
                 .bytes()
                 .collect();
         message.digits(60, &private)?;
+        if let Some((batch, stan)) = self.original {
+            message.digits(61, format!("{batch:06}{stan:06}").as_bytes())?;
+        }
         Ok(())
     }
 }

@@ -13,6 +13,7 @@ pub mod in_process;
 pub mod line;
 pub mod process;
 pub mod random;
+pub mod recording;
 pub mod search;
 pub mod terminal;
 
