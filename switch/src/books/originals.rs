@@ -47,6 +47,8 @@ pub struct Original {
     pub hold: Option<HoldId>,
     /// The pre-authorization that it completed.
     pub completes: Option<Seq>,
+    /// It was reversed itself: whatever is taken back of what followed it, it does not come alive again.
+    pub reversed: bool,
 }
 
 impl Original {
@@ -124,6 +126,13 @@ impl Originals {
     pub(super) fn add_returned(&mut self, seq: Seq, amount: Minor) {
         if let Some(entry) = self.at_mut(seq) {
             entry.returned += amount;
+        }
+    }
+
+    /// It was taken back by a reversal of its own.
+    pub(super) fn mark_reversed(&mut self, seq: Seq) {
+        if let Some(entry) = self.at_mut(seq) {
+            entry.reversed = true;
         }
     }
 
@@ -212,6 +221,7 @@ mod tests {
             returned: 0,
             hold: None,
             completes: None,
+            reversed: false,
         }
     }
 

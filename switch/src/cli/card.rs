@@ -12,6 +12,7 @@ use crate::audit::card::{CARDS_MAX, CardMask, CardView, cards};
 
 /// Arguments of `card`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cardswitch card show 9156000035 --admin http://127.0.0.1:18580")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,

@@ -16,6 +16,7 @@ use crate::{
 
 /// Arguments of `ledger`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cardswitch ledger verify --admin http://127.0.0.1:18580")]
 pub(super) struct Args {
     #[command(subcommand)]
     command: Command,

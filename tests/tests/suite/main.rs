@@ -20,6 +20,7 @@ mod rules;
 mod socket_writes;
 mod stop;
 mod trace;
+mod undone;
 
 /// The program under test.
 const PROGRAM: &str = env!("CARGO_BIN_EXE_cardswitch-under-test");

@@ -112,7 +112,12 @@ impl Books {
             postings: decided.postings.clone(),
         };
         match decided.reversal {
-            Some((original, ReversalEffect::Reversed)) => self.transactions.mark_reversed(&original),
+            Some((original, ReversalEffect::Reversed)) => {
+                if let Some(done) = self.transactions.find(&original) {
+                    self.originals.mark_reversed(done.seq);
+                }
+                self.transactions.mark_reversed(&original);
+            }
             Some((original, ReversalEffect::Tombstone)) => {
                 // The one-time key is the reversal's; its original comes under another.
                 let tombstone = Transaction {
@@ -165,6 +170,7 @@ impl Books {
             returned: 0,
             hold: decided.places.is_some().then_some(HoldId(self.seq)),
             completes: decided.original.map(|original| original.seq),
+            reversed: false,
         };
         self.originals.add(entry, &self.policy);
     }
@@ -216,12 +222,10 @@ impl Books {
             merchant: counted.merchant,
             product: card.product,
         };
-        let currency = counted.currency;
+        let (currency, day) = (counted.currency, risk::Day(counted.day));
         if on.uncounted < 0 {
-            let day = risk::Day(self.business_day);
             self.counters.approve(&who, day, -on.uncounted, currency);
         } else {
-            let day = risk::Day(counted.day);
             self.counters.take_back(&who, day, on.uncounted, currency, on.uncounts_whole);
         }
     }

@@ -12,7 +12,7 @@ use crate::{
         transactions::TransactionKey,
     },
     clock::Moment,
-    ledger::{Minor, Posting, Postings, purse},
+    ledger::{Minor, Posting, Postings, holds::Hold, purse},
 };
 
 impl Books {
@@ -99,11 +99,12 @@ impl Books {
         if request.amount != original.amount {
             return Outcome::new(Reason::AmountDiffers);
         }
+        // Less than was authorized, if it stands again after a completion for less.
+        let held = self.ledger.holds().find(hold).map_or(0, Hold::total);
         let on_original =
-            OnOriginal { seq: original.seq, returned: 0, uncounted: original.amount, uncounts_whole: true };
+            OnOriginal { seq: original.seq, returned: 0, uncounted: held, uncounts_whole: true };
         let shown = facts.card.map(|card| {
             let shown = self.shown(self.card(card), original.currency);
-            let held = self.ledger.holds().find(hold).map_or(0, |hold| hold.total());
             super::Shown { available: shown.available + held, held: shown.held - held }
         });
         Outcome {

@@ -12,7 +12,11 @@ use crate::{
         transactions::{Standing, Transaction, TransactionKey},
     },
     clock::Moment,
-    ledger::{AccountKind, Minor, Posting, Postings, holds::Leg, purse::split_hold},
+    ledger::{
+        AccountKind, Minor, Posting, Postings,
+        holds::{Hold, Leg},
+        purse::split_hold,
+    },
 };
 
 impl Books {
@@ -88,7 +92,12 @@ impl Books {
     fn undo(&self, request: &Request, done: &Transaction, now: &Moment) -> Outcome {
         let approved = self.originals.at(done.seq);
         let about = done.original.and_then(|seq| self.originals.at(seq));
+        let about_is_undone = about.is_some_and(|about| about.reversed);
         match (done.kind, approved, about) {
+            (Kind::Void | Kind::CompletionVoid | Kind::PreAuthorizationVoid, ..) if about_is_undone => {
+                // What it was about was taken back itself since, and must not come alive again.
+                Outcome::new(Reason::Approved)
+            }
             (Kind::Load, ..) => self.take_back(done),
             (Kind::PinChange, ..) => self.undo_pin_change(done),
             (Kind::Purchase | Kind::Withdrawal, Some(approved), _) => {
@@ -104,7 +113,7 @@ impl Books {
                 };
                 Outcome { original: Some(on_original), ..self.take_back(done) }
             }
-            (Kind::PreAuthorization, Some(approved), _) => undo_hold(approved),
+            (Kind::PreAuthorization, Some(approved), _) => self.undo_hold(approved),
             (Kind::PreAuthorizationVoid, _, Some(about)) => self.hold_again(about, now),
             // The original itself was kept for less time than its answer.
             _ => Outcome::new(Reason::NoOriginal),
@@ -142,7 +151,7 @@ impl Books {
             return Outcome::new(Reason::Approved);
         }
         let expires_ms = self.hold_expires_ms(about);
-        let stands_again = about.hold.is_none() && expires_ms > now.unix_ms();
+        let stands_again = about.hold.is_none() && expires_ms > now.unix_ms() && !about.reversed;
         let outcome = self.give_back(approved, amount, &Facts::default(), !stands_again);
         if outcome.reason != Reason::Approved || !stands_again {
             return outcome;
@@ -185,6 +194,21 @@ impl Books {
         }
     }
 
+    /// A pre-authorization never was: its hold ends. One that was completed or released meanwhile has none.
+    fn undo_hold(&self, approved: &Original) -> Outcome {
+        let Some(hold) = approved.hold else { return Outcome::new(Reason::Approved) };
+        // Less than was authorized, if it stands again after a completion for less.
+        let held = self.ledger.holds().find(hold).map_or(0, Hold::total);
+        let on_original =
+            OnOriginal { seq: approved.seq, returned: 0, uncounted: held, uncounts_whole: true };
+        Outcome {
+            releases: Some(hold),
+            hold_of: Some(approved.seq),
+            original: Some(on_original),
+            ..Outcome::new(Reason::Approved)
+        }
+    }
+
     fn hold_expires_ms(&self, about: &Original) -> i64 {
         let product = self.cards[about.card as usize].product;
         about.time_ms + self.products[usize::from(product)].hold_ms
@@ -221,19 +245,6 @@ impl Books {
             },
             Err(_) => Outcome::new(Reason::SystemError),
         }
-    }
-}
-
-/// A pre-authorization never was: its hold ends. One that was completed or released meanwhile has none.
-fn undo_hold(approved: &Original) -> Outcome {
-    let Some(hold) = approved.hold else { return Outcome::new(Reason::Approved) };
-    let on_original =
-        OnOriginal { seq: approved.seq, returned: 0, uncounted: approved.amount, uncounts_whole: true };
-    Outcome {
-        releases: Some(hold),
-        hold_of: Some(approved.seq),
-        original: Some(on_original),
-        ..Outcome::new(Reason::Approved)
     }
 }
 
