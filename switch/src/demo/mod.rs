@@ -1,16 +1,25 @@
 //! `cardswitch demo`: a day at the terminals of a sample city, against the real program in a process of its own.
 //!
-//! It starts `cardswitch serve` on the city embedded here, pays, errs, forges and takes back over TCP, kills the
-//! switch, proves its ledger, starts it again and compares every balance with its own sums. It knows nothing of the
-//! switch's state but what terminals are told and what `ledger verify` says.
+//! It starts `cardswitch serve` on the city embedded here, pays, errs, forges and takes back over TCP in three
+//! dialects, kills the switch, proves its ledger, starts it again, compares every balance with its own sums, and the
+//! files of the day with what its terminals counted. It knows nothing of the switch's state but what terminals are
+//! told and what the commands `ledger verify`, `notices` and `settle` say.
 //!
 //! Start at [`run`]; what is played stands in `play`.
 
+mod cash;
+mod cast;
 mod city;
+mod clearing;
+mod counter;
+mod day;
 mod interrupt;
 mod play;
 mod process;
 mod report;
+mod rules;
+mod tally;
+mod telephone;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -133,13 +142,21 @@ fn play_all(
     heading("A switch starts on an empty folder; terminals sign in, cards are used.", out)?;
     let switch = Switch::start(program, interrupt)?;
     let mut play = Play::open(program.dir(), interrupt, report)?;
-    play.first_day(switch.ports().pos)?;
+    play.first_day(switch.ports())?;
+    play.told(&program.notices(switch.ports().admin)?);
     play.report.flush(out).map_err(DemoError::system(PRINT))?;
     heading("It is killed with SIGKILL, its ledger proved, and started again.", out)?;
     switch.kill()?;
     play.report.fact("ledger verify on the dead folder", "exit code 0", program.ledger_holds()?);
     let switch = Switch::start(program, interrupt)?;
-    play.after_the_crash(switch.ports().pos)?;
+    play.after_the_crash(switch.ports())?;
+    play.report.flush(out).map_err(DemoError::system(PRINT))?;
+    heading("The business day is ended, and its files are made.", out)?;
+    let settled = program.settle(switch.ports().admin)?;
+    play.report.fact(&format!("settle --day {}", program.day().date), "exit code 0", settled);
+    if settled {
+        play.clearing(&program.settled(), program.day().date)?;
+    }
     play.report.flush(out).map_err(DemoError::system(PRINT))?;
     heading("It is stopped with SIGTERM and its ledger proved once more.", out)?;
     play.report.fact("stop by SIGTERM", "exit code 0", switch.stop()?);
@@ -168,12 +185,13 @@ fn print_hints(program: &Program, switch: &Switch, out: &mut dyn Write) -> io::R
     let at = format!("--to {} --city {city}", ports.pos);
     writeln!(
         out,
-        "\nA switch is running: pos on {}, admin on {}. Ctrl-C stops it. Try:",
-        ports.pos, ports.admin
+        "\nA switch is running: pos on {}, epos on {}, atm on {}, admin on {}. Ctrl-C stops it. Try:",
+        ports.pos, ports.epos, ports.atm, ports.admin
     )?;
     writeln!(out, "  {name} terminal pos purchase {at} --amount 12.50")?;
     writeln!(out, "  {name} terminal pos load {at} --terminal 31000003 --amount 50.00")?;
-    writeln!(out, "  {name} ledger entries --admin http://{}", ports.admin)?;
+    writeln!(out, "  {name} notices --admin {}", process::url(ports.admin))?;
+    writeln!(out, "  {name} ledger entries --admin {}", process::url(ports.admin))?;
     out.flush()
 }
 

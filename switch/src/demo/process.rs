@@ -1,4 +1,4 @@
-//! The real program as a child process: started, killed, stopped, and asked to prove its ledger.
+//! The real program as a child process: started, killed, stopped, and its commands run as an operator runs them.
 //!
 //! Start at [`Switch::start`]. A [`Switch`] that is dropped is killed, so that none outlives a failed demo.
 
@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use super::day::Day;
 use super::interrupt::Interrupt;
 use super::{DemoError, last_lines};
 use crate::app::PORTS_FILE;
@@ -35,13 +36,30 @@ const SETTINGS: &str = "CARDSWITCH__";
 pub(super) struct Program {
     file: PathBuf,
     dir: PathBuf,
+    day: Day,
 }
 
 /// Where a running switch listens; what `ports.json` says.
 #[derive(Clone, Copy, Deserialize)]
 pub(super) struct Ports {
     pub(super) pos: SocketAddr,
+    pub(super) epos: SocketAddr,
+    pub(super) atm: SocketAddr,
     pub(super) admin: SocketAddr,
+}
+
+/// What `cardswitch notices --json` says of one notice, as far as it is looked at.
+#[derive(Deserialize)]
+pub(super) struct Notice {
+    pub(super) to: String,
+    pub(super) rule: Option<String>,
+    pub(super) card: Option<String>,
+    pub(super) answer: String,
+}
+
+#[derive(Deserialize)]
+struct Notices {
+    notices: Vec<Notice>,
 }
 
 /// A running switch.
@@ -53,7 +71,7 @@ pub(super) struct Switch {
 
 impl Program {
     pub(super) fn in_folder(dir: &Path) -> io::Result<Self> {
-        Ok(Self { file: env::current_exe()?, dir: dir.to_owned() })
+        Ok(Self { file: env::current_exe()?, dir: dir.to_owned(), day: Day::today() })
     }
 
     pub(super) fn file(&self) -> &Path {
@@ -66,6 +84,33 @@ impl Program {
 
     fn data(&self) -> PathBuf {
         self.dir.join(DATA)
+    }
+
+    /// The business day that is played.
+    pub(super) fn day(&self) -> &Day {
+        &self.day
+    }
+
+    /// Where `settle` puts the day's files.
+    pub(super) fn settled(&self) -> PathBuf {
+        self.dir.join("settled")
+    }
+
+    /// Runs `settle` for the day, on a running switch; whether it ended well.
+    pub(super) fn settle(&self, admin: SocketAddr) -> Result<bool, DemoError> {
+        let mut command = self.command();
+        command.args(["settle", "--day", &self.day.date.to_string(), "--admin", &url(admin), "--out"]);
+        let done = command.arg(self.settled()).output().map_err(DemoError::system("run settle"))?;
+        Ok(done.status.success())
+    }
+
+    /// Runs `notices` on a running switch. What it says wrongly counts as nothing said.
+    pub(super) fn notices(&self, admin: SocketAddr) -> Result<Vec<Notice>, DemoError> {
+        let mut command = self.command();
+        command.args(["notices", "--json", "--admin", &url(admin)]);
+        let done = command.output().map_err(DemoError::system("run notices"))?;
+        let said: Option<Notices> = serde_json::from_slice(&done.stdout).ok();
+        Ok(said.map_or_else(Vec::new, |said| said.notices))
     }
 
     /// Runs `ledger verify` on the stopped folder; whether everything held.
@@ -103,7 +148,11 @@ impl Switch {
         let spawned = spawn(program, &log).map_err(DemoError::system("start the switch"))?;
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         // From here on its drop kills the child.
-        let mut switch = Self { child: spawned, log, ports: Ports { pos: nowhere, admin: nowhere } };
+        let mut switch = Self {
+            child: spawned,
+            log,
+            ports: Ports { pos: nowhere, epos: nowhere, atm: nowhere, admin: nowhere },
+        };
         let started = stopwatch();
         while started.elapsed() < START_MAX {
             if let Some(ports) = read_ports(&ports) {
@@ -177,6 +226,11 @@ pub(super) fn pause() {
     thread::sleep(PAUSE);
 }
 
+/// An admin port as commands are given it.
+pub(super) fn url(admin: SocketAddr) -> String {
+    format!("http://{admin}")
+}
+
 /// Its log goes to a file, because nobody would empty a pipe while terminals play.
 fn spawn(program: &Program, log: &Path) -> io::Result<Child> {
     let log = File::options().create(true).append(true).open(log)?;
@@ -188,6 +242,7 @@ fn spawn(program: &Program, log: &Path) -> io::Result<Child> {
         .env("CARDSWITCH__ATM__LISTEN", "127.0.0.1:0")
         .env("CARDSWITCH__ADMIN__LISTEN", "127.0.0.1:0")
         .env("CARDSWITCH__DATA__DIR", program.data())
+        .env("CARDSWITCH__SETTLEMENT__CUT_OVER", program.day.cut_over)
         .env("CARDSWITCH__LOG__LEVEL", "warn")
         .stdout(log.try_clone()?)
         .stderr(log)
