@@ -4,7 +4,7 @@ use std::{
     net::SocketAddr,
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicBool, Ordering},
     },
     time::{Duration, Instant},
@@ -12,9 +12,10 @@ use std::{
 
 use cardswitch::{
     app::{self, AppError, Running},
-    books::Books,
+    audit,
+    books::{Books, event::Event},
     config::Config,
-    journal::{MemoryStore, SledStore, Store, StoreOptions},
+    journal::{MemoryStore, Reader, SledStore, Store, StoreOptions},
 };
 use tempfile::TempDir;
 
@@ -25,12 +26,18 @@ use crate::{
 };
 
 /// A running switch.
-#[derive(Debug)]
 pub struct InProcess {
     running: Running,
     city: City,
+    journal: Mutex<Box<dyn Reader>>,
     journal_failed: Arc<AtomicBool>,
     _folder: TempDir,
+}
+
+impl std::fmt::Debug for InProcess {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InProcess").field("running", &self.running).finish_non_exhaustive()
+    }
 }
 
 /// The configuration of the sample city, on ports that the system chooses and with data in `data`.
@@ -79,9 +86,10 @@ impl InProcess {
         change(&mut config);
         let journal_failed = Arc::new(AtomicBool::new(false));
         let failed = Arc::clone(&journal_failed);
+        let journal = Mutex::new(store.reader());
         let fatal = Box::new(move |_: &_| failed.store(true, Ordering::SeqCst));
         let running = app::start_on(&config, store, fatal, replayed).expect("the switch starts");
-        Self { running, city: City::open(), journal_failed, _folder: folder }
+        Self { running, city: City::open(), journal, journal_failed, _folder: folder }
     }
 
     /// The city it serves.
@@ -90,10 +98,22 @@ impl InProcess {
         &self.city
     }
 
-    /// Where its terminals connect.
+    /// Where its `pos` terminals connect.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.running.ports.pos
+    }
+
+    /// Where its `epos` terminals connect.
+    #[must_use]
+    pub fn epos_address(&self) -> SocketAddr {
+        self.running.ports.epos
+    }
+
+    /// Where hosts of `atm` connect.
+    #[must_use]
+    pub fn atm_address(&self) -> SocketAddr {
+        self.running.ports.atm
     }
 
     /// A new connection.
@@ -130,10 +150,24 @@ impl InProcess {
         self.look(Books::seq)
     }
 
+    /// The durable events behind this record, oldest first.
+    #[must_use]
+    pub fn events_after(&self, seq: u64) -> Vec<Event> {
+        let journal = self.journal.lock().expect("nobody panics with the journal in hand");
+        let events = audit::read_events(journal.as_ref(), Some(seq + 1), usize::MAX);
+        events.expect("the journal reads").into_iter().map(|(_, _, event)| event).collect()
+    }
+
+    /// All metrics, in Prometheus' text format.
+    #[must_use]
+    pub fn page(&self) -> String {
+        self.running.prometheus.render()
+    }
+
     /// The whole part of a metric. A metric that is not on the page is a fault of the test.
     #[must_use]
     pub fn metric(&self, name: &str, labels: &[(&str, &str)]) -> u64 {
-        metric(&self.running.prometheus.render(), name, labels)
+        metric(&self.page(), name, labels)
     }
 
     /// Waits until a metric has at least this value.

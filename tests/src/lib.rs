@@ -2,12 +2,16 @@
 //! or as one of its own, to kill it, and to read back what it recorded.
 //!
 //! Nothing here knows how the switch works inside; frames are built and answers checked with `iso8583` and the
-//! terminal emulator of `hsm-sim` alone. A step that fails panics and says which: this is a test's voice.
+//! emulators of `hsm-sim` alone, by the harness itself or by the switch's own clients, which share no more with it. A
+//! step that fails panics and says which: this is a test's voice.
 //!
-//! Start at [`in_process::InProcess`] and [`terminal::Terminal`]. The scenarios are in `tests/suite`.
+//! Start at [`in_process::InProcess`] and [`terminal::Terminal`], for `epos` and `atm` at [`clients::Clients`]. The
+//! scenarios are in `tests/suite`.
 
 pub mod ask;
 pub mod city;
+pub mod clients;
+pub mod forge;
 pub mod history;
 pub mod in_process;
 pub mod line;
@@ -16,6 +20,7 @@ pub mod random;
 pub mod recording;
 pub mod search;
 pub mod terminal;
+pub mod watch;
 
 use std::path::PathBuf;
 

@@ -120,7 +120,7 @@ impl Books {
                 self.business_day = *opens;
                 Ok(())
             }
-            Event::Alert { terminal, card, cause } => self.apply_alert(*terminal, *card, *cause),
+            Event::Alert { terminal, card, kind, cause } => self.apply_alert(*terminal, *card, *kind, *cause),
             genesis => self.apply_genesis(genesis),
         }
     }

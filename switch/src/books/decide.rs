@@ -223,9 +223,9 @@ impl Books {
         if let Err(reason) = self.check_session(request, terminal, now) {
             return refuse(reason);
         }
-        if let Err(reason) = self.check_binding(request, facts, terminal) {
+        if self.check_binding(request, facts, terminal).is_err() {
             // Not remembered: it would stand in the way of the terminal whose number was used.
-            return self.alert(reason, Cause::BindingMismatch, facts, id, now);
+            return self.alert(Cause::BindingMismatch, request, facts, id, now);
         }
         let key =
             TransactionKey { terminal: id.0, batch: request.batch, stan: request.stan, class: request.class };
@@ -235,7 +235,7 @@ impl Books {
         }
         match self.check_freshness(request, facts, now) {
             Ok(()) => {}
-            Err(Reason::Replay) => return self.alert(Reason::Replay, Cause::Replay, facts, id, now),
+            Err(Reason::Replay) => return self.alert(Cause::Replay, request, facts, id, now),
             Err(reason) => return refuse(reason),
         }
         if facts.pin != Check::NotGiven
@@ -297,11 +297,13 @@ impl Books {
     }
 
     /// Refuses, and tells people, once a minute for each terminal.
-    fn alert(&self, reason: Reason, cause: Cause, facts: &Facts, id: TerminalId, now: &Moment) -> Verdict {
+    fn alert(&self, cause: Cause, request: &Request, facts: &Facts, id: TerminalId, now: &Moment) -> Verdict {
+        let reason = cause.reason();
         if now.unix_ms() - self.terminal(id).alerted_ms < ALERT_MS {
             return Verdict::Answer(self.answer(reason, now));
         }
-        let event = Event::Alert { terminal: id.0, card: facts.card.map(|card| card.0), cause };
+        let card = facts.card.map(|card| card.0);
+        let event = Event::Alert { terminal: id.0, card, kind: request.kind, cause };
         Verdict::Record(event, self.recorded(reason, now))
     }
 
@@ -317,7 +319,7 @@ impl Books {
         let random = request.psam.as_ref().and_then(|psam| psam.random);
         if random.is_some() && random == earlier.random {
             // A terminal that asks again draws a new random number; the same one is a recording.
-            return self.alert(Reason::Replay, Cause::Replay, facts, id, now);
+            return self.alert(Cause::Replay, request, facts, id, now);
         }
         // A reversal need not name the card: it follows from the original.
         let same_card = match request.card {
@@ -330,7 +332,7 @@ impl Books {
             && same_card;
         // Not the PIN: a repeat counts no try, so an answer that depended on its PIN would let one be guessed for free.
         if !same {
-            return self.alert(Reason::DuplicateDiffers, Cause::DuplicateDiffers, facts, id, now);
+            return self.alert(Cause::DuplicateDiffers, request, facts, id, now);
         }
         if earlier.standing == Standing::Reversed {
             // The money went back: who hears "approved" now would hand over goods for nothing.

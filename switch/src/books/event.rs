@@ -505,7 +505,9 @@ pub enum Event {
         terminal: u32,
         /// The card, if it is one of ours.
         card: Option<u32>,
-        /// What.
+        /// What was asked.
+        kind: Kind,
+        /// Why it was refused.
         cause: Cause,
     },
 }

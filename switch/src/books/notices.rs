@@ -27,6 +27,17 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// How what has this cause is answered, where that does not depend on more.
+    #[must_use]
+    pub fn reason(self) -> Reason {
+        match self {
+            Self::BindingMismatch => Reason::BindingMismatch,
+            Self::DuplicateDiffers => Reason::DuplicateDiffers,
+            Self::Replay => Reason::Replay,
+            Self::Rules | Self::Shortfall => Reason::Approved,
+        }
+    }
+
     /// The word for this cause in tables, files and metrics.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -252,7 +252,12 @@ fn events_of_version_2() -> Vec<Event> {
     events.extend(Reason::ALL.iter().skip(31).map(|reason| Event::Decided(decided(Kind::Purchase, *reason))));
     let causes =
         [Cause::Rules, Cause::BindingMismatch, Cause::DuplicateDiffers, Cause::Replay, Cause::Shortfall];
-    events.extend(causes.map(|cause| Event::Alert { terminal: 7, card: Some(300), cause }));
+    events.extend(causes.map(|cause| Event::Alert {
+        terminal: 7,
+        card: Some(300),
+        kind: Kind::Refund,
+        cause,
+    }));
     events.push(Event::Decided(full()));
     events.extend(parties());
     events.push(Event::RulesPublished(rules()));

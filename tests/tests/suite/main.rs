@@ -1,11 +1,14 @@
 //! What must hold of the switch, scenario by scenario. One binary, so that it is linked once.
 
 mod allocation;
+mod atm;
+mod attacks;
 mod bad_input;
 mod bad_settings;
 mod crash;
 mod decisions;
 mod durability;
+mod epos;
 mod follow;
 mod golden_events;
 mod golden_frames;
@@ -15,6 +18,7 @@ mod leaks;
 mod limits;
 mod load;
 mod money;
+mod race;
 mod recovery;
 mod rules;
 mod socket_writes;

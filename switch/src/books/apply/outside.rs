@@ -10,7 +10,6 @@ use crate::{
         event::OnOriginal,
         notices::{Cause, Subject},
         parties::StanWindow,
-        reason::Reason,
         request::Kind,
     },
     ledger::{Minor, holds::HoldId},
@@ -74,15 +73,11 @@ impl Books {
         &mut self,
         terminal: u32,
         card: Option<u32>,
+        kind: Kind,
         cause: Cause,
     ) -> Result<(), ApplyError> {
         let time_ms = self.time_ms;
         self.terminal_mut(terminal)?.alerted_ms = time_ms;
-        let reason = match cause {
-            Cause::DuplicateDiffers => Reason::DuplicateDiffers,
-            Cause::Replay => Reason::Replay,
-            Cause::BindingMismatch | Cause::Rules | Cause::Shortfall => Reason::BindingMismatch,
-        };
         self.notify(Subject {
             seq: self.seq,
             time_ms,
@@ -90,8 +85,8 @@ impl Books {
             rule: ArrayString::new(),
             card,
             terminal,
-            kind: Kind::Unsupported,
-            reason,
+            kind,
+            reason: cause.reason(),
             amount: 0,
             currency: 0,
         });

@@ -30,7 +30,7 @@ impl Books {
         let Some(psam_id) = facts.psam else { return refuse(Reason::PsamNotPermitted) };
         let psam = self.psam(psam_id);
         if terminal.psam != Some(psam_id) {
-            return self.alert(Reason::BindingMismatch, super::Cause::BindingMismatch, facts, id, now);
+            return self.alert(super::Cause::BindingMismatch, request, facts, id, now);
         }
         let Some(nonce) = facts.nonce else { return refuse(Reason::SignInAgain) };
         match facts.authenticator {
@@ -39,8 +39,8 @@ impl Books {
                 Verdict::Answer(Answer { nonce: Some(nonce), ..self.answer(Reason::Approved, now) })
             }
             Check::Right => {
-                if let Err(reason) = self.check_binding(request, facts, terminal) {
-                    return self.alert(reason, super::Cause::BindingMismatch, facts, id, now);
+                if self.check_binding(request, facts, terminal).is_err() {
+                    return self.alert(super::Cause::BindingMismatch, request, facts, id, now);
                 }
                 let minute_is_full = now.unix_ms() - psam.sign_in_minute_ms < 60_000
                     && psam.sign_ins >= self.policy.sign_ins_per_minute;
