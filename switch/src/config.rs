@@ -208,7 +208,7 @@ const IDLE_S: Count = count("limits.idle_s", 3600, 1, 7 * 86_400);
 const ANCHOR_SYNC_EVERY: Count = count("journal.anchor_sync_every", 1, 1, 65_536);
 // The store moves larger values to files it never synchronises.
 const EXTENT_BYTES: Count = count("journal.extent_bytes", 65_536, 16_456, 65_536);
-const DUPLICATE_WINDOW_H: Count = count("books.duplicate_window_h", 24, 1, 168);
+const DUPLICATE_WINDOW_H: Count = count("books.duplicate_window_h", 24, 2, 168);
 const DUPLICATES_MAX: Count = count("books.duplicates_max", 1 << 20, 1, 1 << 24);
 const DUPLICATES_PER_TERMINAL: Count = count("books.duplicates_per_terminal", 4096, 16, 1 << 20);
 const PIN_TRIES_MAX: Count = count("books.pin_tries_max", 3, 1, 10);

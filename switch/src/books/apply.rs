@@ -267,7 +267,7 @@ impl Books {
             psam,
             phone: installed.phone,
             acquirer,
-            alerted_ms: 0,
+            alerted_ms: [0; super::notices::Cause::COUNT],
             signed_off: false,
             tmk: installed.tmk.clone(),
             current: None,

@@ -39,7 +39,7 @@ use crate::{
     ledger::{Minor, Postings, holds::HoldId},
 };
 
-/// At most one alert of a terminal within this time, milliseconds: people need one, the journal no more.
+/// At most one alert of a terminal for one cause within this time, milliseconds: people need one, the journal no more.
 const ALERT_MS: i64 = 60_000;
 
 /// What should follow from a request.
@@ -233,6 +233,11 @@ impl Books {
         if let Some(earlier) = earlier {
             return self.repeat(request, facts, earlier, id, now);
         }
+        if request.kind != Kind::Reversal
+            && let Err(reason) = self.check_remembered(terminal, &key, version, now)
+        {
+            return refuse(reason);
+        }
         match self.check_freshness(request, facts, now) {
             Ok(()) => {}
             Err(Reason::Replay) => return self.alert(Cause::Replay, request, facts, id, now),
@@ -286,6 +291,7 @@ impl Books {
             calling: request.dialled_from.or_else(|| psam.and_then(|psam| psam.calling)),
             reversal: outcome.reversal,
             original: outcome.original,
+            particulars: request.particulars(),
             releases: outcome.releases,
             places: outcome.places,
             hold_of: outcome.hold_of,
@@ -296,10 +302,10 @@ impl Books {
         Verdict::Record(Event::Decided(decided), answer)
     }
 
-    /// Refuses, and tells people, once a minute for each terminal.
+    /// Refuses, and tells people, once a minute for each terminal and cause.
     fn alert(&self, cause: Cause, request: &Request, facts: &Facts, id: TerminalId, now: &Moment) -> Verdict {
         let reason = cause.reason();
-        if now.unix_ms() - self.terminal(id).alerted_ms < ALERT_MS {
+        if now.unix_ms() - self.terminal(id).alerted_ms[cause as usize] < ALERT_MS {
             return Verdict::Answer(self.answer(reason, now));
         }
         let card = facts.card.map(|card| card.0);
@@ -329,7 +335,8 @@ impl Books {
         let same = earlier.kind == request.kind
             && earlier.amount == request.amount
             && earlier.currency == request.currency
-            && same_card;
+            && same_card
+            && (earlier.particulars == 0 || earlier.particulars == request.particulars());
         // Not the PIN: a repeat counts no try, so an answer that depended on its PIN would let one be guessed for free.
         if !same {
             return self.alert(Cause::DuplicateDiffers, request, facts, id, now);
@@ -413,7 +420,9 @@ impl Books {
             Some(reason) => Outcome::new(decline_reason(reason)),
             None => self.fund(request, facts, card, terminal, now),
         };
-        let tell = assessment.fired != 0 && (assessment.decline.is_some() || assessment.notify);
+        // A rule that approves and notifies tells of what was approved.
+        let notify = assessment.notify && outcome.reason == Reason::Approved;
+        let tell = assessment.fired != 0 && (assessment.decline.is_some() || notify);
         Outcome { fired: assessment.fired, notice: tell.then_some(Cause::Rules), ..outcome }
     }
 
@@ -517,7 +526,7 @@ impl Books {
             merchant_index: terminal.merchant,
             product: card.product,
             category: terminal.category,
-            amount: request.amount,
+            amount: request.amount.saturating_add(request.acquirer_fee),
             currency: request.currency,
             day: risk::Day(self.business_day),
             region: terminal.region,

@@ -223,6 +223,8 @@ pub struct Decided {
     pub reversal: Option<(TransactionKey, ReversalEffect)>,
     /// The approved transaction that it is about.
     pub original: Option<OnOriginal>,
+    /// What else the request said, as [`super::request::Request::particulars`]; 0 where that is not known.
+    pub particulars: u64,
     /// The hold that ends by it.
     pub releases: Option<HoldId>,
     /// The hold that begins by it.

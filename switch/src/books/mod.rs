@@ -26,7 +26,7 @@ use self::{
     event::{
         CardState, KeyRole, KeyText, KeysForTerminal, MacScheme, PsamMasters, Pvv, TerminalDialect, Token,
     },
-    notices::Notices,
+    notices::{Cause, Notices},
     originals::Originals,
     policy::Policy,
     product::{Product, Regions},
@@ -84,8 +84,8 @@ pub struct Terminal {
     pub phone: Phone,
     /// Its acquirer, for an ATM.
     pub acquirer: Option<AcquirerId>,
-    /// When people were last alerted of it, milliseconds since 1970 UTC.
-    pub alerted_ms: i64,
+    /// When people were last alerted of it, for each cause, milliseconds since 1970 UTC.
+    pub alerted_ms: [i64; Cause::COUNT],
     /// Whether it ended its shift and has sent nothing since. Told, not enforced: a sign-off carries no MAC.
     pub signed_off: bool,
     /// Its master key.

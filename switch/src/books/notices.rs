@@ -27,6 +27,9 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// How many there are.
+    pub const COUNT: usize = 5;
+
     /// How what has this cause is answered, where that does not depend on more.
     #[must_use]
     pub fn reason(self) -> Reason {

@@ -72,6 +72,8 @@ pub struct Originals {
     entries: VecDeque<Original>,
     /// The newest with this card and approval code.
     by_code: HashMap<(u32, u32), Seq>,
+    /// The newest whose request was known by this.
+    by_key: HashMap<TransactionKey, Seq>,
     /// Whose hold it is, for each live one.
     holders: HashMap<HoldId, Seq>,
     evicted: u64,
@@ -84,12 +86,21 @@ impl Originals {
         let more = (policy.originals_max as usize).saturating_sub(self.entries.len());
         self.entries.reserve(more);
         self.by_code.reserve(more);
+        self.by_key.reserve(more);
     }
 
     /// The approved transaction of this card with this approval code.
     #[must_use]
     pub fn find(&self, card: u32, approval: u32) -> Option<&Original> {
         self.at(*self.by_code.get(&(card, approval))?)
+    }
+
+    /// The approved transaction whose request was known by this, if a reversal of it would still move something.
+    #[must_use]
+    pub fn reversible(&self, key: &TransactionKey) -> Option<&Original> {
+        let original = self.at(*self.by_key.get(key)?)?;
+        let moves = original.hold.is_some() || original.returned < original.debited();
+        (moves && !original.reversed).then_some(original)
     }
 
     /// The approved transaction that this record holds.
@@ -150,6 +161,7 @@ impl Originals {
 
     fn insert(&mut self, entry: Original) {
         self.by_code.insert((entry.card, approval_code(entry.seq)), entry.seq);
+        self.by_key.insert(entry.key, entry.seq);
         if let Some(hold) = entry.hold {
             self.holders.insert(hold, entry.seq);
         }
@@ -161,6 +173,9 @@ impl Originals {
         let code = (old.card, approval_code(old.seq));
         if self.by_code.get(&code) == Some(&old.seq) {
             self.by_code.remove(&code);
+        }
+        if self.by_key.get(&old.key) == Some(&old.seq) {
+            self.by_key.remove(&old.key);
         }
         if let Some(hold) = old.hold {
             self.holders.remove(&hold);

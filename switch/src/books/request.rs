@@ -261,7 +261,7 @@ pub struct PsamInput {
 pub type Phone = ArrayString<16>;
 
 /// New zone keys as an acquirer sends them: key blocks under the zone master key.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Default, Eq, PartialEq)]
 pub struct ZoneKeyBlocks {
     /// PIN key.
     pub pin: Option<Box<str>>,
@@ -269,6 +269,12 @@ pub struct ZoneKeyBlocks {
     pub mac_to_switch: Option<Box<str>>,
     /// MAC key of messages from the switch.
     pub mac_from_switch: Option<Box<str>>,
+}
+
+impl std::fmt::Debug for ZoneKeyBlocks {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ZoneKeyBlocks(…)")
+    }
 }
 
 /// What a request came over.
@@ -345,6 +351,27 @@ pub struct Request {
     pub zone_keys: Option<Box<ZoneKeyBlocks>>,
     /// What it came over.
     pub line: Line,
+}
+
+impl Request {
+    /// What a request says beside kind, amount, currency and card, in one number (FNV-1a): what it is about, what of
+    /// it stays, the acquirer's fee. A repeat says the same.
+    #[must_use]
+    pub fn particulars(&self) -> u64 {
+        let name = &self.original;
+        let number = |value: Option<u32>| value.map_or(u64::MAX, u64::from);
+        [
+            number(name.batch),
+            number(name.stan),
+            name.rrn.unwrap_or(u64::MAX),
+            number(name.approval),
+            self.replacement.unsigned_abs(),
+            self.acquirer_fee.unsigned_abs(),
+        ]
+        .into_iter()
+        .flat_map(u64::to_le_bytes)
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    }
 }
 
 /// Result of the check of a message's MAC.

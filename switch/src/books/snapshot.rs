@@ -74,7 +74,7 @@ impl Books {
         writer.rows(&self.terminals);
         writer.rows(&self.cards);
         writer.rows(self.ledger.accounts());
-        self.transactions.lacks().for_each(|until_ms| writer.row(&until_ms));
+        writer.rows(self.transactions.lacks());
         writer.rows(self.transactions.iter());
         writer.rows(&self.listed);
         writer.rows(&self.psam_masters);

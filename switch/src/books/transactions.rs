@@ -74,6 +74,8 @@ pub struct Transaction {
     pub returned: Minor,
     /// The hold that ended by it.
     pub released: Option<HoldId>,
+    /// What else it said, as [`super::request::Request::particulars`]; a repeat says the same.
+    pub particulars: u64,
     /// Where it stands.
     pub standing: Standing,
     /// What it moved.
@@ -96,13 +98,50 @@ struct TerminalList {
     oldest: u32,
     newest: u32,
     count: u32,
-    /// Until when an entry that left early would have been here.
-    lacks_until_ms: i64,
+    lacks: Lacks,
+}
+
+/// What a terminal's list may lack because something left early.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Lacks {
+    /// Until when what left early would have been here, milliseconds since 1970 UTC.
+    pub until_ms: i64,
+    /// The newest batch (or field 7) and STAN among what left early. Terminals count up, so what is newer was never
+    /// here.
+    pub newest: Option<(u32, u32)>,
+}
+
+impl Lacks {
+    const NOTHING: Self = Self { until_ms: i64::MIN, newest: None };
+
+    fn add(&mut self, key: &TransactionKey, until_ms: i64) {
+        self.until_ms = self.until_ms.max(until_ms);
+        if !self.covers(key) {
+            self.newest = Some((key.batch, key.stan));
+        }
+    }
+
+    /// Whether a request of this name may have left.
+    #[must_use]
+    pub fn covers(&self, key: &TransactionKey) -> bool {
+        let Some((batch, stan)) = self.newest else { return false };
+        is_newer(batch, key.batch) || (key.batch == batch && key.stan <= stan)
+    }
+}
+
+/// Whether a batch number, or a field 7, comes behind another. Field 7 has no year: what is more than half of one
+/// ahead lies behind.
+fn is_newer(one: u32, other: u32) -> bool {
+    const HALF_A_YEAR: u32 = 600_000_000;
+    match one.checked_sub(other) {
+        Some(ahead) => ahead > 0 && ahead <= HALF_A_YEAR,
+        None => other - one > HALF_A_YEAR,
+    }
 }
 
 impl Default for TerminalList {
     fn default() -> Self {
-        Self { oldest: NONE, newest: NONE, count: 0, lacks_until_ms: i64::MIN }
+        Self { oldest: NONE, newest: NONE, count: 0, lacks: Lacks::NOTHING }
     }
 }
 
@@ -174,17 +213,24 @@ impl Transactions {
     /// Whether a request of this terminal that should be remembered at this time may have left early.
     #[must_use]
     pub fn may_lack(&self, terminal: u32, now_ms: i64) -> bool {
-        self.by_terminal.get(terminal as usize).is_some_and(|list| now_ms < list.lacks_until_ms)
+        self.lacking(terminal, now_ms).is_some()
     }
 
-    /// Until when each terminal may lack a request, as a checkpoint saves it.
-    pub fn lacks(&self) -> impl Iterator<Item = i64> {
-        self.by_terminal.iter().map(|list| list.lacks_until_ms)
+    /// What of this terminal's requests that should be remembered at this time may have left early.
+    #[must_use]
+    pub fn lacking(&self, terminal: u32, now_ms: i64) -> Option<&Lacks> {
+        let list = self.by_terminal.get(terminal as usize)?;
+        (now_ms < list.lacks.until_ms).then_some(&list.lacks)
+    }
+
+    /// What each terminal may lack, as a checkpoint saves it.
+    pub fn lacks(&self) -> impl Iterator<Item = &Lacks> {
+        self.by_terminal.iter().map(|list| &list.lacks)
     }
 
     /// Makes room for a terminal's list as a checkpoint saved it.
-    pub fn restore_terminal(&mut self, lacks_until_ms: i64) {
-        self.by_terminal.push(TerminalList { lacks_until_ms, ..TerminalList::default() });
+    pub fn restore_terminal(&mut self, lacks: Lacks) {
+        self.by_terminal.push(TerminalList { lacks, ..TerminalList::default() });
     }
 
     /// Remembers a request; one under the same key (a tombstone) gives way to it.
@@ -247,8 +293,8 @@ impl Transactions {
     fn evict(&mut self, at: u32, policy: &Policy) {
         let Some(slot) = self.slots.get(at as usize) else { return };
         let until_ms = slot.entry.time_ms.saturating_add(policy.duplicate_window_ms);
-        let list = &mut self.by_terminal[slot.entry.key.terminal as usize];
-        list.lacks_until_ms = list.lacks_until_ms.max(until_ms);
+        let key = slot.entry.key;
+        self.by_terminal[key.terminal as usize].lacks.add(&key, until_ms);
         self.remove(at);
         self.evicted += 1;
     }
@@ -351,6 +397,7 @@ mod tests {
             original: None,
             returned: 0,
             released: None,
+            particulars: 0,
             standing: Standing::Answered,
             postings: Postings::new(),
         }
@@ -413,6 +460,26 @@ mod tests {
         assert_eq!(stans(&table), [(0, 2), (0, 3), (0, 1)]);
         assert_eq!(table.by_terminal[0].count, 3);
         assert_eq!(table.evicted(), 0);
+    }
+
+    #[test]
+    fn what_left_early_covers_what_is_not_newer() {
+        let key = |batch, stan| TransactionKey { terminal: 0, batch, stan, class: 2 };
+        let mut lacks = Lacks::NOTHING;
+        assert!(!lacks.covers(&key(1, 1)));
+        for (batch, stan) in [(5, 10), (5, 7), (4, 99)] {
+            lacks.add(&key(batch, stan), 1_000);
+        }
+        let rows = [((4, 500), true), ((5, 10), true), ((5, 11), false), ((6, 1), false)];
+        for ((batch, stan), want) in rows {
+            assert_eq!(lacks.covers(&key(batch, stan)), want, "{batch} {stan}");
+        }
+        // Field 7 over the turn of the year.
+        let mut lacks = Lacks::NOTHING;
+        lacks.add(&key(1_231_235_959, 3), 1_000);
+        assert!(!lacks.covers(&key(101_000_000, 1)), "the new year is newer");
+        lacks.add(&key(101_000_000, 1), 1_000);
+        assert!(lacks.covers(&key(1_231_235_959, 3)), "the old year is older");
     }
 
     #[test]

@@ -145,6 +145,10 @@ fn read_request(
 }
 
 fn kind(message: &Message<'_>, kept: &Kept) -> Result<Kind, FormatFault> {
+    if message.mti().raw() & 0x000F > 1 {
+        // 1 is a repeat; what issuers and others send is not for a switch.
+        return Ok(Kind::Unsupported);
+    }
     Ok(match message.mti().raw() & 0xFFF0 {
         0x0800 => match need(message, 70, kept.management)? {
             1 => Kind::SignOn,

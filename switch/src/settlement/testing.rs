@@ -206,6 +206,7 @@ impl History {
             calling: None,
             reversal: None,
             original: None,
+            particulars: 0,
             releases: None,
             places: None,
             hold_of: None,

@@ -1,7 +1,10 @@
-//! Nonces given to PSAMs and not answered yet: one for each connection, for half a minute, good for one answer.
+//! Nonces given to PSAMs and not answered yet: one for each PSAM on a connection, for half a minute, good for one
+//! answer. A concentrator's connection may have several.
 //!
 //! They are no state of the books: a nonce that nobody answers changes nothing, and after a restart a terminal just
 //! asks for another.
+
+use arrayvec::ArrayVec;
 
 use crate::{books::PsamId, channel::ConnectionId};
 
@@ -16,29 +19,36 @@ struct Challenge {
     at_ms: i64,
 }
 
+/// PSAMs that may be signing in on one connection at once; of more, the one that waits longest asks again.
+const AT_ONCE: usize = 16;
+
 /// See the module. Has a place for each connection there may be.
 #[derive(Debug, Default)]
 pub(super) struct Challenges {
-    places: Vec<Option<Challenge>>,
+    places: Vec<ArrayVec<Challenge, AT_ONCE>>,
 }
 
 impl Challenges {
-    /// Remembers the nonce given to a PSAM on a connection, in place of an earlier one.
+    /// Remembers the nonce given to a PSAM on a connection, in place of an earlier one of that PSAM.
     pub(super) fn put(&mut self, connection: ConnectionId, psam: PsamId, nonce: [u8; 8], at_ms: i64) {
         let place = connection.place as usize;
         if self.places.len() <= place {
-            self.places.resize(place + 1, None);
+            self.places.resize(place + 1, ArrayVec::new());
         }
-        self.places[place] = Some(Challenge { generation: connection.generation, psam, nonce, at_ms });
+        let waiting = &mut self.places[place];
+        waiting.retain(|old| old.generation == connection.generation && old.psam != psam);
+        if waiting.is_full() {
+            waiting.remove(0);
+        }
+        waiting.push(Challenge { generation: connection.generation, psam, nonce, at_ms });
     }
 
     /// Takes the nonce that this PSAM was given on this connection, if it is not too old.
     pub(super) fn take(&mut self, connection: ConnectionId, psam: PsamId, now_ms: i64) -> Option<[u8; 8]> {
-        let challenge = self.places.get_mut(connection.place as usize)?.take()?;
-        let fits = challenge.generation == connection.generation
-            && challenge.psam == psam
-            && now_ms - challenge.at_ms <= ANSWER_MS;
-        fits.then_some(challenge.nonce)
+        let waiting = self.places.get_mut(connection.place as usize)?;
+        let of = |old: &Challenge| old.generation == connection.generation && old.psam == psam;
+        let challenge = waiting.remove(waiting.iter().position(of)?);
+        (now_ms - challenge.at_ms <= ANSWER_MS).then_some(challenge.nonce)
     }
 }
 
@@ -61,7 +71,21 @@ mod tests {
             let mut challenges = Challenges::default();
             challenges.put(here, psam, [5; 8], 0);
             assert_eq!(challenges.take(connection, asked, now_ms).is_some(), good, "{name}");
-            assert_eq!(challenges.take(here, psam, 0), None, "{name}: never again");
+            let again = challenges.take(connection, asked, 0);
+            assert_eq!(again, None, "{name}: never twice");
         }
+    }
+
+    #[test]
+    fn psams_of_a_concentrator_do_not_take_each_others_nonces() {
+        let here = ConnectionId { place: 0, generation: 1 };
+        let mut challenges = Challenges::default();
+        for psam in 0..17 {
+            challenges.put(here, PsamId(psam), [u8::try_from(psam).expect("small"); 8], 0);
+        }
+        assert_eq!(challenges.take(here, PsamId(0), 0), None, "one past the maximum, the first asks again");
+        assert_eq!(challenges.take(here, PsamId(1), 0), Some([1; 8]));
+        challenges.put(here, PsamId(16), [99; 8], 0);
+        assert_eq!(challenges.take(here, PsamId(16), 0), Some([99; 8]), "a PSAM has one");
     }
 }

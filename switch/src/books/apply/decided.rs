@@ -108,6 +108,7 @@ impl Books {
             original: decided.original.map(|original| original.seq),
             returned: decided.original.map_or(0, |original| original.returned),
             released: decided.releases,
+            particulars: decided.particulars,
             standing: Standing::Answered,
             postings: decided.postings.clone(),
         };
@@ -190,9 +191,12 @@ impl Books {
         let Some(who) = self.who(decided) else { return };
         let day = risk::Day(self.business_day);
         if decided.kind.is_debit() && counts(decided.reason) {
-            self.counters.attempt(&who, day, decided.amount, decided.currency);
+            // The acquirer's fee is the card's money, too.
+            let fee = if decided.kind == Kind::Withdrawal { decided.fee } else { 0 };
+            let amount = decided.amount.saturating_add(fee);
+            self.counters.attempt(&who, day, amount, decided.currency);
             if decided.reason == Reason::Approved {
-                self.counters.approve(&who, day, decided.amount, decided.currency);
+                self.counters.approve(&who, day, amount, decided.currency);
             }
         }
         if let Some(on) = decided.original {

@@ -77,7 +77,7 @@ impl Books {
         cause: Cause,
     ) -> Result<(), ApplyError> {
         let time_ms = self.time_ms;
-        self.terminal_mut(terminal)?.alerted_ms = time_ms;
+        self.terminal_mut(terminal)?.alerted_ms[cause as usize] = time_ms;
         self.notify(Subject {
             seq: self.seq,
             time_ms,

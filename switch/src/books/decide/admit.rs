@@ -6,6 +6,7 @@ use crate::{
         event::{MacScheme, TerminalDialect},
         reason::Reason,
         request::{Facts, Request},
+        transactions::TransactionKey,
     },
     clock::Moment,
 };
@@ -68,6 +69,35 @@ impl Books {
             TerminalDialect::Atm => facts
                 .acquirer
                 .is_some_and(|id| self.acquirer(id).keys_at(now_ms).any(|keys| keys.version == version)),
+        }
+    }
+
+    /// Whether a request that is not remembered may be believed to be new. Where something has left the memory for
+    /// repeats early, a recording of that would look new; a terminal counts up, so what it has not counted to yet is.
+    /// Signing in again helps whoever does not: recordings do not verify under keys that are newer than they.
+    pub(super) fn check_remembered(
+        &self,
+        terminal: &Terminal,
+        key: &TransactionKey,
+        version: u32,
+        now: &Moment,
+    ) -> Result<(), Reason> {
+        let Some(lacks) = self.transactions.lacking(key.terminal, now.unix_ms()) else { return Ok(()) };
+        if !lacks.covers(key) {
+            return Ok(());
+        }
+        let left_ms = lacks.until_ms - self.policy.duplicate_window_ms;
+        match terminal.dialect {
+            TerminalDialect::Pos => {
+                let mut keys = terminal.keys_at(now.unix_ms(), &self.policy);
+                let keys = keys.find(|keys| keys.version == version);
+                // Keys in use since then, or in use for the first time now, have sealed nothing that left.
+                let newer = keys.is_some_and(|keys| keys.used_since_ms.is_none_or(|since| since > left_ms));
+                if newer { Ok(()) } else { Err(Reason::SignInAgain) }
+            }
+            // Its nonce and window outlive the memory for repeats.
+            TerminalDialect::Epos => Ok(()),
+            TerminalDialect::Atm => Err(Reason::TimeOutOfRange),
         }
     }
 

@@ -122,7 +122,9 @@ impl Books {
         let Some(acquirer) = terminal.acquirer.map(|id| self.acquirer(id)) else {
             return Outcome::new(Reason::SystemError);
         };
-        let Some(debit) = request.amount.checked_add(request.acquirer_fee) else {
+        let debit = request.amount.checked_add(request.acquirer_fee);
+        // A fee above the amount is none.
+        let Some(debit) = debit.filter(|_| request.acquirer_fee <= request.amount) else {
             return Outcome::new(Reason::AmountLimit);
         };
         let purses = self

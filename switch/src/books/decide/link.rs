@@ -14,6 +14,10 @@ use crate::{
 /// How far ahead of the switch an acquirer's clock may be, milliseconds.
 const AHEAD_MS: i64 = 3_600_000;
 
+/// After how long a sign-on while signed on is recorded again, milliseconds, so that no sign-off of before ends the
+/// session.
+const AGAIN_MS: i64 = 60_000;
+
 impl Books {
     pub(super) fn decide_link(
         &self,
@@ -63,7 +67,8 @@ impl Books {
             // An old sign-off must not end a session that began after it.
             return Verdict::Answer(self.answer(Reason::Replay, now));
         }
-        if sent == acquirer.managed || (acquirer.signed_on == on && adopts.is_none()) {
+        let soon = sent.0.saturating_sub(acquirer.managed.0) < AGAIN_MS;
+        if sent == acquirer.managed || (acquirer.signed_on == on && adopts.is_none() && soon) {
             return Verdict::Answer(self.answer(Reason::Approved, now));
         }
         let event = Event::AcquirerSigned { acquirer: id.0, on, sent, adopts };
@@ -95,7 +100,7 @@ impl Books {
         if keys.version != acquirer.next_version() {
             return Verdict::VerifyAgain;
         }
-        let [_, to_switch, from_switch] = keys.texts.check_values;
+        let [pin, to_switch, from_switch] = keys.texts.check_values;
         let check_values = Some(keys.texts.check_values);
         if acquirer.pending.as_ref().is_some_and(|pending| Some(pending.texts.check_values) == check_values) {
             // The host did not hear that it has them already; they are still unused.
@@ -107,6 +112,8 @@ impl Books {
         // key; a key that comes back is. One key for both directions would let a message of the switch be sent back.
         let [_, to_switch_in_use, _] = in_use;
         let told_apart = to_switch != to_switch_in_use && to_switch != from_switch;
+        // A key has one use.
+        let told_apart = told_apart && pin != to_switch && pin != from_switch;
         if !told_apart || changes.any(|(new, _)| acquirer.had(*new)) {
             return refuse(Reason::KeyRefused);
         }
@@ -144,7 +151,7 @@ impl Books {
         let sent_ms = now.transmitted_at(request.batch).ok_or(Reason::FormatError)?;
         let age_ms = now.unix_ms() - sent_ms;
         // A little less than the memory for repeats, whose time begins when the request is recorded.
-        let oldest_ms = (self.policy.duplicate_window_ms - AHEAD_MS).max(AHEAD_MS / 2);
+        let oldest_ms = self.policy.duplicate_window_ms - AHEAD_MS;
         if age_ms > oldest_ms || age_ms < -AHEAD_MS {
             return Err(Reason::TimeOutOfRange);
         }

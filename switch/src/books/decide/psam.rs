@@ -30,7 +30,8 @@ impl Books {
         let Some(psam_id) = facts.psam else { return refuse(Reason::PsamNotPermitted) };
         let psam = self.psam(psam_id);
         if terminal.psam != Some(psam_id) {
-            return self.alert(super::Cause::BindingMismatch, request, facts, id, now);
+            // Nothing has shown yet that a PSAM is there at all, so nobody is alerted: anyone could keep people busy.
+            return refuse(Reason::BindingMismatch);
         }
         let Some(nonce) = facts.nonce else { return refuse(Reason::SignInAgain) };
         match facts.authenticator {

@@ -45,6 +45,11 @@ impl Books {
         let Some(original) = found else {
             // Usually the original is still to come. Where one may have been forgotten before its time, "understood"
             // could be a lie about money, so the terminal is told that there is no original.
+            if [original_key, other_class].iter().any(|key| self.originals.reversible(key).is_some()) {
+                // It was approved, longer ago than requests are remembered. Nothing may be undone under a name that
+                // may have been used again since, and nothing may be said to have been undone.
+                return Outcome::new(Reason::NoOriginal);
+            }
             let reason = if self.transactions.may_lack(key.terminal, now.unix_ms()) {
                 Reason::NoOriginal
             } else {
@@ -98,12 +103,14 @@ impl Books {
                 // What it was about was taken back itself since, and must not come alive again.
                 Outcome::new(Reason::Approved)
             }
+            // What stays of a load that was not whole is for a load of its own to say.
+            (Kind::Load, ..) if request.replacement != 0 => Outcome::new(Reason::AmountDiffers),
             (Kind::Load, ..) => self.take_back(done),
             (Kind::PinChange, ..) => self.undo_pin_change(done),
             (Kind::Purchase | Kind::Withdrawal, Some(approved), _) => {
                 self.undo_debit(approved, request.replacement)
             }
-            (Kind::Completion, Some(approved), Some(about)) => self.undo_completion(approved, about, now),
+            (Kind::Completion, Some(approved), about) => self.undo_completion(approved, about, now),
             (Kind::Void | Kind::CompletionVoid, _, Some(about)) => {
                 let on_original = OnOriginal {
                     seq: about.seq,
@@ -145,13 +152,15 @@ impl Books {
     }
 
     /// The money comes back, and the hold it was paid from stands again for as much: the merchant will ask anew.
-    fn undo_completion(&self, approved: &Original, about: &Original, now: &Moment) -> Outcome {
+    fn undo_completion(&self, approved: &Original, about: Option<&Original>, now: &Moment) -> Outcome {
         let amount = approved.debited() - approved.returned;
         if amount == 0 {
             return Outcome::new(Reason::Approved);
         }
-        let expires_ms = self.hold_expires_ms(about);
-        let stands_again = about.hold.is_none() && expires_ms > now.unix_ms() && !about.reversed;
+        // A pre-authorization that is no longer kept holds nothing again; the money comes back all the same.
+        let about = about.filter(|about| about.hold.is_none() && !about.reversed);
+        let expires_ms = about.map_or(i64::MIN, |about| self.hold_expires_ms(about));
+        let stands_again = expires_ms > now.unix_ms();
         let outcome = self.give_back(approved, amount, &Facts::default(), !stands_again);
         if outcome.reason != Reason::Approved || !stands_again {
             return outcome;
@@ -163,7 +172,11 @@ impl Books {
             .filter(|posting| purses.clone().any(|purse| purse == posting.account))
             .map(|posting| Leg { account: posting.account, amount: posting.amount })
             .collect();
-        Outcome { places: Some(PlacedHold { legs, expires_ms }), hold_of: Some(about.seq), ..outcome }
+        Outcome {
+            places: Some(PlacedHold { legs, expires_ms }),
+            hold_of: about.map(|about| about.seq),
+            ..outcome
+        }
     }
 
     /// A void of a hold is undone: it stands again, as far as the money is still there.

@@ -229,6 +229,7 @@ impl From<DecidedV1> for super::Decided {
             calling: None,
             reversal: decided.reversal,
             original: None,
+            particulars: 0,
             releases: None,
             places: None,
             hold_of: None,
