@@ -493,3 +493,79 @@ fn a_host_that_the_switch_dials_is_dialled_again() {
     assert_approved(&draw(&mut beside, &other_machine, &card, 1_000, None));
     switch.check_ledger();
 }
+
+fn replace(message: &mut [u8], old: &[u8], new: &[u8]) {
+    let at = message.windows(old.len()).position(|bytes| bytes == old).expect("the message has it");
+    message[at..at + new.len()].copy_from_slice(new);
+}
+
+#[test]
+fn a_repeat_says_the_same_in_every_field_that_moves_money() {
+    let (switch, clients) = scene();
+    let (mut host, machine) = clients.atm("51000001");
+    let (card, zone) = (clients.card(RICH), clients.zone(NORTH));
+    let mut tap = Tap::atm(switch.atm_address());
+    let order = AtmOrder {
+        pin: Some(card.pin.expose().as_slice()),
+        amount: Some(1_000),
+        fee: Some(50),
+        ..AtmOrder::new(AtmService::Withdrawal, &machine, &card.card)
+    };
+    let frame = host.prepare(&order).expect("a frame");
+    assert_eq!(tap.code(frame.as_bytes()), "00");
+    let owed = owed_to(&switch, NORTH);
+    let fee = forge::sealed_again(&frame, &zone, |message| replace(message, b"D00000050", b"D00000051"));
+    assert_eq!(tap.code(&fee), "94", "another fee");
+    assert_eq!(tap.code(frame.as_bytes()), "00", "the repeat itself");
+
+    let drawn = draw(&mut host, &machine, &card, 2_000, None);
+    let original = AtmOriginal::of(&drawn).expect("it moves something");
+    let reversal = host.prepare_reversal(&original, Some(400)).expect("a frame");
+    assert_eq!(tap.code(reversal.as_bytes()), "00");
+    let less =
+        forge::sealed_again(&reversal, &zone, |message| replace(message, b"000000000400", b"000000000300"));
+    assert_eq!(tap.code(&less), "94", "another replacement amount");
+    assert_eq!(owed_to(&switch, NORTH), owed + 400);
+    switch.check_ledger();
+}
+
+#[test]
+fn only_an_acquirer_s_requests_and_their_repeats_are_served() {
+    let (switch, clients) = scene();
+    let (mut host, machine) = clients.atm("51000001");
+    let (card, zone) = (clients.card(RICH), clients.zone(NORTH));
+    let mut tap = Tap::atm(switch.atm_address());
+    let watch = Watch::begin(&switch);
+    for mti in [b"0202", b"0203", b"0204", b"0205", b"0208", b"0209"] {
+        let order = AtmOrder {
+            pin: Some(card.pin.expose().as_slice()),
+            amount: Some(1_000),
+            ..AtmOrder::new(AtmService::Withdrawal, &machine, &card.card)
+        };
+        let frame = host.prepare(&order).expect("a frame");
+        let confirmation = forge::sealed_again(&frame, &zone, |message| message[..4].copy_from_slice(mti));
+        assert_eq!(tap.code(&confirmation), "40", "{}", String::from_utf8_lossy(mti));
+    }
+    watch.ends(("atm", "unsupported", 6), &[]);
+}
+
+#[test]
+fn a_fee_counts_with_the_amount_and_is_not_above_it() {
+    let (switch, clients) = scene();
+    let (mut host, machine) = clients.atm("51000001");
+    let card = clients.card(RICH);
+    let before = owed_to(&switch, NORTH);
+    assert_code(&draw(&mut host, &machine, &card, 100, Some(101)), "61", "a fee above the amount");
+    assert_eq!(owed_to(&switch, NORTH), before);
+    assert_approved(&draw(&mut host, &machine, &card, 100, Some(100)));
+    assert_eq!(owed_to(&switch, NORTH), before + 200);
+    // The prepaid card of the velocity story may spend 2,000.00 a day, the fee included.
+    let prepaid = clients.card(62);
+    assert_code(
+        &draw(&mut host, &machine, &prepaid, 199_950, Some(51)),
+        "61",
+        "with its fee above the day's limit",
+    );
+    assert_approved(&draw(&mut host, &machine, &prepaid, 199_950, Some(50)));
+    switch.check_ledger();
+}
