@@ -4,14 +4,21 @@ use std::{
     io::{Read, Write},
     net::{SocketAddr, TcpStream},
     path::Path,
+    process::Command,
 };
 
+use cardswitch::{
+    app::Ports,
+    clock::{Clock, date_of_day},
+    terminal::{Entry, Exchange, Sample},
+};
 use switch_tests::{
     ask::{Ask, Card},
     city::City,
     line::{Line, PATIENCE},
     process::Launch,
     random::Random,
+    recording::counting,
     search::Search,
     terminal::{MESSAGE_AT, Terminal},
 };
@@ -19,7 +26,16 @@ use switch_tests::{
 use crate::PROGRAM;
 
 /// Pages of the admin port.
-const PAGES: [&str; 4] = ["/metrics", "/health/ready", "/ledger/balance", "/ledger/entries?count=1000"];
+const PAGES: [&str; 8] = [
+    "/metrics",
+    "/health/ready",
+    "/ledger/balance",
+    "/ledger/entries?count=1000",
+    "/notices?after=0",
+    "/cards?bin=915600&last_four=0010",
+    "/terminals/41000001",
+    "/terminals/51000001",
+];
 
 /// Signs in and adds the keys that it was given to the search.
 fn sign_in(city: &City, id: &str, line: &mut Line, search: &mut Search) -> Terminal {
@@ -110,7 +126,51 @@ fn secrets(city: &City) -> Search {
     search.add_bytes("PIN verification key", keys.pvk.expose());
     search.add_bytes("card verification key", keys.cvk.expose());
     search.add_bytes("token key", keys.token.expose());
+    for masters in &keys.psam_masters {
+        for (use_of, key) in [
+            ("PIN", &masters.pin),
+            ("MAC", &masters.mac),
+            ("track", &masters.track),
+            ("authentication", &masters.auth),
+        ] {
+            search.add_bytes(&format!("PSAM master for {use_of}, version {}", masters.version), key.expose());
+        }
+    }
+    for zone in &keys.zones {
+        search.add_bytes(&format!("zone master key of {}", zone.acquirer), zone.zmk.expose());
+        for key in [&zone.pin, &zone.mac_to_switch, &zone.mac_from_switch] {
+            search.add_bytes(&format!("a zone key of {}", zone.acquirer), key.expose());
+        }
+    }
     search
+}
+
+/// A telephone POS and an ATM host, with everything that their messages carry encrypted. Returns the approvals.
+fn elsewhere(ports: &Ports) -> usize {
+    let sample = Sample::open(&City::folder()).expect("the sample city");
+    let mut telephone = sample.epos_terminal(None, Box::new(counting(5))).expect("a terminal");
+    telephone.connect(ports.epos).expect("a connection");
+    telephone.sign_in().expect("signed in");
+    let (mut host, machine) = sample.atm_host(None, Box::new(counting(6))).expect("a host");
+    host.connect(ports.atm).expect("a connection");
+    host.sign_on().expect("signed on");
+    let mut approved = 0;
+    for line in 18..40 {
+        let card = sample.card_in_line(line).expect("an ordinary card");
+        let pin = Some(card.pin.expose().as_slice());
+        let entry = Entry::Stripe;
+        let exchanges = [
+            telephone.purchase(&card.card, 100, pin, entry),
+            telephone.balance(&card.card, pin, entry),
+            telephone.pin_change(&card.card, card.pin.expose(), b"982451653", entry),
+            host.withdrawal(&machine, &card.card, Some(b"982451653"), 100, None),
+            host.pin_change(&machine, &card.card, b"982451653", card.pin.expose()),
+        ];
+        approved +=
+            exchanges.iter().filter(|exchange| exchange.as_ref().is_ok_and(Exchange::approved)).count();
+    }
+    host.key_change().expect("new keys");
+    approved
 }
 
 fn page(admin: SocketAddr, path: &str) -> Vec<u8> {
@@ -121,6 +181,18 @@ fn page(admin: SocketAddr, path: &str) -> Vec<u8> {
     stream.read_to_end(&mut page).expect("a page");
     assert!(page.starts_with(b"HTTP/1.0 200") || page.starts_with(b"HTTP/1.1 200"), "{path}");
     page
+}
+
+/// Clears the day, so that its files are searched, too.
+fn settle(launch: &Launch, folder: &Path) {
+    let mut clock = Clock::new("Asia/Shanghai").expect("the city's zone");
+    let day = date_of_day(clock.now().business_day(0)).to_string();
+    let out = folder.join("settled");
+    let mut command = Command::new(PROGRAM);
+    command.args(["settle", "--day", &day, "--data"]).arg(launch.data()).arg("--out").arg(&out);
+    assert!(command.output().expect("it runs").status.success(), "{command:?}");
+    let files = std::fs::read_dir(out).expect("its files").count();
+    assert!(files >= 5, "{files} files: issuers, merchants, acquirers");
 }
 
 #[test]
@@ -141,6 +213,8 @@ fn a_day_leaves_no_secret_behind() {
         approved += a_day(&mut terminal, &mut line, &cards, &mut search);
     }
     assert!(approved > 100, "{approved} approvals are too few to prove much");
+    let approved = elsewhere(&process.ports);
+    assert!(approved > 60, "{approved} approvals elsewhere are too few to prove much");
     let ports = std::fs::read(launch.data().join(cardswitch::app::PORTS_FILE)).expect("ports.json");
     std::fs::write(folder.path().join("ports"), ports).expect("a file");
     for (at, path) in PAGES.iter().enumerate() {
@@ -150,6 +224,7 @@ fn a_day_leaves_no_secret_behind() {
     process.sigterm();
     assert_eq!(process.wait().code(), Some(0));
 
+    settle(&launch, folder.path());
     let (found, bytes) = search.through(folder.path());
     switch_tests::tell(&format!("leaks: {} forms of secrets looked for in {bytes} bytes", search.count()));
     assert_eq!(found, []);
