@@ -191,6 +191,32 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_nonce_is_good_for_a_day_and_only_the_last_one() {
+        let psam = Psam {
+            number: [0x31; 8],
+            key_version: 1,
+            revoked: false,
+            nonce: Some([5; 8]),
+            nonce_since_ms: 1_000,
+            sign_in_minute_ms: 0,
+            sign_ins: 0,
+            seen: Default::default(),
+        };
+        let rows = [
+            ("the last one", Some([5; 8]), 1_000, true),
+            ("a moment before its day is over", Some([5; 8]), 1_000 + NONCE_MS - 1, true),
+            ("a day old", Some([5; 8]), 1_000 + NONCE_MS, false),
+            ("another", Some([6; 8]), 1_000, false),
+            ("none", None, 1_000, false),
+        ];
+        for (name, nonce, now_ms, good) in rows {
+            assert_eq!(psam.nonce_is_current(nonce, now_ms), good, "{name}");
+        }
+        let never = Psam { nonce: None, ..psam };
+        assert!(!never.nonce_is_current(None, 1_000), "no nonce is not a nonce in common");
+    }
+
+    #[test]
     fn a_window_knows_the_newest_sixty_four() {
         let mut window = StanWindow::default();
         assert_eq!(window.standing(1), StanStanding::Fresh);

@@ -43,13 +43,13 @@ impl Books {
         let other_class = TransactionKey { class: 3 - class, ..original_key };
         let found = [original_key, other_class].iter().find_map(|key| self.remembered(key, now));
         let Some(original) = found else {
-            // Usually the original is still to come. Where one may have been forgotten before its time, "understood"
-            // could be a lie about money, so the terminal is told that there is no original.
             if [original_key, other_class].iter().any(|key| self.originals.reversible(key).is_some()) {
                 // It was approved, longer ago than requests are remembered. Nothing may be undone under a name that
                 // may have been used again since, and nothing may be said to have been undone.
                 return Outcome::new(Reason::NoOriginal);
             }
+            // Usually the original is still to come. Where one may have been forgotten before its time, "understood"
+            // could be a lie about money, so the terminal is told that there is no original.
             let reason = if self.transactions.may_lack(key.terminal, now.unix_ms()) {
                 Reason::NoOriginal
             } else {
