@@ -16,7 +16,6 @@ use std::{
 
 use crossbeam::channel::{Sender, unbounded};
 use hsm_sim::{Hsm, Lmk};
-use metrics_exporter_prometheus::PrometheusHandle;
 use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, sync::mpsc};
 
@@ -39,7 +38,11 @@ use crate::{
     journal::{JournalError, Reader, Seq, SledStore, Store, StoreOptions},
     recovery::{self, RecoveryError},
     stages::{FaultLog, Stages},
-    telemetry::metrics::{self, Metrics},
+    telemetry::{
+        cost::Laps,
+        metrics::{self, Metrics},
+        page::Page,
+    },
     verify::{KeysError, Verifier},
 };
 
@@ -140,8 +143,8 @@ impl std::fmt::Debug for Control {
 pub struct Running {
     /// Where it listens.
     pub ports: Ports,
-    /// Its counters, as the admin port shows them.
-    pub prometheus: PrometheusHandle,
+    /// Its metrics, as the admin port shows them.
+    pub metrics: Page,
     control: mpsc::Sender<Control>,
     io: JoinHandle<Result<(), AppError>>,
     commit: JoinHandle<Result<(), JournalError>>,
@@ -187,7 +190,8 @@ pub fn start_on(
     let ports_file = config.data.dir.join(PORTS_FILE);
     // Left behind by a switch that was killed; whoever waits for the file must not be sent to the old ports.
     let _none_there = std::fs::remove_file(&ports_file);
-    let (metrics, prometheus) = metrics::recorder().map_err(|error| AppError::System(error.to_string()))?;
+    let (metrics, page) = metrics::recorder();
+    metrics.limits(&config.limits);
     let stages = prepare(config, store.as_mut(), metrics.clone(), progress)?;
     let pos = listen("pos.listen", config.pos.listen)?;
     let epos = listen("epos.listen", config.epos.listen)?;
@@ -214,11 +218,11 @@ pub fn start_on(
         .name("io".into())
         .spawn(move || io.run())
         .map_err(|error| AppError::System(error.to_string()))?;
-    let admin = console::start(admin, control.clone(), reader, prometheus.clone())
+    let admin = console::start(admin, control.clone(), reader, page.clone())
         .map_err(|error| AppError::System(error.to_string()))?;
     write_ports(&ports_file, &ports)?;
     tracing::info!(pos = %ports.pos, epos = %ports.epos, atm = %ports.atm, admin = %ports.admin, "ready");
-    Ok(Running { ports, prometheus, control, io, commit, admin, ports_file })
+    Ok(Running { ports, metrics: page, control, io, commit, admin, ports_file })
 }
 
 /// The stages over a store's books, ready to work on batches: what [`start_on`] gives the io thread.
@@ -244,7 +248,7 @@ pub fn prepare(
         atm_binary_bitmap: config.atm.bitmap == BitmapForm::Binary,
         institution: config.atm.institution,
     };
-    Ok(Stages { books, verifier, clock, metrics, faults: FaultLog::default(), forms })
+    Ok(Stages { books, verifier, clock, metrics, faults: FaultLog::default(), forms, laps: Laps::default() })
 }
 
 fn pos_form(config: &Config) -> Form {

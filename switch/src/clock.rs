@@ -7,6 +7,7 @@ use jiff::{
     civil::{Date, DateTime},
     tz::TimeZone,
 };
+use rustix::time::ClockId;
 
 /// The system's clock in the configured zone; never goes back.
 #[derive(Clone, Debug)]
@@ -80,6 +81,31 @@ fn system_ms() -> i64 {
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the monotonic clock")]
 pub fn stopwatch() -> Instant {
     Instant::now()
+}
+
+/// Processor time that this thread has used so far, nanoseconds.
+#[must_use]
+pub fn thread_cpu_ns() -> u64 {
+    cpu_ns(ClockId::ThreadCPUTime)
+}
+
+/// Processor time that all threads of this process have used so far, nanoseconds.
+#[must_use]
+pub fn process_cpu_ns() -> u64 {
+    cpu_ns(ClockId::ProcessCPUTime)
+}
+
+fn cpu_ns(clock: ClockId) -> u64 {
+    let time = rustix::time::clock_gettime(clock);
+    // INVARIANT: processor time begins at nothing and only grows.
+    let part = |part: i64| u64::try_from(part).unwrap_or(0);
+    part(time.tv_sec) * 1_000_000_000 + part(time.tv_nsec)
+}
+
+/// Seconds since 1970 UTC, for metrics; it is never recorded.
+#[must_use]
+pub fn unix_seconds() -> i64 {
+    system_ms() / 1000
 }
 
 impl Moment {

@@ -12,7 +12,10 @@ use crate::{
     batch::Batch,
     clock::stopwatch,
     journal::{CheckpointMeta, JournalError, RecordBatch, Store},
-    telemetry::metrics::Metrics,
+    telemetry::{
+        cost::{Laps, Stage},
+        metrics::Metrics,
+    },
 };
 
 /// Most batches committed together.
@@ -58,7 +61,13 @@ pub fn start(
     fatal: Fatal,
 ) -> std::io::Result<JoinHandle<Result<(), JournalError>>> {
     std::thread::Builder::new().name("commit".into()).spawn(move || {
-        let mut committer = Committer { metrics, released, joined: RecordBatch::new(), waiting: Vec::new() };
+        let mut committer = Committer {
+            metrics,
+            laps: Laps::default(),
+            released,
+            joined: RecordBatch::new(),
+            waiting: Vec::new(),
+        };
         while let Ok(first) = work.recv() {
             match committer.serve(store.as_mut(), first, &work) {
                 Ok(None) => {}
@@ -78,6 +87,7 @@ pub fn start(
 
 struct Committer {
     metrics: Metrics,
+    laps: Laps,
     released: Arc<Released>,
     joined: RecordBatch,
     #[expect(clippy::vec_box, reason = "the box is what travels between threads")]
@@ -104,6 +114,7 @@ impl Committer {
         }
         self.commit(store)?;
         self.release();
+        self.metrics.stage(Stage::Commit, self.laps.lap());
         Ok(finish)
     }
 

@@ -16,7 +16,10 @@ use crate::{
     clock::{Clock, Moment, date_of_day},
     dialect::{self, FormatFault, Forms, Parsed},
     journal::RecordBatch,
-    telemetry::metrics::Metrics,
+    telemetry::{
+        cost::{Laps, Stage},
+        metrics::Metrics,
+    },
     verify::Verifier,
 };
 
@@ -35,6 +38,8 @@ pub struct Stages {
     pub faults: FaultLog,
     /// How messages are written.
     pub forms: Forms,
+    /// What the stages cost.
+    pub laps: Laps,
 }
 
 /// Logs where messages are wrong, up to [`FAULTS_PER_SECOND`]: whoever sends rubbish must not fill the disk. All of
@@ -69,12 +74,25 @@ impl Stages {
     /// Takes a batch of frames all the way to answers and records. Nothing has left the process when it returns:
     /// the answers may go out once the records are durable.
     pub fn run(&mut self, batch: &mut Batch) {
+        self.lap(Stage::Channel);
+        self.metrics.batch(batch.jobs.len());
         let now = self.clock.now();
         self.settle_due(batch, &now);
         self.parse(batch, &now);
+        self.lap(Stage::Parse);
         self.verifier.verify(&self.books, &mut batch.jobs, &batch.input, &mut batch.new_keys, &now);
+        self.lap(Stage::Verify);
         self.decide(batch, &now);
-        self.answer(batch, &now);
+        self.lap(Stage::Decide);
+        self.encode(batch, &now);
+        self.lap(Stage::Encode);
+        self.seal(batch);
+        self.lap(Stage::Seal);
+    }
+
+    /// The time since the last lap was this stage's.
+    fn lap(&mut self, stage: Stage) {
+        self.metrics.stage(stage, self.laps.lap());
     }
 
     /// Frames to requests.
@@ -143,8 +161,8 @@ impl Stages {
         Answer::unrecorded(Reason::SystemError, now.unix_ms())
     }
 
-    /// Answers to frames, with their MACs.
-    pub fn answer(&mut self, batch: &mut Batch, now: &Moment) {
+    /// Answers to frames, with room for their MACs.
+    pub fn encode(&mut self, batch: &mut Batch, now: &Moment) {
         let Batch { jobs, output, .. } = batch;
         for job in jobs.iter_mut().filter(|job| job.state == State::Answered) {
             let Some(answer) = job.answer.as_mut() else { continue };
@@ -166,6 +184,11 @@ impl Stages {
                 }
             }
         }
+    }
+
+    /// The answers' MACs.
+    pub fn seal(&mut self, batch: &mut Batch) {
+        let Batch { jobs, output, .. } = batch;
         let mut unsealed = Vec::new();
         self.verifier.seal(jobs, output, &mut |job| unsealed.push(job));
         for job in unsealed {

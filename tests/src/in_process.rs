@@ -161,7 +161,7 @@ impl InProcess {
     /// All metrics, in Prometheus' text format.
     #[must_use]
     pub fn page(&self) -> String {
-        self.running.prometheus.render()
+        self.running.metrics.render()
     }
 
     /// The whole part of a metric. A metric that is not on the page is a fault of the test.

@@ -16,7 +16,7 @@ use cardswitch::{
     journal::MemoryStore,
     recovery,
     stages::{FaultLog, Stages},
-    telemetry::metrics,
+    telemetry::{cost::Laps, metrics},
     verify::Verifier,
 };
 use hsm_sim::{Hsm, Lmk};
@@ -105,7 +105,7 @@ impl Player {
     pub fn new(dialect: TerminalDialect, time_ms: i64) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let config = configuration(folder.path());
-        let (metrics, _) = metrics::recorder().expect("metrics");
+        let (metrics, _) = metrics::recorder();
         let mut clock = Clock::standing(&config.time.zone, time_ms).expect("the city's zone");
         let mut hsm = Hsm::new(Lmk::test());
         let mut store = MemoryStore::new();
@@ -115,7 +115,15 @@ impl Player {
                 .expect("the city is imported");
         let verifier = Verifier::new(hsm, Box::new(counting(2)), &books).expect("its keys");
         let forms = Forms { atm_binary_bitmap: false, institution: config.atm.institution };
-        let stages = Stages { books, verifier, clock, metrics, faults: FaultLog::default(), forms };
+        let stages = Stages {
+            books,
+            verifier,
+            clock,
+            metrics,
+            faults: FaultLog::default(),
+            forms,
+            laps: Laps::default(),
+        };
         let line = Line { dialect, private: true, concentrator: false };
         Self { stages, batch: Batch::default(), line }
     }

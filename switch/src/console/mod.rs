@@ -19,7 +19,6 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use metrics_exporter_prometheus::PrometheusHandle;
 use serde::Deserialize;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
@@ -29,6 +28,7 @@ use crate::{
     audit::{self, AuditError, ENTRIES_MAX},
     books::Books,
     journal::{Reader, Seq},
+    telemetry::page::Page,
 };
 
 /// The admin thread.
@@ -51,7 +51,7 @@ impl Server {
 struct Admin {
     control: mpsc::Sender<Control>,
     reader: Arc<Mutex<Box<dyn Reader>>>,
-    prometheus: PrometheusHandle,
+    metrics: Page,
     /// Held while the whole journal is being replayed: one replay at a time is work enough.
     replaying: Arc<Semaphore>,
 }
@@ -64,7 +64,7 @@ pub fn start(
     listener: std::net::TcpListener,
     control: mpsc::Sender<Control>,
     reader: Box<dyn Reader>,
-    prometheus: PrometheusHandle,
+    metrics: Page,
 ) -> std::io::Result<Server> {
     let stop = CancellationToken::new();
     let stopped = stop.clone();
@@ -72,7 +72,7 @@ pub fn start(
     let admin = Admin {
         control,
         reader: Arc::new(Mutex::new(reader)),
-        prometheus,
+        metrics,
         replaying: Arc::new(Semaphore::new(1)),
     };
     let thread = std::thread::Builder::new().name("admin".into()).spawn(move || {
@@ -91,9 +91,8 @@ async fn serve(
     stopped: CancellationToken,
 ) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let upkeep = admin.prometheus.clone();
+    let upkeep = admin.metrics.clone();
     tokio::spawn(async move {
-        // Histograms gather samples until somebody looks; without this an unwatched switch would grow.
         loop {
             tokio::time::sleep(std::time::Duration::from_secs(5)).await;
             upkeep.run_upkeep();
@@ -130,7 +129,7 @@ async fn ready(State(admin): State<Admin>) -> Response {
 }
 
 async fn metrics(State(admin): State<Admin>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], admin.prometheus.render()).into_response()
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], admin.metrics.render()).into_response()
 }
 
 async fn balance(State(admin): State<Admin>) -> Response {

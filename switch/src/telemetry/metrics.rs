@@ -5,23 +5,62 @@
 
 use std::time::Duration;
 
-use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram, with_local_recorder};
-use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics::{Counter, Gauge, counter, gauge, with_local_recorder};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
 
+use super::{
+    cost::Stage,
+    histogram::{Histogram, Unit},
+    page::Page,
+};
 use crate::{
     books::{event::TerminalDialect, reason::Reason, request::Kind},
     channel::{Disconnect, Refused},
+    config::Limits,
     dialect::Dropped,
     journal::CommitTimings,
 };
 
-/// Bounds of the latency histograms, in seconds.
-const SECONDS: [f64; 15] = [
-    0.000_05, 0.000_1, 0.000_2, 0.000_3, 0.000_5, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2.0,
+const US: u64 = 1_000;
+const MS: u64 = 1_000 * US;
+
+/// Bounds of the latency histograms, nanoseconds. Steps of a third to a half, so that a quantile read from them is
+/// wrong by less than that.
+const LATENCIES: [u64; 30] = [
+    25 * US,
+    50 * US,
+    75 * US,
+    100 * US,
+    150 * US,
+    200 * US,
+    300 * US,
+    400 * US,
+    500 * US,
+    750 * US,
+    MS,
+    1_500 * US,
+    2 * MS,
+    3 * MS,
+    4 * MS,
+    5 * MS,
+    7_500 * US,
+    10 * MS,
+    15 * MS,
+    20 * MS,
+    30 * MS,
+    50 * MS,
+    75 * MS,
+    100 * MS,
+    200 * MS,
+    500 * MS,
+    1_000 * MS,
+    2_000 * MS,
+    5_000 * MS,
+    10_000 * MS,
 ];
 
-/// Bounds of the histogram of records in a commit.
-const RECORDS: [f64; 10] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 1024.0];
+/// Bounds of the histograms of sizes: frames in a batch, records in a commit.
+const SIZES: [u64; 13] = [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 4096, 16_384];
 
 /// All handles. Cloning shares them.
 #[derive(Clone)]
@@ -37,6 +76,11 @@ pub struct Metrics {
     unsealed: Counter,
     unwritten: Counter,
     answer_seconds: Histogram,
+    batch_frames: Histogram,
+    stage_cpu: [Counter; Stage::ALL.len()],
+    stage_frames: Counter,
+    limit_permits: Gauge,
+    limit_connections: Gauge,
     connections: Gauge,
     connections_total: Counter,
     refused: [Counter; 3],
@@ -64,16 +108,20 @@ impl std::fmt::Debug for Metrics {
     }
 }
 
-/// A recorder of one switch's own, so that several in one process do not mix, and its page.
-///
-/// # Errors
-/// The bounds above are refused, which would be a fault of this file.
-pub fn recorder() -> Result<(Metrics, PrometheusHandle), metrics_exporter_prometheus::BuildError> {
-    let recorder = PrometheusBuilder::new()
-        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &SECONDS)?
-        .set_buckets_for_metric(Matcher::Suffix("_records".into()), &RECORDS)?
-        .build_recorder();
-    Ok((Metrics::new(&recorder), recorder.handle()))
+/// Metrics of one switch's own, so that several in one process do not mix, and their page.
+#[must_use]
+pub fn recorder() -> (Metrics, Page) {
+    let recorder = PrometheusBuilder::new().build_recorder();
+    let metrics = Metrics::new(&recorder);
+    let histograms = [
+        &metrics.answer_seconds,
+        &metrics.batch_frames,
+        &metrics.commit_records,
+        &metrics.commit_seconds,
+        &metrics.sync_seconds,
+    ];
+    let page = Page::new(recorder.handle(), histograms.map(Histogram::clone).to_vec());
+    (metrics, page)
 }
 
 impl Metrics {
@@ -98,7 +146,13 @@ impl Metrics {
                 verified_again: counter!("cardswitch_verified_again_total"),
                 unsealed: counter!("cardswitch_answers_unsealed_total"),
                 unwritten: counter!("cardswitch_answers_unwritten_total"),
-                answer_seconds: histogram!("cardswitch_answer_seconds"),
+                answer_seconds: Histogram::new("cardswitch_answer_seconds", Unit::Nanoseconds, &LATENCIES),
+                batch_frames: Histogram::new("cardswitch_batch_frames", Unit::Count, &SIZES),
+                stage_cpu: Stage::ALL
+                    .map(|stage| counter!("cardswitch_stage_cpu_nanoseconds_total", "stage" => stage.name())),
+                stage_frames: counter!("cardswitch_stage_frames_total"),
+                limit_permits: gauge!("cardswitch_limit_permits"),
+                limit_connections: gauge!("cardswitch_limit_connections"),
                 connections: gauge!("cardswitch_connections"),
                 connections_total: counter!("cardswitch_connections_total"),
                 refused: [refused("limit"), refused("accept_failed"), refused("dial_failed")],
@@ -108,9 +162,9 @@ impl Metrics {
                 socket_writes: counter!("cardswitch_socket_writes_total"),
                 permits_in_use: gauge!("cardswitch_permits_in_use"),
                 commits: counter!("cardswitch_commits_total"),
-                commit_records: histogram!("cardswitch_commit_records"),
-                commit_seconds: histogram!("cardswitch_commit_seconds"),
-                sync_seconds: histogram!("cardswitch_sync_seconds"),
+                commit_records: Histogram::new("cardswitch_commit_records", Unit::Count, &SIZES),
+                commit_seconds: Histogram::new("cardswitch_commit_seconds", Unit::Nanoseconds, &LATENCIES),
+                sync_seconds: Histogram::new("cardswitch_sync_seconds", Unit::Nanoseconds, &LATENCIES),
                 journal_seq: gauge!("cardswitch_journal_seq"),
                 hsm_test_mode: gauge!("cardswitch_hsm_test_mode"),
                 holds: gauge!("cardswitch_holds"),
@@ -179,7 +233,24 @@ impl Metrics {
 
     /// From a request's last byte to its answer's release.
     pub fn answer_took(&self, took: Duration) {
-        self.answer_seconds.record(took.as_secs_f64());
+        self.answer_seconds.record(nanoseconds(took));
+    }
+
+    /// Processor time went into a stage, nanoseconds.
+    pub fn stage(&self, stage: Stage, cpu_ns: u64) {
+        self.stage_cpu[stage as usize].increment(cpu_ns);
+    }
+
+    /// A batch went through the stages.
+    pub fn batch(&self, frames: usize) {
+        self.batch_frames.record(frames as u64);
+        self.stage_frames.increment(frames as u64);
+    }
+
+    /// The limits in force, so that whoever watches knows how near they are.
+    pub fn limits(&self, limits: &Limits) {
+        self.limit_permits.set(limits.permits as f64);
+        self.limit_connections.set(limits.connections as f64);
     }
 
     /// A peer connected.
@@ -217,9 +288,9 @@ impl Metrics {
     /// A commit is durable.
     pub fn committed(&self, records: usize, seq: u64, took: Duration, timings: &CommitTimings) {
         self.commits.increment(1);
-        self.commit_records.record(records as f64);
-        self.commit_seconds.record(took.as_secs_f64());
-        self.sync_seconds.record(Duration::from_nanos(timings.sync_ns).as_secs_f64());
+        self.commit_records.record(records as u64);
+        self.commit_seconds.record(nanoseconds(took));
+        self.sync_seconds.record(timings.sync_ns);
         self.journal_seq.set(seq as f64);
     }
 
@@ -227,6 +298,10 @@ impl Metrics {
     pub fn hsm_test_mode(&self, is_test: bool) {
         self.hsm_test_mode.set(f64::from(u8::from(is_test)));
     }
+}
+
+fn nanoseconds(took: Duration) -> u64 {
+    u64::try_from(took.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// A counter for each dialect and each of `all`, in that order.

@@ -84,7 +84,7 @@ fn the_counter_counts() {
 fn stages() -> Stages {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let config = configuration(folder.path());
-    let (metrics, _) = metrics::recorder().expect("metrics");
+    let (metrics, _) = metrics::recorder();
     app::prepare(&config, &mut MemoryStore::new(), metrics, &mut |_| ()).expect("the city is imported")
 }
 
@@ -123,6 +123,7 @@ fn check(batch_size: usize) {
             batch.clear();
             frames.iter().for_each(|frame| push(&mut batch, frame));
             stages.run(&mut batch);
+            stages.released(&batch, stopwatch());
         };
         let count = allocations(&mut work);
         if at * batch_size >= WARM_UP {
