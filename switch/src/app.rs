@@ -191,7 +191,7 @@ pub fn start_on(
     // Left behind by a switch that was killed; whoever waits for the file must not be sent to the old ports.
     let _none_there = std::fs::remove_file(&ports_file);
     let (metrics, page) = metrics::recorder();
-    metrics.limits(&config.limits);
+    metrics.limits(config);
     let stages = prepare(config, store.as_mut(), metrics.clone(), progress)?;
     let pos = listen("pos.listen", config.pos.listen)?;
     let epos = listen("epos.listen", config.epos.listen)?;
@@ -253,17 +253,18 @@ pub fn prepare(
 
 fn pos_form(config: &Config) -> Form {
     let line = Line { dialect: TerminalDialect::Pos, private: config.pos.private, concentrator: false };
-    Form { length: LengthForm::Binary, line }
+    Form { length: LengthForm::Binary, line, connections_max: config.pos.connections }
 }
 
 fn epos_form(config: &Config) -> Form {
     let (private, concentrator) = (config.epos.private, config.epos.concentrator);
-    Form { length: LengthForm::Binary, line: Line { dialect: TerminalDialect::Epos, private, concentrator } }
+    let line = Line { dialect: TerminalDialect::Epos, private, concentrator };
+    Form { length: LengthForm::Binary, line, connections_max: config.epos.connections }
 }
 
 fn atm_form(config: &Config) -> Form {
     let line = Line { dialect: TerminalDialect::Atm, private: config.atm.private, concentrator: false };
-    Form { length: config.atm.length, line }
+    Form { length: config.atm.length, line, connections_max: config.atm.connections }
 }
 
 impl Running {

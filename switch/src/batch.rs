@@ -5,7 +5,10 @@ use std::{ops::Range, time::Instant};
 use bytes::BytesMut;
 
 use crate::{
-    books::request::{Answer, Facts, NewKeys, Request},
+    books::{
+        reason::Reason,
+        request::{Answer, Facts, NewKeys, Request},
+    },
     channel::ConnectionId,
     dialect::{Encoded, Envelope},
     journal::RecordBatch,
@@ -26,6 +29,18 @@ pub enum State {
     Answered,
     /// Nothing to answer.
     Dropped,
+}
+
+/// What a frame says about the connection that it came over.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Standing {
+    /// It was refused, or could not be understood.
+    #[default]
+    Refused,
+    /// It made sense, but anyone could have sent it: a keep-alive, a sign-in without a MAC, a repeat.
+    Understood,
+    /// It came under a right MAC, and for the first time.
+    Proved,
 }
 
 /// One frame on its way to its answer.
@@ -54,6 +69,22 @@ pub struct Job {
 }
 
 impl Job {
+    /// What is known of its sender, once it has been decided.
+    ///
+    /// A right MAC proves nothing if the same frame may have come before: whoever recorded one could play it for ever.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        let Some(answer) = self.answer else { return Standing::Refused };
+        let sealed = self.seal.is_some();
+        match answer.reason {
+            Reason::Replay => Standing::Refused,
+            _ if sealed && !answer.repeat => Standing::Proved,
+            Reason::Approved => Standing::Understood,
+            _ if sealed => Standing::Understood,
+            _ => Standing::Refused,
+        }
+    }
+
     /// A frame just read.
     #[must_use]
     pub fn new(connection: ConnectionId, arrived: Instant, line: Line, frame: Range<usize>) -> Self {

@@ -15,6 +15,8 @@ pub struct Clock {
     zone: TimeZone,
     last_ms: i64,
     stands: bool,
+    /// The last moment that was worked out: in a busy millisecond it is asked for again and again.
+    worked_out: Option<Moment>,
 }
 
 /// A point in time with its local calendar.
@@ -36,7 +38,7 @@ impl Clock {
     /// The zone is unknown.
     pub fn new(zone: &str) -> Result<Self, UnknownZone> {
         let zone = TimeZone::get(zone).map_err(|_| UnknownZone(zone.to_owned()))?;
-        Ok(Self { zone, last_ms: i64::MIN, stands: false })
+        Ok(Self { zone, last_ms: i64::MIN, stands: false, worked_out: None })
     }
 
     /// A clock in an IANA zone that stands at one moment, for playing a recording back.
@@ -60,7 +62,12 @@ impl Clock {
         if !self.stands {
             self.last_ms = self.last_ms.max(system_ms());
         }
-        self.at(self.last_ms)
+        if let Some(moment) = self.worked_out.filter(|moment| moment.unix_ms == self.last_ms) {
+            return moment;
+        }
+        let moment = self.at(self.last_ms);
+        self.worked_out = Some(moment);
+        moment
     }
 
     /// The moment of a recorded time. Times outside the calendar count as its first moment.

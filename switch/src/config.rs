@@ -79,6 +79,8 @@ pub struct Admin {
 pub struct Pos {
     /// Address and port.
     pub listen: SocketAddr,
+    /// Connections open at once.
+    pub connections: usize,
     /// The network in front of the listener is private, so terminals with the forgeable MAC are served.
     pub private: bool,
 }
@@ -86,14 +88,20 @@ pub struct Pos {
 /// `[limits]`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Limits {
-    /// Connections open at once.
-    pub connections: usize,
+    /// Connections of one source open at once.
+    pub connections_per_source: usize,
+    /// Time a new connection has for its first frame that makes sense.
+    pub first_frame: Duration,
     /// Longest frame, bytes, without its length header.
     pub frame_bytes: usize,
     /// Time a peer has to finish a frame it began.
     pub frame_finish: Duration,
     /// Requests under way in the whole switch.
     pub permits: usize,
+    /// Requests of one source under way.
+    pub permits_per_source: usize,
+    /// Requests under way of all connections that have proved nothing.
+    pub unproven_permits: usize,
     /// Requests of one connection under way before its socket is no longer read.
     pub connection_window: usize,
     /// Bytes of unread answers after which a peer is disconnected.
@@ -197,11 +205,15 @@ pub enum LogFormat {
     Json,
 }
 
-const CONNECTIONS: Count = count("limits.connections", 4096, 1, 65_536);
+const POS_CONNECTIONS: Count = count("pos.connections", 4096, 1, 65_536);
+const CONNECTIONS_PER_SOURCE: Count = count("limits.connections_per_source", 1024, 1, 65_536);
+const FIRST_FRAME_S: Count = count("limits.first_frame_s", 60, 1, 7 * 86_400);
 // The length header of the `pos` frame has two bytes.
 const FRAME_BYTES: Count = count("limits.frame_bytes", 4096, 256, 65_535);
 const FRAME_FINISH_S: Count = count("limits.frame_finish_s", 10, 1, 600);
 const PERMITS: Count = count("limits.permits", 16_384, 1, 1 << 20);
+const PERMITS_PER_SOURCE: Count = count("limits.permits_per_source", 8192, 1, 1 << 20);
+const UNPROVEN_PERMITS: Count = count("limits.unproven_permits", 64, 1, 1 << 20);
 const CONNECTION_WINDOW: Count = count("limits.connection_window", 128, 1, 65_536);
 const OUTBOX_BYTES: Count = count("limits.outbox_bytes", 1 << 18, 4096, 1 << 24);
 const IDLE_S: Count = count("limits.idle_s", 3600, 1, 7 * 86_400);
@@ -261,6 +273,7 @@ impl Config {
             admin: Admin { listen: settings.address("admin.listen", "127.0.0.1:18580")? },
             pos: Pos {
                 listen: settings.address("pos.listen", "127.0.0.1:18583")?,
+                connections: settings.count(POS_CONNECTIONS)?,
                 private: settings.flag("pos.private", true)?,
             },
             epos: EposListener::from_settings(settings)?,
@@ -281,13 +294,24 @@ impl Config {
     }
 }
 
+impl Config {
+    /// Connections that may be open at once, on all listeners and to dialled hosts.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.pos.connections + self.epos.connections + self.atm.connections + self.atm.connect.len()
+    }
+}
+
 impl Limits {
     fn from_settings(settings: &mut Settings) -> Result<Self, ConfigError> {
         Ok(Self {
-            connections: settings.count(CONNECTIONS)?,
+            connections_per_source: settings.count(CONNECTIONS_PER_SOURCE)?,
+            first_frame: Duration::from_secs(settings.count(FIRST_FRAME_S)?),
             frame_bytes: settings.count(FRAME_BYTES)?,
             frame_finish: Duration::from_secs(settings.count(FRAME_FINISH_S)?),
             permits: settings.count(PERMITS)?,
+            permits_per_source: settings.count(PERMITS_PER_SOURCE)?,
+            unproven_permits: settings.count(UNPROVEN_PERMITS)?,
             connection_window: settings.count(CONNECTION_WINDOW)?,
             outbox_bytes: settings.count(OUTBOX_BYTES)?,
             idle: Duration::from_secs(settings.count(IDLE_S)?),

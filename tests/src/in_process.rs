@@ -116,6 +116,12 @@ impl InProcess {
         self.running.ports.atm
     }
 
+    /// The admin port.
+    #[must_use]
+    pub fn admin(&self) -> SocketAddr {
+        self.running.ports.admin
+    }
+
     /// A new connection.
     #[must_use]
     pub fn connect(&self) -> Line {

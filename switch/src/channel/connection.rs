@@ -18,6 +18,7 @@ use super::{
     ConnectionId, Disconnect, Form,
     framing::{self, Next},
     hub::Hub,
+    shares::{Proof, Source},
 };
 use crate::clock::stopwatch;
 
@@ -31,6 +32,10 @@ pub struct Connection {
     pub(super) stream: TcpStream,
     /// What it has in common with others of its listener.
     pub(super) form: Form,
+    /// Where it comes from, if the peer opened it.
+    pub(super) source: Option<Rc<Source>>,
+    /// What it has proved.
+    pub(super) proof: Proof,
     /// Answers not written yet.
     pub(super) outbox: RefCell<BytesMut>,
     /// Requests under way.
@@ -55,11 +60,16 @@ impl std::fmt::Debug for Connection {
 }
 
 impl Connection {
-    pub(super) fn new(id: ConnectionId, stream: TcpStream, form: Form) -> Self {
+    pub(super) fn new(id: ConnectionId, stream: TcpStream, form: Form, source: Option<Rc<Source>>) -> Self {
+        let proof = Proof::default();
+        // A host that the switch dials may have nothing to say for a while.
+        proof.greeted.set(source.is_none());
         Self {
             id,
             stream,
             form,
+            source,
+            proof,
             outbox: RefCell::default(),
             under_way: Cell::new(0),
             touched: Cell::new(false),
@@ -78,10 +88,10 @@ impl Connection {
     }
 
     /// One request less under way; wakes the task if it had stopped reading for want of room.
-    pub(super) fn answered(&self, window: usize) {
+    pub(super) fn answered(&self, window: usize, was_unproven: bool) {
         let before = self.under_way.get();
         self.under_way.set(before.saturating_sub(1));
-        if before >= window || self.waits_for_end() {
+        if before >= window || was_unproven || self.waits_for_end() {
             self.changed.notify_one();
         }
     }
@@ -115,6 +125,7 @@ struct Reader {
     backlog: bool,
     /// Since when a frame is begun and not finished.
     begun: Option<Instant>,
+    opened: Instant,
     last_read: Instant,
     deadline: Pin<Box<Sleep>>,
 }
@@ -122,8 +133,8 @@ struct Reader {
 impl Reader {
     fn new(hub: &Hub) -> Self {
         let now = Instant::from_std(stopwatch());
-        let deadline = Box::pin(tokio::time::sleep_until(now + hub.limits.idle));
-        Self { partial: Vec::new(), backlog: false, begun: None, last_read: now, deadline }
+        let deadline = Box::pin(tokio::time::sleep_until(now + hub.limits.first_frame.min(hub.limits.idle)));
+        Self { partial: Vec::new(), backlog: false, begun: None, opened: now, last_read: now, deadline }
     }
 }
 
@@ -138,6 +149,10 @@ async fn next_step(hub: &Hub, connection: &Connection, reader: &mut Reader) -> O
         && let Err(why) = take_partial(hub, connection, reader)
     {
         wind_up(hub, connection, reader, why);
+    }
+    if !connection.proof.is_proven() {
+        // It may have been told of a permit that it does not need; the next one may be waiting for just that.
+        hub.wake_unproven();
     }
     if let Some(why) = connection.winding_up.get().filter(|_| connection.settled()) {
         return Some(why);
@@ -179,7 +194,14 @@ async fn next_step(hub: &Hub, connection: &Connection, reader: &mut Reader) -> O
 fn may_take(hub: &Hub, connection: &Connection) -> bool {
     let in_order =
         matches!(connection.winding_up.get(), None | Some(Disconnect::Peer | Disconnect::Stopping));
-    in_order && connection.under_way.get() < hub.limits.connection_window
+    in_order && has_room(hub, connection)
+}
+
+/// Whether one frame more may be under way.
+fn has_room(hub: &Hub, connection: &Connection) -> bool {
+    let proof = &connection.proof;
+    connection.under_way.get() < hub.limits.connection_window
+        && (proof.is_proven() || hub.unproven.has_room(connection.id, proof, hub.limits.unproven_permits))
 }
 
 /// Reads no more. What was asked is still answered, for as long as a frame may take; then the connection ends.
@@ -252,8 +274,7 @@ fn take_frames(hub: &Hub, connection: &Connection, bytes: &[u8]) -> Result<Taken
     let arrived = stopwatch();
     let mut taken = Taken::default();
     for turn in 0.. {
-        let no_room = connection.under_way.get() >= hub.limits.connection_window;
-        if no_room || connection.ended.get().is_some() {
+        if !has_room(hub, connection) || connection.ended.get().is_some() {
             break;
         }
         match framing::next(connection.form.length, &bytes[taken.bytes..], hub.limits.frame_bytes) {
@@ -269,6 +290,10 @@ fn take_frames(hub: &Hub, connection: &Connection, bytes: &[u8]) -> Result<Taken
             Next::TooLong => return Err(Disconnect::FrameTooLong),
             Next::NotALength => return Err(Disconnect::NotALength),
         }
+    }
+    if !connection.outbox.borrow().is_empty() {
+        // Frames were turned away.
+        hub.flush(connection);
     }
     Ok(taken)
 }
@@ -301,12 +326,19 @@ fn past_deadline(hub: &Hub, connection: &Connection, reader: &mut Reader) -> Opt
         Some(Some(time)) => time,
         None => hub.limits.idle,
     };
+    let first_left = match left(reader.opened, hub.limits.first_frame) {
+        _ if connection.proof.greeted.get() => hub.limits.idle,
+        // It has said something, and the switch owes it an answer.
+        None | Some(Duration::ZERO) if connection.under_way.get() > 0 => hub.limits.frame_finish,
+        None | Some(Duration::ZERO) => return Some(Disconnect::FirstFrame),
+        Some(time) => time,
+    };
     let idle_left = match left(reader.last_read, hub.limits.idle) {
         None | Some(Duration::ZERO) if connection.under_way.get() == 0 => return Some(Disconnect::Idle),
         // The peer waits for the switch, not the other way round.
         None | Some(Duration::ZERO) => hub.limits.idle,
         Some(time) => time,
     };
-    reader.deadline.as_mut().reset(now + frame_left.min(idle_left));
+    reader.deadline.as_mut().reset(now + frame_left.min(idle_left).min(first_left));
     None
 }

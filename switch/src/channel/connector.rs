@@ -5,7 +5,7 @@ use std::{net::SocketAddr, rc::Rc, time::Duration};
 
 use tokio::net::TcpStream;
 
-use super::{Form, Refused, connection, connection::Connection, hub::Hub};
+use super::{Form, Origin, Refused, connection, hub::Hub};
 
 /// Pause before the first attempt to dial again; it doubles with each that fails.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -23,7 +23,7 @@ pub async fn keep_connected(hub: Rc<Hub>, host: SocketAddr, form: Form) {
         if let Ok(Ok(stream)) = tokio::time::timeout(DIAL_MAX, TcpStream::connect(host)).await {
             // As with accepted connections.
             let _no_option = stream.set_nodelay(true);
-            if let Some(connection) = hub.open(|id| Connection::new(id, stream, form)) {
+            if let Some(connection) = hub.open(Origin::Dialled, form, stream) {
                 tracing::info!(%host, "connected to a host");
                 pause = PAUSE_MIN;
                 connection::serve(Rc::clone(&hub), connection).await;

@@ -8,12 +8,17 @@ use std::{
 };
 
 use bytes::BytesMut;
-use tokio::sync::Notify;
+use tokio::{net::TcpStream, sync::Notify};
 use tokio_util::sync::CancellationToken;
 
-use super::{ConnectionId, Disconnect, Refused, connection::Connection, framing};
+use super::{
+    ConnectionId, Disconnect, Form, Origin, Refused,
+    connection::Connection,
+    framing,
+    shares::{Source, Sources, Unproven},
+};
 use crate::{
-    batch::{Batch, Line, State},
+    batch::{Batch, Line, Standing, State},
     config::Limits,
     telemetry::metrics::Metrics,
 };
@@ -50,6 +55,9 @@ pub struct Hub {
     spare: RefCell<Vec<Box<Batch>>>,
     touched: RefCell<Vec<Rc<Connection>>>,
     connections: RefCell<Table>,
+    sources: Sources,
+    /// Permits of connections that have proved nothing.
+    pub(super) unproven: Unproven,
     /// The answer to a frame without a permit, on its way into an outbox.
     turned_away: RefCell<BytesMut>,
     permits_in_use: Cell<usize>,
@@ -71,6 +79,8 @@ struct Table {
     generations: Vec<u32>,
     free: Vec<u32>,
     open: usize,
+    /// Accepted by the listener of each dialect.
+    accepted: [usize; 3],
 }
 
 impl Hub {
@@ -86,6 +96,8 @@ impl Hub {
             spare: RefCell::default(),
             touched: RefCell::default(),
             connections: RefCell::default(),
+            sources: Sources::default(),
+            unproven: Unproven::default(),
             turned_away: RefCell::default(),
             permits_in_use: Cell::new(0),
             stopping: Cell::new(false),
@@ -144,17 +156,23 @@ impl Hub {
 
     /// Takes a frame of a connection into the next batch, or turns it away.
     pub(super) fn admit(&self, connection: &Connection, frame: &[u8], arrived: Instant) {
-        if self.permits_in_use.get() >= self.limits.permits {
+        if !self.has_permit(connection) {
             let mut answer = self.turned_away.borrow_mut();
             answer.clear();
             if self.work.borrow_mut().turn_away(connection.form.line, frame, &mut answer) {
+                // Written when the turn is over, with all others of it: in a flood a write for each would cost more
+                // than the work that is refused.
                 framing::put(connection.form.length, &answer, &mut connection.outbox.borrow_mut());
-                drop(answer);
-                self.flush(connection);
             }
             return;
         }
         self.permits_in_use.set(self.permits_in_use.get() + 1);
+        if let Some(source) = &connection.source {
+            source.permits.set(source.permits.get() + 1);
+        }
+        if !connection.proof.is_proven() {
+            self.unproven.take(&connection.proof);
+        }
         connection.under_way.set(connection.under_way.get() + 1);
         let waiting = {
             let mut inbox = self.inbox.borrow_mut();
@@ -166,6 +184,11 @@ impl Hub {
         } else {
             self.inbox_filled.notify_one();
         }
+    }
+
+    fn has_permit(&self, connection: &Connection) -> bool {
+        let left_for = |source: &Rc<Source>| source.permits.get() < self.limits.permits_per_source;
+        self.permits_in_use.get() < self.limits.permits && connection.source.as_ref().is_none_or(left_for)
     }
 
     /// Works without a frame, if something is due.
@@ -197,7 +220,7 @@ impl Hub {
             self.permits_in_use.set(self.permits_in_use.get() - batch.jobs.len());
             for job in &batch.jobs {
                 let Some(connection) = self.find(job.connection) else { continue };
-                connection.answered(self.limits.connection_window);
+                self.answered(&connection, job.standing());
                 let mut outbox = connection.outbox.borrow_mut();
                 if job.state == State::Answered {
                     let frame = &batch.output[job.encoded.frame.clone()];
@@ -215,11 +238,33 @@ impl Hub {
             }
         }
         self.metrics.permits(self.permits_in_use.get());
+        self.wake_unproven();
         for connection in touched.drain(..) {
             connection.touched.set(false);
             self.flush(&connection);
         }
         self.touched.replace(touched);
+    }
+
+    fn answered(&self, connection: &Connection, standing: Standing) {
+        if let Some(source) = &connection.source {
+            source.permits.set(source.permits.get() - 1);
+        }
+        let was_unproven = connection.proof.under_way.get() > 0 || !connection.proof.is_proven();
+        self.unproven.give_back(&connection.proof, 1);
+        connection.proof.count(standing);
+        connection.answered(self.limits.connection_window, was_unproven);
+    }
+
+    /// Tells connections that wait for a permit of the unproven that there is one again.
+    pub(super) fn wake_unproven(&self) {
+        for _ in 0..self.unproven.may_be_told(self.limits.unproven_permits) {
+            let Some(connection) = self.unproven.next_waiting().and_then(|id| self.find(id)) else {
+                continue;
+            };
+            self.unproven.told(&connection.proof);
+            connection.changed.notify_one();
+        }
     }
 
     /// Writes what the socket takes now; the connection's task writes the rest when it takes more.
@@ -257,31 +302,30 @@ impl Hub {
         (connection.id == id).then(|| Rc::clone(connection))
     }
 
-    /// Gives a new connection its place. `None` when there are as many as the limit allows.
-    pub(super) fn open(&self, make: impl FnOnce(ConnectionId) -> Connection) -> Option<Rc<Connection>> {
+    /// Gives a new connection its place. `None` when its listener or its source has as many as it may.
+    pub(super) fn open(&self, origin: Origin, form: Form, stream: TcpStream) -> Option<Rc<Connection>> {
         let mut table = self.connections.borrow_mut();
-        if table.open >= self.limits.connections {
-            // Counted before the peer can notice.
-            self.metrics.refused(Refused::Limit);
-            return None;
-        }
-        let place = match table.free.pop() {
-            Some(place) => place,
-            None => {
-                table.places.push(None);
-                table.generations.push(0);
-                // INVARIANT: there are never more places than the limit on connections.
-                u32::try_from(table.places.len() - 1).expect("fewer than 2^32 connections")
+        let source = match origin {
+            Origin::Dialled => None,
+            Origin::Accepted(address) => {
+                // Counted before the peer can notice.
+                if table.accepted[form.line.dialect as usize] >= form.connections_max {
+                    self.metrics.refused(Refused::Limit);
+                    return None;
+                }
+                let Some(source) = self.sources.enter(address, self.limits.connections_per_source) else {
+                    self.metrics.refused(Refused::Source);
+                    return None;
+                };
+                table.accepted[form.line.dialect as usize] += 1;
+                Some(source)
             }
         };
-        let at = place as usize;
-        table.generations[at] = table.generations[at].wrapping_add(1);
-        let id = ConnectionId { place, generation: table.generations[at] };
-        let connection = Rc::new(make(id));
-        table.places[at] = Some(Rc::clone(&connection));
+        let connection = Rc::new(Connection::new(table.place(), stream, form, source));
+        table.places[connection.id.place as usize] = Some(Rc::clone(&connection));
         table.open += 1;
         drop(table);
-        self.metrics.connected();
+        self.metrics.connected(form.line.dialect);
         Some(connection)
     }
 
@@ -291,8 +335,32 @@ impl Hub {
         table.places[connection.id.place as usize] = None;
         table.free.push(connection.id.place);
         table.open -= 1;
+        if let Some(source) = &connection.source {
+            table.accepted[connection.form.line.dialect as usize] -= 1;
+            self.sources.leave(source, connection.under_way.get());
+        }
         drop(table);
-        self.metrics.disconnected(why);
+        self.unproven.give_back(&connection.proof, usize::MAX);
+        self.wake_unproven();
+        self.metrics.disconnected(connection.form.line.dialect, why);
         tracing::debug!(connection = connection.id.place, why = why.name(), "disconnected");
+    }
+}
+
+impl Table {
+    /// A place for a connection, with a name that no connection had before.
+    fn place(&mut self) -> ConnectionId {
+        let place = match self.free.pop() {
+            Some(place) => place,
+            None => {
+                self.places.push(None);
+                self.generations.push(0);
+                // INVARIANT: there are never more places than the limits on connections allow.
+                u32::try_from(self.places.len() - 1).expect("fewer than 2^32 connections")
+            }
+        };
+        let generation = &mut self.generations[place as usize];
+        *generation = generation.wrapping_add(1);
+        ConnectionId { place, generation: *generation }
     }
 }

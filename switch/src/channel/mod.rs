@@ -8,6 +8,9 @@ pub mod connector;
 pub mod framing;
 pub mod hub;
 pub mod listener;
+mod shares;
+
+use std::net::IpAddr;
 
 use crate::{batch::Line, config::LengthForm};
 
@@ -27,6 +30,17 @@ pub struct Form {
     pub length: LengthForm,
     /// What its frames come over; the stages want to know.
     pub line: Line,
+    /// Connections that its listener accepts at once.
+    pub connections_max: usize,
+}
+
+/// Who opened a connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Origin {
+    /// The peer, from this address.
+    Accepted(IpAddr),
+    /// The switch. Limits on connections are for those whom it does not know.
+    Dialled,
 }
 
 /// Why a connection ended.
@@ -42,6 +56,8 @@ pub enum Disconnect {
     NotALength,
     /// A frame was begun and not finished in time.
     FrameTimeout,
+    /// Nothing that makes sense came in the time for the first frame.
+    FirstFrame,
     /// Nothing came for too long.
     Idle,
     /// The peer does not read its answers.
@@ -52,12 +68,13 @@ pub enum Disconnect {
 
 impl Disconnect {
     /// Every cause, for metric labels.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Peer,
         Self::Failed,
         Self::FrameTooLong,
         Self::NotALength,
         Self::FrameTimeout,
+        Self::FirstFrame,
         Self::Idle,
         Self::OutboxFull,
         Self::Stopping,
@@ -72,6 +89,7 @@ impl Disconnect {
             Self::FrameTooLong => "frame_too_long",
             Self::NotALength => "not_a_length",
             Self::FrameTimeout => "frame_timeout",
+            Self::FirstFrame => "first_frame",
             Self::Idle => "idle",
             Self::OutboxFull => "outbox_full",
             Self::Stopping => "stopping",
@@ -82,10 +100,32 @@ impl Disconnect {
 /// Why a connection was not let in.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Refused {
-    /// As many connections as the limit allows.
+    /// As many connections as the listener's limit allows.
     Limit,
+    /// As many connections as one source may have.
+    Source,
+    /// The process has no file descriptor left.
+    Descriptors,
     /// The system could not accept it.
     AcceptFailed,
     /// A host that the switch dials does not answer.
     DialFailed,
+}
+
+impl Refused {
+    /// Every cause, for metric labels.
+    pub const ALL: [Self; 5] =
+        [Self::Limit, Self::Source, Self::Descriptors, Self::AcceptFailed, Self::DialFailed];
+
+    /// The word for this cause in metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Limit => "limit",
+            Self::Source => "source",
+            Self::Descriptors => "descriptors",
+            Self::AcceptFailed => "accept_failed",
+            Self::DialFailed => "dial_failed",
+        }
+    }
 }

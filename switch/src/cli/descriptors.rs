@@ -8,8 +8,8 @@ const RESERVE: u64 = 128;
 /// The system does not let the process have as many descriptors as its connections need.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "limits.connections: {connections} connections need {needed} file descriptors and the hard limit is {hard}; lower \
-     the setting, or raise the limit (ulimit -Hn, LimitNOFILE=)"
+    "pos.connections, epos.connections, atm.connections: {connections} connections need {needed} file descriptors and the hard limit is {hard}; \
+     lower the settings, or raise the limit (ulimit -Hn, LimitNOFILE=)"
 )]
 pub(super) struct TooFew {
     connections: usize,

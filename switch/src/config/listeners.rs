@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 
 use arrayvec::ArrayString;
 
-use super::settings::{ConfigError, Settings};
+use super::settings::{ConfigError, Count, Settings, count};
 
 /// Most hosts that the switch dials itself.
 pub const CONNECT_MAX: usize = 64;
@@ -15,11 +15,17 @@ pub const CONNECT_MAX: usize = 64;
 // The rule of `atm.connect` names this number in words.
 const _: () = assert!(CONNECT_MAX == 64);
 
+pub(super) const EPOS_CONNECTIONS: Count = count("epos.connections", 4096, 1, 65_536);
+// A host speaks for many machines over one connection.
+pub(super) const ATM_CONNECTIONS: Count = count("atm.connections", 1024, 1, 65_536);
+
 /// `[epos]`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct EposListener {
     /// Address and port.
     pub listen: SocketAddr,
+    /// Connections open at once.
+    pub connections: usize,
     /// The network in front of the listener is private.
     pub private: bool,
     /// Concentrators call here: a dial record may stand before the TPDU.
@@ -31,6 +37,8 @@ pub struct EposListener {
 pub struct AtmListener {
     /// Address and port.
     pub listen: SocketAddr,
+    /// Connections open at once.
+    pub connections: usize,
     /// The network in front of the listener is private.
     pub private: bool,
     /// Form of the length before a frame, on every link.
@@ -65,6 +73,7 @@ impl EposListener {
     pub(super) fn from_settings(settings: &mut Settings) -> Result<Self, ConfigError> {
         Ok(Self {
             listen: settings.address("epos.listen", "127.0.0.1:18584")?,
+            connections: settings.count(EPOS_CONNECTIONS)?,
             private: settings.flag("epos.private", true)?,
             concentrator: settings.flag("epos.concentrator", false)?,
         })
@@ -81,6 +90,7 @@ impl AtmListener {
         let bitmap = settings.word("atm.bitmap", &bitmaps, "\"hex\" or \"binary\"")?;
         Ok(Self {
             listen: settings.address("atm.listen", "127.0.0.1:18585")?,
+            connections: settings.count(ATM_CONNECTIONS)?,
             private: settings.flag("atm.private", true)?,
             length: length.unwrap_or(LengthForm::Ascii),
             bitmap: bitmap.unwrap_or(BitmapForm::Hex),

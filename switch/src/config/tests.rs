@@ -2,10 +2,17 @@
 //! environment.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+use super::listeners::{ATM_CONNECTIONS, EPOS_CONNECTIONS};
 use super::*;
 
-const COUNTS: [Count; 18] = [
-    CONNECTIONS,
+const COUNTS: [Count; 24] = [
+    POS_CONNECTIONS,
+    EPOS_CONNECTIONS,
+    ATM_CONNECTIONS,
+    CONNECTIONS_PER_SOURCE,
+    FIRST_FRAME_S,
+    PERMITS_PER_SOURCE,
+    UNPROVEN_PERMITS,
     FRAME_BYTES,
     FRAME_FINISH_S,
     PERMITS,
@@ -232,10 +239,16 @@ fn the_listeners_and_the_business_day_are_set_like_everything_else() {
         &[],
     )
     .unwrap();
-    let epos = EposListener { listen: address("127.0.0.1:0"), private: false, concentrator: true };
+    let epos = EposListener {
+        listen: address("127.0.0.1:0"),
+        connections: 4096,
+        private: false,
+        concentrator: true,
+    };
     assert_eq!(config.epos, epos);
     let atm = AtmListener {
         listen: address("0.0.0.0:0"),
+        connections: 1024,
         private: false,
         length: LengthForm::Binary,
         bitmap: BitmapForm::Binary,

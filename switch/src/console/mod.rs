@@ -1,8 +1,9 @@
 //! The admin port: health, metrics, and the ledger of a running switch, over HTTP. It listens where `admin.listen`
 //! says, has no accounts yet, and so belongs on a loopback or management network.
 //!
-//! Pages on one card, one terminal and the outbox stand in `lookup`, the settlement of a day in `settlement`.
+//! Who may connect, and for how long, stands in [`door`]. Pages on one card, one terminal and the outbox stand in `lookup`, the settlement of a day in `settlement`.
 
+pub mod door;
 mod lookup;
 mod settlement;
 
@@ -111,10 +112,8 @@ async fn serve(
         .route("/settlement/{day}", get(settlement::settle))
         .route("/settlement/{day}/cut-over", post(settlement::cut_over))
         .with_state(admin);
-    tokio::select! {
-        served = async { axum::serve(listener, pages).await } => served,
-        () = stopped.cancelled() => Ok(()),
-    }
+    door::serve(listener, pages, stopped).await;
+    Ok(())
 }
 
 async fn ready(State(admin): State<Admin>) -> Response {

@@ -22,8 +22,9 @@ pub(super) const DATA_FILE: &str = "db";
 
 /// Large enough that no extent or chunk, nor a leaf of sixteen of them, becomes a file of its own.
 const SEGMENT_BYTES: usize = 8 << 20;
-/// What the engine may keep of its pages in memory.
-const CACHE_BYTES: u64 = 64 << 20;
+/// What the engine may keep of its pages in memory. The journal is read at a start and by people, hardly ever while it
+/// is written, so this is little: all of it would be filled in time.
+const CACHE_BYTES: u64 = 16 << 20;
 /// A store this process has just dropped lets go of its lock when its I/O threads are done.
 const LOCK_ATTEMPTS: u32 = 50;
 const LOCK_PAUSE: Duration = Duration::from_millis(10);

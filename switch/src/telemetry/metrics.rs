@@ -16,10 +16,15 @@ use super::{
 use crate::{
     books::{event::TerminalDialect, reason::Reason, request::Kind},
     channel::{Disconnect, Refused},
-    config::Limits,
+    config::Config,
     dialect::Dropped,
     journal::CommitTimings,
 };
+
+/// What only the moment of asking can tell, which the page finds out by itself.
+pub(super) const START_TIME: &str = "cardswitch_start_time_seconds";
+pub(super) const PROCESS_CPU: &str = "cardswitch_process_cpu_nanoseconds_total";
+pub(super) const RESIDENT: &str = "cardswitch_resident_bytes";
 
 const US: u64 = 1_000;
 const MS: u64 = 1_000 * US;
@@ -80,11 +85,11 @@ pub struct Metrics {
     stage_cpu: [Counter; Stage::ALL.len()],
     stage_frames: Counter,
     limit_permits: Gauge,
-    limit_connections: Gauge,
-    connections: Gauge,
+    limit_connections: [Gauge; DIALECTS.len()],
+    connections: [Gauge; DIALECTS.len()],
     connections_total: Counter,
-    refused: [Counter; 3],
-    disconnects: [Counter; 8],
+    refused: [Counter; Refused::ALL.len()],
+    disconnects: [Counter; Disconnect::ALL.len()],
     socket_reads: Counter,
     socket_writes: Counter,
     permits_in_use: Gauge,
@@ -128,7 +133,6 @@ impl Metrics {
     fn new(recorder: &PrometheusRecorder) -> Self {
         with_local_recorder(recorder, || {
             let dropped = |why: &'static str| counter!("cardswitch_frames_dropped_total", "why" => why);
-            let refused = |why: &'static str| counter!("cardswitch_connections_refused_total", "why" => why);
             Self {
                 requests: each(
                     &Kind::ALL,
@@ -152,10 +156,12 @@ impl Metrics {
                     .map(|stage| counter!("cardswitch_stage_cpu_nanoseconds_total", "stage" => stage.name())),
                 stage_frames: counter!("cardswitch_stage_frames_total"),
                 limit_permits: gauge!("cardswitch_limit_permits"),
-                limit_connections: gauge!("cardswitch_limit_connections"),
-                connections: gauge!("cardswitch_connections"),
+                limit_connections: DIALECTS
+                    .map(|dialect| gauge!("cardswitch_limit_connections", "dialect" => dialect)),
+                connections: DIALECTS.map(|dialect| gauge!("cardswitch_connections", "dialect" => dialect)),
                 connections_total: counter!("cardswitch_connections_total"),
-                refused: [refused("limit"), refused("accept_failed"), refused("dial_failed")],
+                refused: Refused::ALL
+                    .map(|why| counter!("cardswitch_connections_refused_total", "why" => why.name())),
                 disconnects: Disconnect::ALL
                     .map(|why| counter!("cardswitch_disconnects_total", "why" => why.name())),
                 socket_reads: counter!("cardswitch_socket_reads_total"),
@@ -248,20 +254,23 @@ impl Metrics {
     }
 
     /// The limits in force, so that whoever watches knows how near they are.
-    pub fn limits(&self, limits: &Limits) {
-        self.limit_permits.set(limits.permits as f64);
-        self.limit_connections.set(limits.connections as f64);
+    pub fn limits(&self, config: &Config) {
+        self.limit_permits.set(config.limits.permits as f64);
+        let connections = [config.pos.connections, config.epos.connections, config.atm.connections];
+        for (gauge, connections) in self.limit_connections.iter().zip(connections) {
+            gauge.set(connections as f64);
+        }
     }
 
     /// A peer connected.
-    pub fn connected(&self) {
-        self.connections.increment(1.0);
+    pub fn connected(&self, dialect: TerminalDialect) {
+        self.connections[dialect as usize].increment(1.0);
         self.connections_total.increment(1);
     }
 
     /// A peer is gone.
-    pub fn disconnected(&self, why: Disconnect) {
-        self.connections.decrement(1.0);
+    pub fn disconnected(&self, dialect: TerminalDialect, why: Disconnect) {
+        self.connections[dialect as usize].decrement(1.0);
         self.disconnects[why as usize].increment(1);
     }
 

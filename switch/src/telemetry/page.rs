@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use super::histogram::Histogram;
+use super::{
+    histogram::Histogram,
+    metrics::{PROCESS_CPU, RESIDENT, START_TIME},
+};
 use crate::clock::{process_cpu_ns, unix_seconds};
 
 /// The page of one switch. Cloning shares what is behind it.
@@ -37,10 +40,10 @@ impl Page {
             // INVARIANT: writing to a string does not fail.
             write!(page, "# TYPE {name} {kind}\n{name} {value}\n\n").expect("a string takes all");
         };
-        figure("cardswitch_start_time_seconds", "gauge", &self.started);
-        figure("cardswitch_process_cpu_nanoseconds_total", "counter", &process_cpu_ns());
+        figure(START_TIME, "gauge", &self.started);
+        figure(PROCESS_CPU, "counter", &process_cpu_ns());
         if let Some(bytes) = resident_bytes() {
-            figure("cardswitch_resident_bytes", "gauge", &bytes);
+            figure(RESIDENT, "gauge", &bytes);
         }
         page
     }

@@ -26,9 +26,15 @@ fn works(terminal: &mut Terminal, line: &mut Line) {
     assert_eq!(terminal.ask(line, Ask::echo()).code, "00");
 }
 
+/// By a MAC, so that its connection has the whole window.
+fn proves_itself(terminal: &mut Terminal, line: &mut Line) {
+    let card = switch_tests::city::City::open().card(RICH);
+    assert_eq!(terminal.ask(line, Ask::purchase(&card, 1)).code, "00");
+}
+
 #[test]
 fn one_connection_past_the_limit_is_refused_and_the_next_is_let_in_when_one_has_gone() {
-    let switch = InProcess::start_with(|config| config.limits.connections = 2);
+    let switch = InProcess::start_with(|config| config.pos.connections = 2);
     let mut terminal = switch.city().terminal("31000001");
     let (mut first, mut second) = (switch.connect(), switch.connect());
     works(&mut terminal, &mut first);
@@ -96,18 +102,18 @@ fn a_connection_without_a_byte_for_too_long_is_closed() {
 fn one_request_past_the_permits_is_turned_away_and_served_afterwards() {
     const PERMITS: usize = 4;
     let (store, gate) = DelayedStore::gated(MemoryStore::new());
-    gate.let_one_through();
-    gate.let_one_through();
+    (0..3).for_each(|_| gate.let_one_through());
     let switch = InProcess::start_on(Box::new(store), |config| config.limits.permits = PERMITS, &mut |_| ());
     let (mut terminal, mut line) = switch.signed_in("31000002");
     let card = switch.city().card(RICH);
+    proves_itself(&mut terminal, &mut line);
     let frames: Vec<Vec<u8>> =
         (0..=PERMITS).map(|_| terminal.frame(&mut Ask::purchase(&card, 100))).collect();
     line.send(&frames.concat());
     let away = line.receive().expect("an answer at once");
     assert_eq!(
         (away.code.as_str(), away.stan, away.mac),
-        ("96", 1 + 1 + 4, None),
+        ("96", 1 + 1 + 1 + 4, None),
         "the last one is turned away"
     );
     assert_eq!(switch.metric("cardswitch_turned_away_total", &[]), 1);
@@ -118,7 +124,7 @@ fn one_request_past_the_permits_is_turned_away_and_served_afterwards() {
     assert!(line.receive_many(PERMITS).iter().all(|answer| answer.code == "00"));
     line.send(&frames[PERMITS]);
     assert_eq!(line.receive().expect("an answer").code, "00", "sent again, it is served");
-    assert_eq!(switch.held(RICH), switch.city().opening(RICH) - 500, "turned away is not posted");
+    assert_eq!(switch.held(RICH), switch.city().opening(RICH) - 501, "turned away is not posted");
     switch.check_ledger();
 }
 
@@ -127,11 +133,11 @@ fn more_than_a_connections_window_waits_in_its_socket_and_is_answered() {
     const WINDOW: usize = 8;
     const SENT: u32 = 100;
     let (store, gate) = DelayedStore::gated(MemoryStore::new());
-    gate.let_one_through();
-    gate.let_one_through();
+    (0..3).for_each(|_| gate.let_one_through());
     let change = |config: &mut cardswitch::config::Config| config.limits.connection_window = WINDOW;
     let switch = InProcess::start_on(Box::new(store), change, &mut |_| ());
     let (mut terminal, mut line) = switch.signed_in("31000002");
+    proves_itself(&mut terminal, &mut line);
     let card = switch.city().card(RICH);
     let frames: Vec<u8> = (0..SENT).flat_map(|_| terminal.frame(&mut Ask::purchase(&card, 1))).collect();
     line.send(&frames);
@@ -141,7 +147,7 @@ fn more_than_a_connections_window_waits_in_its_socket_and_is_answered() {
     drop(gate);
     let answers = line.receive_many(SENT as usize);
     let stans: Vec<u32> = answers.iter().map(|answer| answer.stan).collect();
-    assert_eq!(stans, (2..SENT + 2).collect::<Vec<_>>(), "in order, each once");
+    assert_eq!(stans, (3..SENT + 3).collect::<Vec<_>>(), "in order, each once");
     assert!(answers.iter().all(|answer| answer.code == "00"));
 }
 

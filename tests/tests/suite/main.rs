@@ -13,6 +13,7 @@ mod follow;
 mod golden_events;
 mod golden_frames;
 mod holds;
+mod hostile;
 mod keys;
 mod leaks;
 mod limits;
@@ -21,8 +22,10 @@ mod money;
 mod race;
 mod recovery;
 mod rules;
+mod shares;
 mod socket_writes;
 mod stop;
+mod top;
 mod trace;
 mod undone;
 
