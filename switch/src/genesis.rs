@@ -2,23 +2,29 @@
 //!
 //! Clear test keys and PINs end here: keys become key blocks under the LMK, PINs become verification values, card
 //! numbers become tokens, and only those go into events.
+//!
+//! Start at [`import`]; whoever takes the events is an [`Importing`]. Cards, of which there may be millions, are read
+//! and worked out on a thread of their own, see [`ahead`].
 
-use arrayvec::ArrayString;
+mod ahead;
+#[cfg(test)]
+mod tests;
+
 use hsm_sim::{Entropy, Hsm, HsmError, KeyBlock, KeyHandle, KeyUsage, Pan, TokenRequest};
 use jiff::{ToSpan, tz::TimeZone};
 
 use crate::{
     books::{
         event::{
-            CardState, Event, InstalledTerminal, IssuedCard, JoinedAcquirer, KeyRole, KeyText, ListedReason,
-            ListedSubject, MacScheme, OpenedMerchant, PsamMasters, Pvv, TerminalDialect, Token, ZoneKeyTexts,
+            Event, InstalledTerminal, JoinedAcquirer, KeyRole, KeyText, ListedReason, ListedSubject,
+            MacScheme, OpenedMerchant, PsamMasters, TerminalDialect, Token, ZoneKeyTexts,
         },
         policy::Policy,
         product::{PinRule, Product},
         request::Phone,
     },
     city::{
-        self, BlacklistRow, CITY_CURRENCY, CardRow, City, CityError, Dialect, Listed, MacKind, MerchantState,
+        self, BlacklistRow, CITY_CURRENCY, City, CityError, Dialect, Listed, MacKind, MerchantState,
         TerminalRow, TestKeys,
     },
     ledger::purse::PurseType,
@@ -42,32 +48,61 @@ pub enum GenesisError {
     /// The key file names a key version that a PSAM needs and does not have, or the zone is unknown.
     #[error("time zone {0:?} is not in the IANA time zone database")]
     Zone(String),
+    /// The system gives no thread.
+    #[error("cannot start a thread to read the cards")]
+    Thread(#[source] std::io::Error),
 }
 
-/// The events that make a city, in order, handed to `emit` one by one.
+/// Whoever takes the events of an import.
+pub trait Importing {
+    /// Why an event could not be taken, or not be made.
+    type Error: From<GenesisError>;
+
+    /// Takes the next event. After an error nothing more is handed over.
+    ///
+    /// # Errors
+    /// It could not be taken.
+    fn take(&mut self, event: &Event) -> Result<(), Self::Error>;
+
+    /// What an error of taking a card says of the city: they that have the books need not be told before by somebody
+    /// who keeps all card numbers a second time.
+    fn fault_of_card(error: &Self::Error) -> Option<CardFault>;
+}
+
+/// Why a card cannot be taken.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CardFault {
+    /// It was taken before.
+    Twice,
+    /// What is left of its orderer's float does not cover it.
+    NotCovered,
+}
+
+/// The events that make a city, in order, handed over one by one.
 ///
 /// # Errors
-/// The first fault found; what was emitted before must be thrown away.
-pub fn import(
+/// The first fault found; what was handed over before must be thrown away.
+pub fn import<I: Importing>(
     city: &City,
     keys: &TestKeys,
     policy: Policy,
     zone: &str,
     hsm: &mut Hsm,
     entropy: &mut dyn Entropy,
-    emit: &mut dyn FnMut(Event),
-) -> Result<(), GenesisError> {
-    city.check_keys(keys)?;
+    into: &mut I,
+) -> Result<(), I::Error> {
+    city.check_keys(keys).map_err(GenesisError::from)?;
     let zone = TimeZone::get(zone).map_err(|_| GenesisError::Zone(zone.to_owned()))?;
-    emit(Event::PolicySet(policy));
-    let issuer = import_keys(keys, hsm, entropy, emit)?;
-    emit_products(city, emit);
+    let rules = city.rules().map_err(GenesisError::from)?;
+    into.take(&Event::PolicySet(policy))?;
+    let issuer = import_keys(keys, hsm, entropy, into)?;
+    import_products(city, into)?;
     for orderer in &city.orderers {
         let (name, float) = (orderer.orderer.clone(), orderer.float_minor);
-        emit(Event::OrdererOpened { name, currency: CITY_CURRENCY, float });
+        into.take(&Event::OrdererOpened { name, currency: CITY_CURRENCY, float })?;
     }
     for merchant in &city.merchants {
-        emit(Event::MerchantOpened(OpenedMerchant {
+        into.take(&Event::MerchantOpened(OpenedMerchant {
             id: merchant.merchant_id,
             name: merchant.name.clone(),
             active: merchant.state == MerchantState::Active,
@@ -76,44 +111,59 @@ pub fn import(
             fee_min: merchant.fee_min,
             fee_max: merchant.fee_max,
             load_line: merchant.load_line,
-        }));
+        }))?;
     }
-    import_psams(city, keys, hsm, entropy, emit)?;
-    import_acquirers(city, keys, hsm, entropy, emit)?;
+    import_psams(city, keys, hsm, entropy, into)?;
+    import_acquirers(city, keys, hsm, entropy, into)?;
     for row in &city.terminals {
-        emit(Event::TerminalInstalled(terminal(city, row, hsm, entropy)?));
+        into.take(&Event::TerminalInstalled(terminal(city, row, hsm, entropy)?))?;
     }
-    for row in city.cards()? {
-        emit(Event::CardIssued(card(&row?, keys, &issuer, hsm)?));
-    }
+    import_cards(city, keys, issuer, hsm, into)?;
     for row in &city.blacklist {
-        emit(listed(row, &issuer, &zone, hsm)?);
+        into.take(&listed(row, &issuer, &zone, hsm)?)?;
     }
-    let rules = city.rules()?;
     if !rules.is_empty() {
-        emit(Event::RulesPublished(rules));
+        into.take(&Event::RulesPublished(rules))?;
     }
-    emit(Event::GenesisDone);
-    Ok(())
+    into.take(&Event::GenesisDone)
 }
 
+/// Issues the cards, in the order of their file.
+fn import_cards<I: Importing>(
+    city: &City,
+    keys: &TestKeys,
+    issuer: IssuerHandles,
+    hsm: &mut Hsm,
+    into: &mut I,
+) -> Result<(), I::Error> {
+    ahead::read_ahead(city, keys, issuer, hsm, |ready| {
+        let (line, orderer) = (ready.line, ready.card.orderer);
+        into.take(&Event::CardIssued(ready.card)).map_err(|error| match I::fault_of_card(&error) {
+            Some(CardFault::Twice) => GenesisError::from(city.second_card(line)).into(),
+            Some(CardFault::NotCovered) => GenesisError::from(city.float_fault(orderer)).into(),
+            None => error,
+        })
+    })
+}
+
+#[derive(Clone, Copy)]
 struct IssuerHandles {
     pvk: KeyHandle,
     cvk: KeyHandle,
     token: KeyHandle,
 }
 
-fn import_keys(
+fn import_keys<I: Importing>(
     keys: &TestKeys,
     hsm: &mut Hsm,
     entropy: &mut dyn Entropy,
-    emit: &mut dyn FnMut(Event),
-) -> Result<IssuerHandles, GenesisError> {
-    let mut import = |role: KeyRole, usage, index, key: &[u8]| -> Result<KeyHandle, GenesisError> {
+    into: &mut I,
+) -> Result<IssuerHandles, I::Error> {
+    let mut import = |role: KeyRole, usage, index, key: &[u8]| -> Result<KeyHandle, I::Error> {
         let fault = |source| GenesisError::Hsm { what: format!("the {role:?} key"), source };
         let block = hsm.import_clear_test_key(usage, key, entropy).map_err(fault)?;
-        emit(Event::KeyInstalled { role, index, block: text(&block) });
-        hsm.load_key(&block).map_err(fault)
+        into.take(&Event::KeyInstalled { role, index, block: text(&block) })?;
+        Ok(hsm.load_key(&block).map_err(fault)?)
     };
     Ok(IssuerHandles {
         pvk: import(KeyRole::PinVerification, KeyUsage::PinVerification, keys.pvki, keys.pvk.expose())?,
@@ -122,19 +172,19 @@ fn import_keys(
     })
 }
 
-fn emit_products(city: &City, emit: &mut dyn FnMut(Event)) {
+fn import_products<I: Importing>(city: &City, into: &mut I) -> Result<(), I::Error> {
     for purse in &city.products.purses {
-        emit(Event::PurseDefined(PurseType {
+        into.take(&Event::PurseDefined(PurseType {
             name: purse.name.clone(),
             currency: purse.currency,
             categories: purse.mcc.clone(),
             floor: purse.floor_minor,
             max: purse.max_minor,
             cash: purse.cash,
-        }));
+        }))?;
     }
     for product in &city.products.products {
-        emit(Event::ProductDefined(Product {
+        into.take(&Event::ProductDefined(Product {
             name: product.name.clone(),
             purses: product.purses.clone(),
             load_purse: product.load_purse,
@@ -146,17 +196,18 @@ fn emit_products(city: &City, emit: &mut dyn FnMut(Event)) {
             balance_needs_pin: product.balance_needs_pin,
             regions: product.regions.clone(),
             hold_ms: i64::from(product.hold_h) * 3_600_000,
-        }));
+        }))?;
     }
+    Ok(())
 }
 
-fn import_psams(
+fn import_psams<I: Importing>(
     city: &City,
     keys: &TestKeys,
     hsm: &mut Hsm,
     entropy: &mut dyn Entropy,
-    emit: &mut dyn FnMut(Event),
-) -> Result<(), GenesisError> {
+    into: &mut I,
+) -> Result<(), I::Error> {
     for masters in &keys.psam_masters {
         let version = masters.version;
         let mut import = |usage, key: &[u8; 16]| {
@@ -164,28 +215,28 @@ fn import_psams(
                 .map(|block| text(&block))
                 .map_err(|source| GenesisError::Hsm { what: format!("PSAM masters {version}"), source })
         };
-        emit(Event::PsamMastersInstalled(PsamMasters {
+        into.take(&Event::PsamMastersInstalled(PsamMasters {
             version,
             pin: import(KeyUsage::PsamPin, masters.pin.expose())?,
             mac: import(KeyUsage::PsamMac, masters.mac.expose())?,
             track: import(KeyUsage::PsamTrack, masters.track.expose())?,
             auth: import(KeyUsage::PsamAuth, masters.auth.expose())?,
-        }));
+        }))?;
     }
     for psam in &city.psams {
         let revoked = psam.state == city::PsamState::Revoked;
-        emit(Event::PsamIssued { number: psam.psam_no, key_version: psam.key_version, revoked });
+        into.take(&Event::PsamIssued { number: psam.psam_no, key_version: psam.key_version, revoked })?;
     }
     Ok(())
 }
 
-fn import_acquirers(
+fn import_acquirers<I: Importing>(
     city: &City,
     keys: &TestKeys,
     hsm: &mut Hsm,
     entropy: &mut dyn Entropy,
-    emit: &mut dyn FnMut(Event),
-) -> Result<(), GenesisError> {
+    into: &mut I,
+) -> Result<(), I::Error> {
     for acquirer in &city.acquirers {
         // `check_keys` has seen to it that every acquirer has a zone.
         let Some(zone) = keys.zone(&acquirer.id) else { continue };
@@ -210,7 +261,7 @@ fn import_acquirers(
         let (mac_to_switch, to_check) = import(mac_usage, zone.mac_to_switch.expose())?;
         let (mac_from_switch, from_check) = import(mac_usage, zone.mac_from_switch.expose())?;
         let check_values = [pin_check, to_check, from_check];
-        emit(Event::AcquirerJoined(JoinedAcquirer {
+        into.take(&Event::AcquirerJoined(JoinedAcquirer {
             id: acquirer.id,
             name: acquirer.name.clone(),
             mac,
@@ -218,7 +269,7 @@ fn import_acquirers(
             currency: CITY_CURRENCY,
             zmk,
             keys: ZoneKeyTexts { pin, mac_to_switch, mac_from_switch, check_values },
-        }));
+        }))?;
     }
     Ok(())
 }
@@ -234,7 +285,7 @@ fn terminal(
         .map_err(|source| GenesisError::Hsm { what: terminal_name(&row.terminal_id), source })?;
     Ok(InstalledTerminal {
         id: row.terminal_id,
-        merchant: u32::from(row.merchant),
+        merchant: row.merchant,
         category: row.mcc,
         region: row.region,
         dialect: match row.dialect {
@@ -248,53 +299,13 @@ fn terminal(
         },
         tmk: text(&tmk),
         may_load: row.may_load,
-        psam: row.psam.map(u32::from),
+        psam: row.psam,
         // A phone has at most 15 digits, so it always fits.
         phone: row
             .phone
             .as_ref()
             .map_or_else(Phone::new, |phone| Phone::from(phone.expose()).unwrap_or_default()),
         acquirer: city.acquirer_of(row),
-    })
-}
-
-fn card(
-    row: &CardRow,
-    keys: &TestKeys,
-    issuer: &IssuerHandles,
-    hsm: &mut Hsm,
-) -> Result<IssuedCard, GenesisError> {
-    let fault = |source| GenesisError::Hsm { what: format!("cards.csv line {}", row.line), source };
-    let expiry = expiry_digits(row.expiry_yymm);
-    let cvv = hsm.test_cvv(issuer.cvk, &row.pan, &expiry, &row.service_code).map_err(fault)?;
-    if cvv != *row.cvv.expose() {
-        // A card whose track will never verify is a fault of the file, not something to find out at a till.
-        return Err(fault(HsmError::VerificationFailed));
-    }
-    let pvv = hsm.test_pvv(issuer.pvk, keys.pvki, &row.pan, row.pin.expose()).map_err(fault)?;
-    Ok(IssuedCard {
-        token: tokenise(hsm, issuer, &row.pan).map_err(fault)?,
-        bin: row.pan.bin(),
-        last_four: row.pan.last_four(),
-        product: row.product,
-        orderer: row.orderer,
-        state: match row.state {
-            city::CardState::Active => CardState::Active,
-            city::CardState::Inactive => CardState::Inactive,
-            city::CardState::Lost => CardState::Lost,
-            city::CardState::Stolen => CardState::Stolen,
-            city::CardState::Blocked => CardState::Blocked,
-            city::CardState::Closed => CardState::Closed,
-        },
-        expiry_yymm: row.expiry_yymm,
-        pvki: keys.pvki,
-        pvv: Pvv(pvv),
-        // A phone has at most 15 digits, so it always fits.
-        phone: row
-            .phone
-            .map_or_else(ArrayString::new, |phone| ArrayString::from(phone.expose()).unwrap_or_default()),
-        regions: row.regions.clone(),
-        opening: row.opening.clone(),
     })
 }
 
@@ -333,10 +344,6 @@ fn tokenise(hsm: &mut Hsm, issuer: &IssuerHandles, pan: &Pan) -> Result<Token, H
     hsm.tokenise_pans(&[TokenRequest { key: issuer.token, pan }], &mut tokens);
     // INVARIANT: a batch call returns one result an item.
     tokens.pop().expect("one result for one item").map(|token| Token(token.0))
-}
-
-fn expiry_digits(yymm: u16) -> [u8; 4] {
-    [1000, 100, 10, 1].map(|place| b'0' + (yymm / place % 10) as u8)
 }
 
 fn terminal_name(id: &[u8; 8]) -> String {

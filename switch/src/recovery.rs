@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use crossbeam::channel::{bounded, unbounded};
 use hsm_sim::{Entropy, Hsm};
 
 use crate::{
@@ -12,14 +13,18 @@ use crate::{
         policy::Policy,
     },
     city::{City, CityError, TestKeys},
-    clock::Clock,
+    clock::{Clock, stopwatch},
     config::Config,
-    genesis::{self, GenesisError},
+    genesis::{self, CardFault, GenesisError, Importing},
     journal::{JournalError, Reader, RecordBatch, Seq, Store},
+    ledger::Refusal,
 };
 
-/// Records appended at once during an import.
-const IMPORT_BATCH: usize = 4096;
+/// Records appended, and synced, at once during an import: a few megabytes.
+const IMPORT_BATCH: usize = 32_768;
+
+/// Batches of an import that may wait for the disk.
+const BATCHES_AHEAD: usize = 2;
 
 const DAY_MS: i64 = 24 * 3_600_000;
 
@@ -58,6 +63,9 @@ pub enum RecoveryError {
         /// The last record of the import.
         seq: Seq,
     },
+    /// The thread that writes an import is gone; why, it says itself.
+    #[error("the journal's writer is gone")]
+    WriterGone,
     /// The city cannot be imported.
     #[error("the city cannot be imported")]
     Genesis(#[from] GenesisError),
@@ -103,7 +111,7 @@ pub fn replay(
 /// As [`replay`], or a checkpoint that is not what it claims.
 pub fn restore(store: &dyn Store, progress: &mut dyn FnMut(Seq)) -> Result<Books, RecoveryError> {
     let mut books = match store.load_checkpoint()? {
-        Some((meta, chunks)) => match Books::from_snapshot(&chunks) {
+        Some((meta, chunks)) => match Books::from_snapshot(chunks) {
             Ok(books) if books.seq() == meta.seq && books.state_hash() == meta.state_hash => books,
             Ok(_) => return Err(RecoveryError::StateHash { seq: meta.seq }),
             Err(error) => {
@@ -140,21 +148,25 @@ pub fn open_books(
     }
     let policy = policy(config);
     if books.seq() == 0 {
+        let begun = stopwatch();
         import(store, &mut books, config, policy, hsm, entropy, clock, progress)?;
-        tracing::info!(records = books.seq(), cards = books.cards().len(), "city imported");
+        let (records, cards, took) = (books.seq(), books.cards().len(), begun.elapsed());
+        let per_second = u128::from(records) * 1000 / took.as_millis().max(1);
+        tracing::info!(records, cards, seconds = took.as_secs(), per_second, "city imported");
     }
     if !books.genesis_done() {
         return Err(RecoveryError::GenesisInterrupted { seq: books.seq() });
     }
-    if *books.policy() != policy {
-        let mut importer = Importer::new(store, &mut books, clock.now().unix_ms());
-        importer.take(&Event::PolicySet(policy));
-        importer.finish()?;
+    let time_ms = clock.now().unix_ms();
+    let mut append = direct(store);
+    let mut importer = Importer::new(&mut books, time_ms, &mut append, progress);
+    if *importer.books.policy() != policy {
+        importer.take(&Event::PolicySet(policy))?;
         tracing::info!("the configured limits of the books have changed and are recorded");
     }
-    let mut importer = Importer::new(store, &mut books, clock.now().unix_ms());
-    importer.take_due(clock);
+    importer.take_due(clock)?;
     importer.finish()?;
+    drop(append);
     Ok(books)
 }
 
@@ -187,63 +199,102 @@ fn import(
 ) -> Result<(), RecoveryError> {
     let city = City::open(&config.city.dir)?;
     let keys = TestKeys::open(&config.hsm.keys)?;
-    let mut importer = Importer::new(store, books, clock.now().unix_ms());
-    genesis::import(&city, &keys, policy, &config.time.zone, hsm, entropy, &mut |event| {
-        importer.take(&event);
-        progress(importer.books.seq());
-    })?;
-    importer.take_due(clock);
-    importer.finish()
+    let time_ms = clock.now().unix_ms();
+    let (to_writer, batches) = bounded(BATCHES_AHEAD);
+    let (to_importer, spare) = unbounded();
+    std::thread::scope(|scope| {
+        let writer = std::thread::Builder::new().name("import".to_owned()).spawn_scoped(scope, move || {
+            let mut append = direct(store);
+            for batch in batches {
+                // If nobody takes the empty batch back, the import has ended with an error of its own.
+                let _importer_gone = to_importer.send(append(batch)?);
+            }
+            Ok(())
+        });
+        let writer = writer.map_err(GenesisError::Thread)?;
+        let mut append = |batch| {
+            to_writer.send(batch).map_err(|_| RecoveryError::WriterGone)?;
+            Ok(spare.try_recv().unwrap_or_default())
+        };
+        let mut importer = Importer::new(books, time_ms, &mut append, progress);
+        let imported = genesis::import(&city, &keys, policy, &config.time.zone, hsm, entropy, &mut importer)
+            .and_then(|()| importer.take_due(clock))
+            .and_then(|()| importer.finish());
+        drop(to_writer);
+        // What the disk said comes first: that the writer is gone only follows from it.
+        let written = writer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        written.and(imported)
+    })
 }
 
-/// Applies and appends events that are made here, batch by batch. The first error is kept and ends the work.
+/// Appends batch after batch and hands each back empty.
+fn direct(store: &mut dyn Store) -> impl FnMut(RecordBatch) -> Result<RecordBatch, RecoveryError> + '_ {
+    move |mut batch| {
+        if let Some(first) = batch.first_seq() {
+            store.append(first, &batch)?;
+            batch.clear();
+        }
+        Ok(batch)
+    }
+}
+
+/// Applies events that are made here, and has them appended batch by batch.
 struct Importer<'a> {
-    store: &'a mut dyn Store,
     books: &'a mut Books,
     time_ms: i64,
     batch: RecordBatch,
-    outcome: Result<(), RecoveryError>,
+    /// Takes a full batch away and gives an empty one back.
+    append: &'a mut dyn FnMut(RecordBatch) -> Result<RecordBatch, RecoveryError>,
+    progress: &'a mut dyn FnMut(Seq),
 }
 
 impl<'a> Importer<'a> {
-    fn new(store: &'a mut dyn Store, books: &'a mut Books, time_ms: i64) -> Self {
-        Self { store, books, time_ms, batch: RecordBatch::new(), outcome: Ok(()) }
-    }
-
-    fn take(&mut self, event: &Event) {
-        if self.outcome.is_ok() {
-            self.outcome = self.try_take(event);
-        }
+    fn new(
+        books: &'a mut Books,
+        time_ms: i64,
+        append: &'a mut dyn FnMut(RecordBatch) -> Result<RecordBatch, RecoveryError>,
+        progress: &'a mut dyn FnMut(Seq),
+    ) -> Self {
+        Self { books, time_ms, batch: RecordBatch::new(), append, progress }
     }
 
     /// What time has brought while nobody served: the day that is today opens before the first request, not with it.
-    fn take_due(&mut self, clock: &Clock) {
+    fn take_due(&mut self, clock: &Clock) -> Result<(), RecoveryError> {
         let now = clock.at(self.time_ms);
-        while let (Some(event), true) = (self.books.due(&now), self.outcome.is_ok()) {
-            self.take(&event);
-        }
-    }
-
-    fn try_take(&mut self, event: &Event) -> Result<(), RecoveryError> {
-        let seq = self.books.seq() + 1;
-        self.batch.push(seq, self.time_ms, |body| event.write(body))?;
-        self.books.apply(seq, self.time_ms, event)?;
-        if self.batch.len() >= IMPORT_BATCH {
-            self.append()?;
+        while let Some(event) = self.books.due(&now) {
+            self.take(&event)?;
         }
         Ok(())
     }
 
     fn append(&mut self) -> Result<(), RecoveryError> {
-        if let Some(first) = self.batch.first_seq() {
-            self.store.append(first, &self.batch)?;
-            self.batch.clear();
-        }
+        self.batch = (self.append)(std::mem::take(&mut self.batch))?;
         Ok(())
     }
 
     fn finish(mut self) -> Result<(), RecoveryError> {
-        std::mem::replace(&mut self.outcome, Ok(()))?;
         self.append()
+    }
+}
+
+impl Importing for Importer<'_> {
+    type Error = RecoveryError;
+
+    fn take(&mut self, event: &Event) -> Result<(), RecoveryError> {
+        let seq = self.books.seq() + 1;
+        self.batch.push(seq, self.time_ms, |body| event.write(body))?;
+        self.books.apply(seq, self.time_ms, event)?;
+        (self.progress)(seq);
+        if self.batch.len() >= IMPORT_BATCH { self.append() } else { Ok(()) }
+    }
+
+    fn fault_of_card(error: &RecoveryError) -> Option<CardFault> {
+        match error {
+            RecoveryError::Apply(ApplyError::Exists { what: "card", .. }) => Some(CardFault::Twice),
+            RecoveryError::Apply(ApplyError::Postings { refusal: Refusal::BelowFloor(_), .. }) => {
+                Some(CardFault::NotCovered)
+            }
+            _ => None,
+        }
     }
 }

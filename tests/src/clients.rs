@@ -82,7 +82,7 @@ impl Clients {
     #[must_use]
     pub fn epos_with_psam_of(&self, id: &str, other: &str) -> EposTerminal {
         let (row, other) = (self.city.terminal_row(id), self.city.terminal_row(other));
-        let psam = &self.city.files().psams[usize::from(other.psam.expect("an epos terminal"))];
+        let psam = &self.city.files().psams[other.psam.expect("an epos terminal") as usize];
         let masters = self.keys.psam_masters.iter().find(|masters| masters.version == psam.key_version);
         let masters = masters.expect("masters of every version");
         let masters = PsamMasters {

@@ -177,7 +177,7 @@ fn view(books: &Books, id: CardId, card: &Card) -> CardView {
         product: product.map_or_else(String::new, |product| product.name.clone()),
         orderer: orderer.map_or_else(String::new, |orderer| orderer.name.clone()),
         expiry: format!("{:02}/{:02}", card.expiry_yymm % 100, card.expiry_yymm / 100),
-        phone: (!card.phone.is_empty()).then(|| masked_phone(&card.phone)),
+        phone: (!card.phone.is_empty()).then(|| masked_phone(&card.phone.digits())),
         regions: card.regions.to_vec(),
         pin_tries: card.pin_tries,
         pin_tries_max: books.policy().pin_tries_max,

@@ -212,7 +212,7 @@ fn decided_entry(books: &Books, decided: &Decided, blank: Entry) -> Entry {
         account: books
             .ledger()
             .account(posting.account)
-            .map_or_else(|| "unknown".to_owned(), |account| account_name(books, account)),
+            .map_or_else(|| "unknown".to_owned(), |account| account_name(books, &account)),
         amount: posting.amount,
     });
     Entry {

@@ -68,7 +68,8 @@ pub fn notices(books: &Books, after: u64) -> NoticeList {
 fn entry(books: &Books, notice: &Notice) -> NoticeEntry {
     let about = &notice.subject;
     let card = about.card.and_then(|card| books.cards().get(card as usize));
-    let phone = card.filter(|_| notice.to == Recipient::Cardholder).map(|card| masked_phone(&card.phone));
+    let phone =
+        card.filter(|_| notice.to == Recipient::Cardholder).map(|card| masked_phone(&card.phone.digits()));
     NoticeEntry {
         id: notice.id,
         time: utc(about.time_ms),

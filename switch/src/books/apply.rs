@@ -4,11 +4,13 @@
 //! journal was damaged in a way its checksums do not see or was written by a program with a fault, so everything
 //! is checked again and nothing is applied in part that matters: a replay that meets an error stops for good.
 
+use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
 use super::{
     Acquirer, AcquirerId, Books, Card, CardId, CommonAccount, IssuerKey, Merchant, Orderer, Psam, PsamId,
     Seq, Terminal, TerminalId, WorkingKeys, ZoneKeys,
+    card::{self, LinkedPhone, OwnRegions},
     event::{
         Event, InstalledTerminal, IssuedCard, JoinedAcquirer, ListedReason, ListedSubject, OpenedMerchant,
         Token,
@@ -288,9 +290,11 @@ impl Books {
         let orderer = self.orderers.get(usize::from(issued.orderer));
         let float = orderer.ok_or(ApplyError::NoSuch { seq, what: "orderer" })?.float;
         let card = position(self.cards.len());
-        if self.cards_by_token.insert(issued.token, CardId(card)).is_some() {
+        if self.find_card(&issued.token.0).is_some() {
             return Err(ApplyError::Exists { seq, what: "card" });
         }
+        let phone = LinkedPhone::pack(&issued.phone);
+        let phone = phone.ok_or(ApplyError::NoSuch { seq, what: "phone of digits" })?;
         let mut first_purse = None;
         for (index, purse) in purses.iter().enumerate() {
             let kind = &self.purses[usize::from(*purse)];
@@ -316,11 +320,19 @@ impl Books {
             pin_version: 0,
             pin_tries: 0,
             first_purse,
-            phone: issued.phone,
-            regions: issued.regions.clone(),
+            phone,
+            regions: OwnRegions::from(&issued.regions),
         });
+        self.index_card(card);
         self.counters.add_card();
         Ok(())
+    }
+
+    /// Lets a card be found by its token.
+    fn index_card(&mut self, card: u32) {
+        let cards = &self.cards;
+        let hash = |id: &CardId| card::hash_of(&cards[id.0 as usize].token);
+        self.cards_by_token.insert_unique(hash(&CardId(card)), CardId(card), hash);
     }
 
     fn issue_psam(&mut self, number: [u8; 8], key_version: u8, revoked: bool) -> Result<(), ApplyError> {
@@ -421,7 +433,10 @@ impl Books {
             self.psams.iter().zip(0..).map(|(psam, at)| (psam.number, PsamId(at))).collect();
         self.acquirers_by_id =
             self.acquirers.iter().zip(0..).map(|(acquirer, at)| (acquirer.id, AcquirerId(at))).collect();
-        self.cards_by_token = self.cards.iter().zip(0..).map(|(card, at)| (card.token, CardId(at))).collect();
+        self.cards_by_token = HashTable::with_capacity(self.cards.len());
+        for card in 0..position(self.cards.len()) {
+            self.index_card(card);
+        }
         for (account, at) in self.ledger.accounts().iter().zip(0..) {
             let which = match account.kind {
                 AccountKind::Bank => CommonAccount::Bank,

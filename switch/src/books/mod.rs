@@ -7,6 +7,7 @@
 //! Start at [`decide`], where the order of checks stands in one place. [`event`] is what the journal holds.
 
 pub mod apply;
+pub mod card;
 pub mod decide;
 pub mod event;
 pub mod notices;
@@ -19,22 +20,21 @@ pub mod request;
 pub mod snapshot;
 pub mod transactions;
 
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashTable};
 use serde::{Deserialize, Serialize};
 
 use self::{
-    event::{
-        CardState, KeyRole, KeyText, KeysForTerminal, MacScheme, PsamMasters, Pvv, TerminalDialect, Token,
-    },
+    event::{KeyRole, KeyText, KeysForTerminal, MacScheme, PsamMasters, TerminalDialect, Token},
     notices::{Cause, Notices},
     originals::Originals,
     policy::Policy,
-    product::{Product, Regions},
+    product::Product,
     request::Phone,
     transactions::Transactions,
 };
 use crate::ledger::{AccountId, Currency, Ledger, Minor, purse::PurseType};
 
+pub use self::card::Card;
 pub use self::parties::{Acquirer, AcquirerId, Psam, PsamId, ZoneKeys};
 pub use crate::journal::Seq;
 
@@ -120,47 +120,6 @@ impl Terminal {
     }
 }
 
-/// A card.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub struct Card {
-    /// Stands for the number.
-    pub token: Token,
-    /// First six digits.
-    pub bin: u32,
-    /// Last four digits.
-    pub last_four: u16,
-    /// Position of its product.
-    pub product: u16,
-    /// Position of its orderer.
-    pub orderer: u16,
-    /// State.
-    pub state: CardState,
-    /// Year and month, `YYMM`.
-    pub expiry_yymm: u16,
-    /// Key index of the PIN verification value.
-    pub pvki: u8,
-    /// PIN verification value.
-    pub pvv: Pvv,
-    /// Counts changes of the PIN verification value.
-    pub pin_version: u16,
-    /// Wrong PINs since the last right one.
-    pub pin_tries: u8,
-    /// First of its purses; they follow one another in the product's order of use.
-    pub first_purse: AccountId,
-    /// Linked phone, may be empty.
-    pub phone: arrayvec::ArrayString<16>,
-    /// Regions that its holder allows; empty is everywhere.
-    pub regions: Regions,
-}
-
-impl Card {
-    /// The number as it may be shown: BIN and last four.
-    #[must_use]
-    pub fn masked(&self) -> String {
-        format!("{:06}…{:04}", self.bin, self.last_four)
-    }
-}
-
 /// A merchant.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Merchant {
@@ -230,7 +189,8 @@ pub struct Books {
     terminals: Vec<Terminal>,
     terminals_by_id: HashMap<[u8; 8], TerminalId>,
     cards: Vec<Card>,
-    cards_by_token: HashMap<Token, CardId>,
+    /// Places in `cards`, by [`card::hash_of`] their tokens, which are not kept a second time.
+    cards_by_token: HashTable<CardId>,
     common: HashMap<(CommonAccount, Currency), AccountId>,
     transactions: Transactions,
     originals: Originals,
@@ -420,7 +380,8 @@ impl Books {
     /// The card that a token stands for.
     #[must_use]
     pub fn find_card(&self, token: &[u8; 16]) -> Option<CardId> {
-        self.cards_by_token.get(&Token(*token)).copied()
+        let found = |id: &CardId| self.cards[id.0 as usize].token.0 == *token;
+        self.cards_by_token.find(card::hash_of(&Token(*token)), found).copied()
     }
 
     /// A card that [`Books::find_card`] named.

@@ -73,7 +73,9 @@ impl Books {
         writer.rows(&self.merchants);
         writer.rows(&self.terminals);
         writer.rows(&self.cards);
-        writer.rows(self.ledger.accounts());
+        for account in self.ledger.accounts() {
+            writer.row(&account);
+        }
         writer.rows(self.transactions.lacks());
         writer.rows(self.transactions.iter());
         writer.rows(&self.listed);
@@ -98,13 +100,12 @@ impl Books {
         hash.finalize().into()
     }
 
-    /// Reads the state back from its chunks.
+    /// Reads the state back from its chunks, each of which ends with a row. Chunks are let go of as they are read.
     ///
     /// # Errors
     /// The chunks are no snapshot of this version, or have bytes left over.
-    pub fn from_snapshot(chunks: &[Vec<u8>]) -> Result<Self, SnapshotError> {
-        let bytes = chunks.concat();
-        let mut reader = Reader { bytes: &bytes };
+    pub fn from_snapshot(chunks: impl IntoIterator<Item: AsRef<[u8]>>) -> Result<Self, SnapshotError> {
+        let mut reader = Reader { chunks: chunks.into_iter(), chunk: None, at: 0 };
         // The version comes first and alone, so that it can be read whatever follows it.
         if reader.row::<u8>()? != SNAPSHOT_VERSION {
             return Err(SnapshotError);
@@ -160,7 +161,7 @@ impl Books {
         }
         let currency = books.counters.currency();
         books.rules.rules = risk::Rules::new(rules, currency).map_err(|_| SnapshotError)?;
-        if !reader.bytes.is_empty() {
+        if !reader.is_at_end() {
             return Err(SnapshotError);
         }
         books.rebuild_indexes();
@@ -226,18 +227,43 @@ impl Writer<'_> {
     }
 }
 
-struct Reader<'a> {
-    bytes: &'a [u8],
+/// Rows out of chunks, of which it holds one at a time.
+struct Reader<I: Iterator> {
+    chunks: I,
+    chunk: Option<I::Item>,
+    /// How much of the chunk has been read.
+    at: usize,
 }
 
-impl Reader<'_> {
+impl<I: Iterator<Item: AsRef<[u8]>>> Reader<I> {
     fn row<T: DeserializeOwned>(&mut self) -> Result<T, SnapshotError> {
-        let (row, rest) = postcard::take_from_bytes(self.bytes).map_err(|_| SnapshotError)?;
-        self.bytes = rest;
+        if self.is_at_end() {
+            return Err(SnapshotError);
+        }
+        let left = self.left();
+        let (row, rest) = postcard::take_from_bytes(left).map_err(|_| SnapshotError)?;
+        self.at += left.len() - rest.len();
         Ok(row)
     }
 
     fn rows<T: DeserializeOwned>(&mut self, count: u64) -> Result<Vec<T>, SnapshotError> {
+        // The count is not believed before the rows are there.
         (0..count).map(|_| self.row()).collect()
+    }
+
+    /// Whether nothing is left; takes the next chunk if nothing is left of this one.
+    fn is_at_end(&mut self) -> bool {
+        while self.left().is_empty() {
+            self.chunk = self.chunks.next();
+            self.at = 0;
+            if self.chunk.is_none() {
+                return true;
+            }
+        }
+        false
+    }
+
+    fn left(&self) -> &[u8] {
+        self.chunk.as_ref().map_or(&[], |chunk| &chunk.as_ref()[self.at..])
     }
 }

@@ -10,7 +10,7 @@ use arrayvec::ArrayString;
 
 use super::error::{CityError, Problem};
 use super::parties::{MERCHANTS, MerchantRow};
-use super::table::{self, Table};
+use super::table::{self, SHORT_ROWS_MAX, Table};
 
 pub(super) const ACQUIRERS: &str = "acquirers.csv";
 
@@ -22,7 +22,7 @@ pub struct AcquirerRow {
     /// Name for people.
     pub name: String,
     /// Position in the city's list of the merchant at which its cash machines stand.
-    pub merchant: u16,
+    pub merchant: u32,
     /// How messages on its links are authenticated.
     pub mac: HostMac,
     /// Whether it is served; if not, it was suspended.
@@ -41,10 +41,10 @@ pub enum HostMac {
 pub(super) fn acquirers(dir: &Path, merchants: &[MerchantRow]) -> Result<Vec<AcquirerRow>, CityError> {
     let columns = table::columns(["acquirer_id", "name", "merchant_id", "mac", "state"]);
     let macs = [("x9.19", HostMac::X919), ("cbc-3des", HostMac::Cbc3Des)];
-    let places: HashMap<[u8; 15], u16> =
+    let places: HashMap<[u8; 15], u32> =
         merchants.iter().map(|merchant| merchant.merchant_id).zip(0..).collect();
     let (mut ids, mut taken) = (HashSet::new(), HashSet::new());
-    Table::open(dir, ACQUIRERS, columns)?.read_all(|row| {
+    Table::open(dir, ACQUIRERS, columns)?.read_all(SHORT_ROWS_MAX, |row| {
         let merchant_id = row.parsed("merchant_id", "1 to 15 letters and digits", table::padded_id)?;
         let merchant = places.get(&merchant_id).copied();
         let acquirer = AcquirerRow {

@@ -7,7 +7,7 @@ use hsm_sim::Pan;
 use jiff::civil::Date;
 
 use super::error::{CityError, Problem};
-use super::table::{self, Row, Table};
+use super::table::{self, ROWS_MAX, Row, Table};
 
 pub(super) const FILE: &str = "blacklist.csv";
 
@@ -85,7 +85,7 @@ pub(super) fn open(dir: &Path) -> Result<Vec<BlacklistRow>, CityError> {
         ("restricted", ListReason::Restricted),
     ];
     let mut seen = HashSet::new();
-    Table::open(dir, FILE, columns)?.read_all(|row| {
+    Table::open(dir, FILE, columns)?.read_all(ROWS_MAX, |row| {
         let entry = BlacklistRow {
             listed: listed(row)?,
             reason: row.word("reason", &reasons, "lost, stolen, fraud or restricted")?,

@@ -77,12 +77,18 @@ pub struct Cards<'a> {
     city: &'a City,
     table: Table,
     columns: Columns,
-    /// Hashes of the card numbers seen, under a key of this process: the numbers themselves need not stay in memory.
-    seen: HashSet<u64>,
-    hasher: RandomState,
+    /// The card numbers seen; none where whoever takes the rows finds out that one comes twice.
+    seen: Option<Seen>,
     /// Opening balances of each orderer's cards.
     totals: Vec<Minor>,
     finished: bool,
+}
+
+/// Hashes of card numbers, under a key of this process: the numbers themselves need not stay in memory.
+#[derive(Default)]
+struct Seen {
+    hashes: HashSet<u64>,
+    hasher: RandomState,
 }
 
 /// What names in a row stand for.
@@ -94,7 +100,7 @@ struct Columns {
 }
 
 impl<'a> Cards<'a> {
-    pub(super) fn open(city: &'a City) -> Result<Self, CityError> {
+    pub(super) fn open(city: &'a City, unique: bool) -> Result<Self, CityError> {
         let ProductsFile { purses, products } = &city.products;
         let balances: Vec<String> = purses.iter().map(|purse| format!("balance_{}", purse.name)).collect();
         let mut columns = table::columns([
@@ -120,8 +126,7 @@ impl<'a> Cards<'a> {
                 orderers: city.orderers.iter().map(|orderer| orderer.orderer.clone()).zip(0..).collect(),
                 balances,
             },
-            seen: HashSet::new(),
-            hasher: RandomState::new(),
+            seen: unique.then(Seen::default),
             totals: vec![0; city.orderers.len()],
             finished: false,
         })
@@ -132,7 +137,9 @@ impl<'a> Cards<'a> {
             return self.check_floats().map(|()| None);
         };
         let card = self.columns.card(&row, &self.city.products)?;
-        row.unique("pan", &mut self.seen, self.hasher.hash_one(row.text("pan")))?;
+        if let Some(Seen { hashes, hasher }) = &mut self.seen {
+            row.unique("pan", hashes, hasher.hash_one(row.text("pan")))?;
+        }
         let opening: Minor = card.opening.iter().sum();
         let total = &mut self.totals[usize::from(card.orderer)];
         *total = total.checked_add(opening).ok_or_else(|| {
@@ -142,12 +149,27 @@ impl<'a> Cards<'a> {
     }
 
     fn check_floats(&self) -> Result<(), CityError> {
-        let mut rows = self.city.orderers.iter().zip(&self.totals);
-        let Some((orderer, _)) = rows.find(|(orderer, total)| orderer.float_minor < **total) else {
-            return Ok(());
-        };
+        let mut rows = (0..).zip(&self.city.orderers).zip(&self.totals);
+        match rows.find(|((_, orderer), total)| orderer.float_minor < **total) {
+            Some(((place, _), _)) => Err(self.city.float_fault(place)),
+            None => Ok(()),
+        }
+    }
+}
+
+impl City {
+    /// The fault of an orderer, by place, whose float does not cover its cards.
+    #[must_use]
+    pub fn float_fault(&self, orderer: u16) -> CityError {
+        let line = self.orderers.get(usize::from(orderer)).map(|orderer| orderer.line);
         let problem = Problem::Contradiction("the float does not cover the opening balances of its cards");
-        Err(CityError { line: Some(orderer.line), ..CityError::of_key(ORDERERS, "float", problem) })
+        CityError { line, ..CityError::of_key(ORDERERS, "float", problem) }
+    }
+
+    /// The fault of a card that stands on an earlier line, too.
+    #[must_use]
+    pub fn second_card(&self, line: u64) -> CityError {
+        CityError { line: Some(line), ..CityError::of_key(FILE, "pan", Problem::Duplicate) }
     }
 }
 

@@ -14,7 +14,7 @@ use super::acquirers::ACQUIRERS;
 use super::document;
 use super::error::{CityError, Problem};
 use super::secret::Secret;
-use super::table::{self, DES_KEY, ROWS_MAX};
+use super::table::{self, DES_KEY, SHORT_ROWS_MAX};
 use super::terminals::PSAMS;
 
 /// Most versions of PSAM masters: a version is one byte.
@@ -235,8 +235,8 @@ impl KeyFile {
     }
 
     fn zones(&mut self, raw: &[RawZone]) -> Result<Vec<ZoneKeys>, CityError> {
-        let few = raw.len() <= ROWS_MAX;
-        self.require(few, "zone", Problem::TooManyRows(ROWS_MAX))?;
+        let few = raw.len() <= SHORT_ROWS_MAX;
+        self.require(few, "zone", Problem::TooManyRows(SHORT_ROWS_MAX))?;
         let mut acquirers = HashSet::new();
         let mut zones = Vec::new();
         for (place, raw) in raw.iter().enumerate() {

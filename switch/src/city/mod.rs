@@ -3,15 +3,17 @@
 //!
 //! Nothing here decides, derives a key or opens a journal; an empty journal imports what [`City`] holds, once, and is
 //! the truth from then on. Risk rules are carried as text: what they say is for their own reader. The files and their
-//! columns are described in `fixtures/README.md`.
+//! columns are described in `docs/city-files.md`.
 //!
-//! Start at [`City::open`]; cards stream from [`City::cards`]. The keys of the software HSM are [`TestKeys`].
+//! Start at [`City::open`]; cards stream from [`City::cards`]. The keys of the software HSM are [`TestKeys`]. A city
+//! of any size is written by [`generate`].
 
 mod acquirers;
 mod blacklist;
 mod cards;
 mod document;
 mod error;
+pub mod generate;
 mod keys;
 mod parties;
 mod products;
@@ -108,7 +110,16 @@ impl City {
     /// # Errors
     /// A file that cannot be read or has another header.
     pub fn cards(&self) -> Result<Cards<'_>, CityError> {
-        Cards::open(self)
+        Cards::open(self, true)
+    }
+
+    /// The same for those who see for themselves that no card comes twice, as books do: then memory does not grow
+    /// with the number of cards.
+    ///
+    /// # Errors
+    /// As [`City::cards`].
+    pub fn cards_in_books(&self) -> Result<Cards<'_>, CityError> {
+        Cards::open(self, false)
     }
 }
 

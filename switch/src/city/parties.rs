@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use super::error::CityError;
-use super::table::{self, Table};
+use super::table::{self, ROWS_MAX, SHORT_ROWS_MAX, Table};
 use crate::ledger::Minor;
 
 pub(super) const MERCHANTS: &str = "merchants.csv";
@@ -56,6 +56,9 @@ pub struct OrdererRow {
     pub(super) line: u64,
 }
 
+/// The first float that has more than the 15 digits of an amount.
+pub(super) const FLOAT_END_MINOR: Minor = 1_000_000_000_000_000;
+
 const AMOUNT: &str = "an amount in minor units, 1 to 15 digits";
 
 pub(super) fn merchants(dir: &Path) -> Result<Vec<MerchantRow>, CityError> {
@@ -73,7 +76,7 @@ pub(super) fn merchants(dir: &Path) -> Result<Vec<MerchantRow>, CityError> {
     let states = [("active", MerchantState::Active), ("suspended", MerchantState::Suspended)];
     let percent = |text: &str| text.parse().ok().filter(|bp| *bp <= 10_000);
     let mut seen = HashSet::new();
-    Table::open(dir, MERCHANTS, columns)?.read_all(|row| {
+    Table::open(dir, MERCHANTS, columns)?.read_all(ROWS_MAX, |row| {
         let merchant = MerchantRow {
             merchant_id: row.parsed("merchant_id", "1 to 15 letters and digits", table::padded_id)?,
             name: row.parsed("name", "1 to 40 characters", table::name)?,
@@ -93,14 +96,17 @@ pub(super) fn merchants(dir: &Path) -> Result<Vec<MerchantRow>, CityError> {
 
 pub(super) fn orderers(dir: &Path) -> Result<Vec<OrdererRow>, CityError> {
     let mut seen = HashSet::new();
-    Table::open(dir, ORDERERS, table::columns(["orderer", "name", "float"]))?.read_all(|row| {
-        let orderer = OrdererRow {
-            orderer: row.parsed("orderer", "1 to 16 letters and digits", table::code)?,
-            name: row.parsed("name", "1 to 40 characters", table::name)?,
-            float_minor: row.parsed("float", AMOUNT, table::amount)?,
-            line: row.line(),
-        };
-        row.unique("orderer", &mut seen, orderer.orderer.clone())?;
-        Ok(orderer)
-    })
+    Table::open(dir, ORDERERS, table::columns(["orderer", "name", "float"]))?.read_all(
+        SHORT_ROWS_MAX,
+        |row| {
+            let orderer = OrdererRow {
+                orderer: row.parsed("orderer", "1 to 16 letters and digits", table::code)?,
+                name: row.parsed("name", "1 to 40 characters", table::name)?,
+                float_minor: row.parsed("float", AMOUNT, table::amount)?,
+                line: row.line(),
+            };
+            row.unique("orderer", &mut seen, orderer.orderer.clone())?;
+            Ok(orderer)
+        },
+    )
 }

@@ -17,7 +17,10 @@ use super::error::{CityError, Problem};
 pub(super) const FIELD_BYTES_MAX: usize = 256;
 
 /// Most rows of a file that is kept in memory.
-pub(super) const ROWS_MAX: usize = 65_535;
+pub(super) const ROWS_MAX: usize = 1 << 20;
+
+/// Most rows of a file whose places are 16 bits in the books: orderers, acquirers.
+pub(super) const SHORT_ROWS_MAX: usize = 65_535;
 
 /// An open CSV file behind its header.
 pub(super) struct Table {
@@ -67,15 +70,16 @@ impl Table {
         }
     }
 
-    /// All rows, as `read` understands them.
+    /// All rows, as `read` understands them; more than `rows_max` are a fault.
     pub(super) fn read_all<T>(
         mut self,
+        rows_max: usize,
         mut read: impl FnMut(&Row<'_>) -> Result<T, CityError>,
     ) -> Result<Vec<T>, CityError> {
         let mut rows = Vec::new();
         while let Some(row) = self.next_row()? {
-            if rows.len() == ROWS_MAX {
-                return Err(CityError::of_file(row.file, Problem::TooManyRows(ROWS_MAX)));
+            if rows.len() == rows_max {
+                return Err(CityError::of_file(row.file, Problem::TooManyRows(rows_max)));
             }
             rows.push(read(&row)?);
         }

@@ -9,7 +9,7 @@ use super::acquirers::{ACQUIRERS, AcquirerRow};
 use super::error::{CityError, Problem};
 use super::parties::{MERCHANTS, MerchantRow};
 use super::secret::{Phone, Secret};
-use super::table::{self, DES_KEY, Row, Table};
+use super::table::{self, DES_KEY, ROWS_MAX, Row, Table};
 
 pub(super) const TERMINALS: &str = "terminals.csv";
 pub(super) const PSAMS: &str = "psams.csv";
@@ -22,7 +22,7 @@ pub struct TerminalRow {
     /// F42 of its merchant, filled up with spaces.
     pub merchant_id: [u8; 15],
     /// Position of that merchant in the city's list.
-    pub merchant: u16,
+    pub merchant: u32,
     /// Merchant category code of what is sold here, ISO 18245; may differ from the merchant's own.
     pub mcc: u16,
     /// Region, six digits of GB/T 2260.
@@ -35,7 +35,7 @@ pub struct TerminalRow {
     /// Terminal master key in clear: a test key, no two terminals have the same.
     pub tmk: Secret<[u8; 16]>,
     /// Position of its PSAM in the city's list; `epos` terminals have one, others none.
-    pub psam: Option<u16>,
+    pub psam: Option<u32>,
     /// The line an `epos` terminal calls from; others may have none.
     pub phone: Option<Phone>,
     /// Whether cards may be loaded here.
@@ -85,7 +85,7 @@ pub enum PsamState {
 pub(super) fn psams(dir: &Path) -> Result<Vec<PsamRow>, CityError> {
     let states = [("active", PsamState::Active), ("revoked", PsamState::Revoked)];
     let mut seen = HashSet::new();
-    Table::open(dir, PSAMS, table::columns(["psam_no", "key_version", "state"]))?.read_all(|row| {
+    Table::open(dir, PSAMS, table::columns(["psam_no", "key_version", "state"]))?.read_all(ROWS_MAX, |row| {
         let psam = PsamRow {
             psam_no: row.parsed("psam_no", PSAM_NO, psam_no)?,
             key_version: row.parsed("key_version", "a number from 0 to 255", |text| text.parse().ok())?,
@@ -120,7 +120,7 @@ pub(super) fn terminals(
         psams: psams.iter().map(|psam| psam.psam_no).zip(0..).collect(),
     };
     let mut used = Used::default();
-    Table::open(dir, TERMINALS, columns)?.read_all(|row| {
+    Table::open(dir, TERMINALS, columns)?.read_all(ROWS_MAX, |row| {
         let terminal = terminal(row, &places)?;
         used.check(row, &terminal)?;
         Ok(terminal)
@@ -129,10 +129,10 @@ pub(super) fn terminals(
 
 /// What names in a row stand for.
 struct Places {
-    merchants: HashMap<[u8; 15], u16>,
+    merchants: HashMap<[u8; 15], u32>,
     /// Merchants that have an acquirer.
-    acquired: HashSet<u16>,
-    psams: HashMap<[u8; 8], u16>,
+    acquired: HashSet<u32>,
+    psams: HashMap<[u8; 8], u32>,
 }
 
 /// Reads one row and checks it against itself and what it names.
@@ -180,7 +180,7 @@ fn fits_its_dialect(row: &Row<'_>, terminal: &TerminalRow) -> Result<(), CityErr
 #[derive(Default)]
 struct Used {
     ids: HashSet<[u8; 8]>,
-    psams: HashSet<u16>,
+    psams: HashSet<u32>,
     phones: HashSet<Phone>,
     keys: HashSet<[u8; 16]>,
 }

@@ -110,7 +110,7 @@ fn each_cash_machine_stands_at_the_merchant_of_one_acquirer() {
     let merchant = |id: &str| {
         let mut merchants = city.merchants.iter();
         let place = merchants.position(|row| row.merchant_id == table::padded_id(id).unwrap()).unwrap();
-        u16::try_from(place).unwrap()
+        u32::try_from(place).unwrap()
     };
     let rows = [
         ("31060110", "898310060110001", HostMac::X919, true, "51000001 51000002 51000003 51000004"),
@@ -134,7 +134,7 @@ fn each_cash_machine_stands_at_the_merchant_of_one_acquirer() {
 fn a_telephone_terminal_names_the_place_of_its_psam() {
     let city = City::open(Path::new(SAMPLE)).unwrap();
     let telephones = city.terminals.iter().filter(|terminal| terminal.dialect == Dialect::Epos);
-    let psams: Vec<Option<u16>> = telephones.map(|terminal| terminal.psam).collect();
+    let psams: Vec<Option<u32>> = telephones.map(|terminal| terminal.psam).collect();
     assert_eq!(psams, [Some(0), Some(1), Some(2), Some(3)]);
     let [.., revoked, spare] = city.psams.as_slice() else { panic!("psams.csv has rows") };
     assert_eq!((revoked.state, spare.state), (PsamState::Revoked, PsamState::Active));
@@ -281,12 +281,12 @@ fn a_field_may_have_256_bytes_and_not_one_more() {
 #[test]
 fn a_table_in_memory_and_a_document_have_a_largest_size() {
     let dir = copy();
-    let mut psams = "psam_no,key_version,state\n".to_owned();
-    for number in 0..=table::ROWS_MAX {
-        psams += &format!("{number:016},1,active\n");
+    let mut orderers = "orderer,name,float\n".to_owned();
+    for number in 0..=table::SHORT_ROWS_MAX {
+        orderers += &format!("O{number},Orderer,1\n");
     }
-    std::fs::write(dir.path().join("psams.csv"), psams).unwrap();
-    assert_eq!(read(dir.path()).err().unwrap().to_string(), "psams.csv: there are more than 65535 rows");
+    std::fs::write(dir.path().join("orderers.csv"), orderers).unwrap();
+    assert_eq!(read(dir.path()).err().unwrap().to_string(), "orderers.csv: there are more than 65535 rows");
 
     let dir = copy();
     let long = "#".repeat(usize::try_from(document::FILE_BYTES_MAX).unwrap() + 1);

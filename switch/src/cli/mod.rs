@@ -2,6 +2,7 @@
 
 mod card;
 mod check_config;
+mod city;
 mod decode;
 mod descriptors;
 mod ledger;
@@ -12,6 +13,7 @@ mod settle;
 mod show_terminal;
 mod source;
 mod terminal;
+mod top;
 
 use std::{error::Error, io::Write, process::ExitCode};
 
@@ -36,6 +38,8 @@ enum Command {
     Demo(crate::demo::Args),
     /// Run the switch
     Serve(serve::Args),
+    /// Watch a running switch live: rates, latency, cost, what goes wrong
+    Top(top::Args),
     /// Check a configuration, its key file and its city, and open nothing
     CheckConfig(check_config::Args),
     /// Be a terminal: sign in, pay, load, ask, reverse
@@ -50,6 +54,8 @@ enum Command {
     Notices(notices::Args),
     /// Look at a card
     Card(card::Args),
+    /// Make a city of any size, or check one
+    City(city::Args),
 }
 
 /// How a command ended when it did not end well.
@@ -104,6 +110,7 @@ pub fn main() -> ExitCode {
     let result = match &cli.command {
         Command::Demo(args) => crate::demo::run(args, &mut out).map_err(|error| Failure::of(&error)),
         Command::Serve(args) => serve::run(args),
+        Command::Top(args) => top::run(args, &mut out),
         Command::CheckConfig(args) => check_config::run(args, &mut out),
         Command::Terminal(args) => terminal::run(args, &mut out),
         Command::Decode(args) => decode::run(args, &mut out),
@@ -111,6 +118,7 @@ pub fn main() -> ExitCode {
         Command::Settle(args) => settle::run(args, &mut out),
         Command::Notices(args) => notices::run(args, &mut out),
         Command::Card(args) => card::run(args, &mut out),
+        Command::City(args) => city::run(args, &mut out),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -44,10 +44,11 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     start_logging(&config);
     // Whoever reads ports.json may send SIGTERM at once; it must find its handler.
     let mut signals = Signals::register().map_err(|error| failure(&error))?;
-    descriptors::provide(config.limits.connections).map_err(|error| Failure::usage(&error))?;
+    descriptors::provide(config.connections()).map_err(|error| Failure::usage(&error))?;
     abort_on_panic();
-    let running =
-        app::start(&config, &mut Progress::new("records").callback()).map_err(|error| failure(&error))?;
+    let mut progress = Progress::new("records").logged();
+    let running = app::start(&config, &mut progress.callback()).map_err(|error| failure(&error))?;
+    drop(progress);
     signals.wait(&running);
     running.stop().map_err(|error| failure(&error))
 }

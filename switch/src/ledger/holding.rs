@@ -9,6 +9,7 @@
 use super::{
     AccountId, Currency, Ledger, Minor, Posting, Refusal,
     holds::{Hold, HoldId, Holds, Leg},
+    purse::PURSES_MAX,
 };
 
 impl Ledger {
@@ -21,6 +22,7 @@ impl Ledger {
     /// Makes room for this many more holds, so that placing them allocates nothing.
     pub fn reserve_holds(&mut self, additional: usize) {
         self.holds.reserve(additional);
+        self.accounts.reserve_held(additional.saturating_mul(PURSES_MAX));
     }
 
     /// Whether a hold with these legs may be placed: each above zero, all in one currency, and the money there.
@@ -44,7 +46,8 @@ impl Ledger {
         }
         self.check_legs(&hold.legs, hold.currency)?;
         for leg in &hold.legs {
-            self.accounts[leg.account.0 as usize].held += leg.amount;
+            let held = self.accounts.held(leg.account);
+            self.accounts.hold(leg.account, held + leg.amount);
         }
         self.holds.insert(hold);
         Ok(())
@@ -67,7 +70,8 @@ impl Ledger {
     pub fn release_hold(&mut self, id: HoldId) -> Result<Hold, Refusal> {
         let hold = self.holds.remove(id).ok_or(Refusal::NoSuchHold(id))?;
         for leg in &hold.legs {
-            self.accounts[leg.account.0 as usize].held -= leg.amount;
+            let held = self.accounts.held(leg.account);
+            self.accounts.hold(leg.account, held - leg.amount);
         }
         Ok(hold)
     }
@@ -277,7 +281,7 @@ mod tests {
         let (mut ledger, [_, first, second, _]) = ledger();
         ledger.place_hold(hold(9, &[leg(first, 60), leg(second, 1)])).unwrap();
         ledger.place_hold(hold(3, &[leg(first, 40)])).unwrap();
-        let accounts = postcard::to_stdvec(ledger.accounts()).unwrap();
+        let accounts = postcard::to_stdvec(&ledger.accounts().to_vec()).unwrap();
         let holds: Vec<Vec<u8>> =
             ledger.holds().iter().map(|hold| postcard::to_stdvec(hold).unwrap()).collect();
 

@@ -60,7 +60,7 @@ impl Ledger {
     /// The first invariant found broken.
     pub fn verify(&self) -> Result<(), BrokenInvariant> {
         let mut promised = self.promised()?.into_iter().peekable();
-        for (index, &Account { balance, floor, held, .. }) in self.accounts.iter().enumerate() {
+        for (index, Account { balance, floor, held, .. }) in self.accounts().iter().enumerate() {
             // INVARIANT: `open` admits no position above 32 bits.
             let account = AccountId(u32::try_from(index).expect("a position of this ledger"));
             if held < 0 {
@@ -107,7 +107,7 @@ impl Ledger {
     #[must_use]
     pub fn sums(&self) -> Vec<(Currency, i128)> {
         let mut sums: Vec<(Currency, i128)> = Vec::new();
-        for account in &self.accounts {
+        for account in self.accounts() {
             match sums.iter_mut().find(|(currency, _)| *currency == account.currency) {
                 Some((_, sum)) => *sum += i128::from(account.balance),
                 None => sums.push((account.currency, i128::from(account.balance))),
@@ -148,37 +148,37 @@ mod tests {
 
     #[test]
     fn verify_finds_what_posting_and_placing_would_never_do() {
-        type Break = fn(&mut Ledger, usize);
+        type Break = fn(&mut Ledger, AccountId);
         type Row<'a> = (&'a str, Break, fn(AccountId) -> BrokenInvariant);
         let rows: [Row<'_>; 9] = [
             (
                 "a balance that nothing stands against",
-                |ledger, purse| ledger.accounts[purse].balance = 105,
+                |ledger, purse| *ledger.accounts.balance_mut(purse) = 105,
                 |_| BrokenInvariant::SumNotZero { currency: CNY, sum: 5 },
             ),
             (
                 "less than nothing on the account",
-                |ledger, purse| ledger.accounts[purse].balance = -1,
+                |ledger, purse| *ledger.accounts.balance_mut(purse) = -1,
                 |account| BrokenInvariant::BelowFloor { account, balance: -1, held: 60, floor: 0 },
             ),
             (
                 "more held than there is",
-                |ledger, purse| ledger.accounts[purse].balance = 59,
+                |ledger, purse| *ledger.accounts.balance_mut(purse) = 59,
                 |account| BrokenInvariant::BelowFloor { account, balance: 59, held: 60, floor: 0 },
             ),
             (
                 "more held than is promised",
-                |ledger, purse| ledger.accounts[purse].held = 61,
+                |ledger, purse| ledger.accounts.hold(purse, 61),
                 |account| BrokenInvariant::HeldDiffers { account, held: 61, legs: 60 },
             ),
             (
                 "a hold that its account does not know",
-                |ledger, purse| ledger.accounts[purse].held = 0,
+                |ledger, purse| ledger.accounts.hold(purse, 0),
                 |account| BrokenInvariant::HeldDiffers { account, held: 0, legs: 60 },
             ),
             (
                 "less than nothing held",
-                |ledger, purse| ledger.accounts[purse].held = -1,
+                |ledger, purse| ledger.accounts.hold(purse, -1),
                 |account| BrokenInvariant::HeldNegative { account, held: -1 },
             ),
             (
@@ -200,7 +200,7 @@ mod tests {
         for (name, break_it, want) in rows {
             let (mut ledger, purse) = ledger();
             assert_eq!(ledger.verify(), Ok(()), "{name}: before");
-            break_it(&mut ledger, purse.0 as usize);
+            break_it(&mut ledger, purse);
             assert_eq!(ledger.verify(), Err(want(purse)), "{name}");
         }
     }

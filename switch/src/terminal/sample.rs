@@ -78,6 +78,12 @@ impl Sample {
         Ok(Self { dir: dir.to_owned(), city: City::open(dir)? })
     }
 
+    /// What its files say of terminals and all they belong to.
+    #[must_use]
+    pub fn city(&self) -> &City {
+        &self.city
+    }
+
     /// The terminal with this id (field 41), or the city's first; `pos` terminals only.
     ///
     /// # Errors
@@ -102,7 +108,7 @@ impl Sample {
         entropy: Box<dyn Entropy + Send>,
     ) -> Result<EposTerminal, SampleError> {
         let row = self.row(Dialect::Epos, "epos", id)?;
-        let psam = row.psam.and_then(|place| self.city.psams.get(usize::from(place)));
+        let psam = row.psam.and_then(|place| self.city.psams.get(place as usize));
         let (psam, phone) = psam.zip(row.phone).ok_or(SampleError::NoKeys)?;
         let keys = self.keys()?;
         let masters = keys.psam_masters.iter().find(|masters| masters.version == psam.key_version);
