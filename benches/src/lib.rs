@@ -1,4 +1,7 @@
-//! What the groups share: the stages over the sample city, and requests that they approve.
+//! What the groups share: the stages over the sample city, and requests that they approve. The load generator, which
+//! asks a running switch from outside, is [`loadgen`].
+
+pub mod loadgen;
 
 use std::{path::Path, time::Instant};
 

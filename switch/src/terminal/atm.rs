@@ -84,6 +84,12 @@ impl AtmHost {
         self
     }
 
+    /// Goes over to another STAN, modulo 999 999, never 0. Whoever chooses numbers out of order sees to it that none is
+    /// used twice in a second of field 7.
+    pub fn renumber(&mut self, stan: u32) {
+        self.next_stan = wrapped(stan);
+    }
+
     /// The same host, waiting this long for an answer.
     #[must_use]
     pub fn waiting(mut self, timeout: Duration) -> Self {
@@ -105,6 +111,11 @@ impl AtmHost {
         self.line = None;
         self.line = Some(Line::open(address, Framing::Atm(self.form), self.timeout)?);
         Ok(())
+    }
+
+    /// Leaves the line.
+    pub fn hang_up(&mut self) {
+        self.line = None;
     }
 
     /// Waits, as long as it takes, for the switch to open a line, and leaves an earlier one.
@@ -339,6 +350,16 @@ impl AtmHost {
             }
         }
         Ok(exchanges)
+    }
+
+    /// What came of a request that this host built, when another line carried it and its answer. No time is taken here.
+    ///
+    /// # Errors
+    /// One of the two does not decode.
+    pub fn exchange(&self, request: Frame, answer: Frame) -> Result<Exchange, TerminalError> {
+        let sent = request.message().map_err(TerminalError::Answer)?;
+        let exchange = Exchange::unanswered(request.clone(), &sent, Duration::ZERO);
+        exchange.answered(answer, |data, mac| self.zone.verify(data, mac)).map_err(TerminalError::Answer)
     }
 
     fn manage(&mut self, link: Link<'_>) -> Result<Exchange, TerminalError> {

@@ -61,6 +61,12 @@ impl<S: Security> Terminal<S> {
         self
     }
 
+    /// Goes over to another batch (at most 999 999) and STAN (modulo 999 999, never 0). Whoever chooses numbers out of
+    /// order sees to it that none is used twice.
+    pub fn renumber(&mut self, batch: u32, stan: u32) {
+        (self.batch, self.next_stan) = (batch.min(BATCH_MAX), wrapped(stan));
+    }
+
     /// The same terminal, waiting this long for an answer.
     #[must_use]
     pub fn waiting(mut self, timeout: Duration) -> Self {
@@ -88,6 +94,11 @@ impl<S: Security> Terminal<S> {
         self.line = None;
         self.line = Some(Line::open(address, Framing::Pos, self.timeout)?);
         Ok(())
+    }
+
+    /// Leaves the line. Keys and STAN are kept.
+    pub fn hang_up(&mut self) {
+        self.line = None;
     }
 
     /// Builds a request about a card under the next STAN, without sending it.
@@ -138,6 +149,19 @@ impl<S: Security> Terminal<S> {
                 Err(error)
             }
         }
+    }
+
+    /// What came of a request that this terminal built, when another line carried it and its answer. No time is taken
+    /// here.
+    ///
+    /// # Errors
+    /// One of the two does not decode.
+    pub fn exchange(&self, request: Frame, answer: Frame) -> Result<Exchange, TerminalError> {
+        let sent = request.message().map_err(TerminalError::Answer)?;
+        let once = self.security.once_of(&sent);
+        let exchange = Exchange::unanswered(request.clone(), &sent, Duration::ZERO);
+        let verify = |data: &[u8], mac: &[u8; 8]| self.security.verify(&once, data, mac);
+        exchange.answered(answer, verify).map_err(TerminalError::Answer)
     }
 
     pub(super) fn ask(&mut self, draft: Draft) -> Result<Exchange, TerminalError> {
