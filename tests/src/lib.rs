@@ -13,6 +13,7 @@ pub mod city;
 pub mod clients;
 pub mod forge;
 pub mod history;
+pub mod hostile;
 pub mod in_process;
 pub mod line;
 pub mod process;
