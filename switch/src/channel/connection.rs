@@ -22,9 +22,12 @@ use super::{
 };
 use crate::clock::stopwatch;
 
-/// Frames taken from one connection before the others have their turn. Frames without a permit count too, or a flood
-/// of them would keep the thread from releasing the answers whose permits they want.
-const FRAMES_PER_TURN: usize = 256;
+/// What one connection may take of the thread before the others have their turn, in frames turned away. They count
+/// too, or a flood of them would keep the thread from releasing the answers whose permits they want.
+const TURN: usize = 4096;
+
+/// What a frame that is worked on takes of a turn: it costs about as much as so many that are turned away.
+const ADMITTED: usize = 16;
 
 /// A connection, as the hub and its own task see it.
 pub struct Connection {
@@ -273,17 +276,19 @@ struct Taken {
 fn take_frames(hub: &Hub, connection: &Connection, bytes: &[u8]) -> Result<Taken, Disconnect> {
     let arrived = stopwatch();
     let mut taken = Taken::default();
-    for turn in 0.. {
+    let mut turn = TURN;
+    loop {
         if !has_room(hub, connection) || connection.ended.get().is_some() {
             break;
         }
         match framing::next(connection.form.length, &bytes[taken.bytes..], hub.limits.frame_bytes) {
-            Next::Frame(..) if turn == FRAMES_PER_TURN => {
+            Next::Frame(..) if turn == 0 => {
                 taken.more = true;
                 break;
             }
             Next::Frame(frame, end) => {
-                hub.admit(connection, frame, arrived);
+                let cost = if hub.admit(connection, frame, arrived) { ADMITTED } else { 1 };
+                turn = turn.saturating_sub(cost);
                 taken.bytes += end;
             }
             Next::Incomplete => break,

@@ -24,7 +24,11 @@ use crate::{
 };
 
 /// Frames after which a batch is worked on at once, so that no batch keeps the thread from its sockets for long.
-const BATCH_FRAMES: usize = 512;
+/// More in one batch would save next to nothing.
+const BATCH_FRAMES: usize = 256;
+
+/// Bytes taken from a socket in one read at most. There is one such buffer for all connections.
+const READ_BYTES: usize = 256 << 10;
 
 /// Batches kept for use again; more are needed only while that many are being committed.
 const SPARE_BATCHES: usize = 64;
@@ -102,7 +106,7 @@ impl Hub {
             permits_in_use: Cell::new(0),
             stopping: Cell::new(false),
             stopped: CancellationToken::new(),
-            scratch: RefCell::new(vec![0; 64 << 10]),
+            scratch: RefCell::new(vec![0; READ_BYTES]),
         }
     }
 
@@ -154,8 +158,8 @@ impl Hub {
         self.connections.borrow().open
     }
 
-    /// Takes a frame of a connection into the next batch, or turns it away.
-    pub(super) fn admit(&self, connection: &Connection, frame: &[u8], arrived: Instant) {
+    /// Takes a frame of a connection into the next batch, or turns it away; whether it was taken.
+    pub(super) fn admit(&self, connection: &Connection, frame: &[u8], arrived: Instant) -> bool {
         if !self.has_permit(connection) {
             let mut answer = self.turned_away.borrow_mut();
             answer.clear();
@@ -164,7 +168,7 @@ impl Hub {
                 // than the work that is refused.
                 framing::put(connection.form.length, &answer, &mut connection.outbox.borrow_mut());
             }
-            return;
+            return false;
         }
         self.permits_in_use.set(self.permits_in_use.get() + 1);
         if let Some(source) = &connection.source {
@@ -184,6 +188,7 @@ impl Hub {
         } else {
             self.inbox_filled.notify_one();
         }
+        true
     }
 
     fn has_permit(&self, connection: &Connection) -> bool {

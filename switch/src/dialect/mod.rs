@@ -155,7 +155,7 @@ pub fn encode(
 }
 
 /// Answers a frame for which there is no permit, without working on it. Nothing is written if it cannot be
-/// answered.
+/// answered. `request` is fresh, its line excepted.
 pub fn turn_away(
     frame: &[u8],
     request: &mut Request,
@@ -164,7 +164,11 @@ pub fn turn_away(
     out: &mut BytesMut,
 ) -> bool {
     let mut envelope = Envelope::default();
-    if matches!(parse(frame, forms, request, &mut envelope), Parsed::Dropped(..)) {
+    let parsed = match request.line.dialect {
+        TerminalDialect::Pos | TerminalDialect::Epos => pos::parse_address(frame, request, &mut envelope),
+        TerminalDialect::Atm => atm::parse(frame, forms, request, &mut envelope),
+    };
+    if matches!(parsed, Parsed::Dropped(..)) {
         return false;
     }
     let answer = Answer::unrecorded(Reason::Overloaded, moment.unix_ms());

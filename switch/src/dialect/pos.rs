@@ -65,6 +65,15 @@ const KINDS: [Coded; 12] = [
 
 /// Reads a frame.
 pub fn parse(frame: &[u8], request: &mut Request, envelope: &mut Envelope) -> Parsed {
+    read(frame, request, envelope, true)
+}
+
+/// Reads of a frame only what an answer repeats, to turn it away: in a flood that is what most frames cost.
+pub fn parse_address(frame: &[u8], request: &mut Request, envelope: &mut Envelope) -> Parsed {
+    read(frame, request, envelope, false)
+}
+
+fn read(frame: &[u8], request: &mut Request, envelope: &mut Envelope, whole: bool) -> Parsed {
     let dialled = if request.line.concentrator { psam::dial_record(frame) } else { Ok(None) };
     let Ok(dialled) = dialled else { return Parsed::Dropped(Dropped::Undecodable, None) };
     let tpdu_at = dialled.map_or(0, |_| psam::DIAL_RECORD);
@@ -93,7 +102,12 @@ pub fn parse(frame: &[u8], request: &mut Request, envelope: &mut Envelope) -> Pa
     if let (Some(mac), Some(start)) = (message.fixed(64), message.start(64)) {
         envelope.mac = Some((mac, message_at..message_at + start));
     }
-    let read = error.map_or_else(|| read_request(&message, request, &kept), Err);
+    // A card number that was sent in field 2 is repeated, so the card must be read.
+    let read = match error {
+        Some(fault) => Err(fault),
+        None if whole || kept.has_pan => read_request(&message, request, &kept),
+        None => Ok(()),
+    };
     envelope.kept = super::Kept::Pos(kept);
     match read {
         Ok(()) => Parsed::Request,
