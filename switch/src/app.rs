@@ -49,6 +49,9 @@ use crate::{
 /// How often the switch looks for what is due without a request: the end of a day, the end of a hold.
 const TICK: Duration = Duration::from_millis(500);
 
+/// Connections that the system may hold until they are accepted; it takes less if its own limit is lower.
+const ACCEPT_QUEUE: i32 = 4096;
+
 /// How long a stop waits for what is under way.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -426,6 +429,9 @@ async fn deliver(hub: Rc<Hub>, stages: Rc<RefCell<Stages>>, released: Arc<Releas
 fn listen(key: &'static str, address: SocketAddr) -> Result<std::net::TcpListener, AppError> {
     let open = || {
         let listener = std::net::TcpListener::bind(address)?;
+        // The standard library's queue of 128 is gone in a moment when a city's terminals come back at once, and who
+        // finds it full tries again only after a second.
+        rustix::net::listen(&listener, ACCEPT_QUEUE)?;
         listener.set_nonblocking(true)?;
         Ok(listener)
     };

@@ -8,13 +8,14 @@ use super::error::LoadError;
 const RESERVE: u64 = 256;
 
 /// Raises the soft limit to the hard one, and sees that it is enough.
-pub(super) fn provide(connections: usize) -> Result<(), LoadError> {
+pub(super) fn provide(working: usize, idle: usize) -> Result<(), LoadError> {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum;
     // Where it cannot be raised, what there is must do.
     let _refused = setrlimit(Resource::Nofile, limit);
-    // The echo's other end is in this process, too.
-    let needed = 2 * connections as u64 + RESERVE;
+    // The other end of an echo is in this process, too; idle connections have none.
+    let connections = working + idle;
+    let needed = (2 * working + idle) as u64 + RESERVE;
     match getrlimit(Resource::Nofile).current {
         Some(limit) if limit < needed => Err(LoadError::Usage(format!(
             "{connections} connections need {needed} file descriptors and the limit is {limit}; take fewer, or raise \

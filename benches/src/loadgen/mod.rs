@@ -99,7 +99,7 @@ pub fn measure(arguments: &Arguments) -> Result<Report, LoadError> {
         Err(source) => return Err(LoadError::System { what: "--data: cannot write there", source }),
     };
     let most = cases.iter().map(|case| case.connections).max().unwrap_or_default();
-    descriptors::provide(most + arguments.idle)?;
+    descriptors::provide(most, arguments.idle)?;
     let session = Session { arguments, sample: &sample, payers: &payers };
     let mut report = Report {
         arguments: arguments.clone(),
