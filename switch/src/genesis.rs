@@ -4,7 +4,7 @@
 //! numbers become tokens, and only those go into events.
 //!
 //! Start at [`import`]; whoever takes the events is an [`Importing`]. Cards, of which there may be millions, are read
-//! and worked out on a thread of their own, see [`ahead`].
+//! and worked out on a thread of their own, see `genesis/ahead.rs`.
 
 mod ahead;
 #[cfg(test)]
