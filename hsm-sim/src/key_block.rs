@@ -70,7 +70,8 @@ impl KeyBlock {
     /// # Errors
     /// [`KeyBlockError`] with the first rule broken.
     pub fn parse(text: &str) -> Result<Self, KeyBlockError> {
-        let block = Self(ArrayString::from(text).map_err(|_| KeyBlockError::Length)?);
+        let mut block = Self(Self::blank());
+        block.0.try_push_str(text).map_err(|_| KeyBlockError::Length)?;
         let bytes = text.as_bytes();
         if bytes.len() < HEADER_LENGTH {
             return Err(KeyBlockError::Length);
@@ -92,6 +93,14 @@ impl KeyBlock {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Room for the text of a block, all of it zero: otherwise the part that a short block does not take would keep
+    /// what was on the stack there, and carry it wherever the block goes.
+    pub(crate) fn blank() -> ArrayString<KEY_BLOCK_MAX> {
+        let mut text = ArrayString::zero_filled();
+        text.clear();
+        text
     }
 
     /// For the wrapper, which writes only what is well formed.

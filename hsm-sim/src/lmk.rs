@@ -3,7 +3,7 @@
 use crate::{
     Entropy, HsmError, KeyBlock, KeyBlockError, KeyUsage,
     schedule::Schedule,
-    tr31::{Attributes, ClearKey, ProtectionKey, cmac_check_value},
+    tr31::{Attributes, ProtectionKey, cmac_check_value},
 };
 use aes::Aes256;
 use std::fmt;
@@ -68,19 +68,24 @@ impl Lmk {
         self.protection.wrap(attributes, key, entropy)
     }
 
-    /// Authenticates a block and takes its key out.
-    pub(crate) fn unwrap(&self, block: &KeyBlock) -> Result<ClearKey, KeyBlockError> {
-        self.protection.unwrap(block)
+    /// Authenticates a block and shows its key to `take`.
+    pub(crate) fn unwrap<T>(
+        &self,
+        block: &KeyBlock,
+        take: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T, KeyBlockError> {
+        self.protection.unwrap(block, take)
     }
 
     /// Authenticates a block, checks that its header fits together, and expands
     /// its key.
     pub(crate) fn open(&self, block: &KeyBlock) -> Result<(KeyUsage, Schedule), HsmError> {
-        let key = self.unwrap(block)?;
-        let usage =
-            KeyUsage::from_header(block.usage_code(), block.algorithm()).ok_or(KeyBlockError::Usage)?;
-        block.check_attributes(usage, key.expose().len())?;
-        Ok((usage, Schedule::new(usage, key.expose())?))
+        self.unwrap(block, |key| {
+            let usage =
+                KeyUsage::from_header(block.usage_code(), block.algorithm()).ok_or(KeyBlockError::Usage)?;
+            block.check_attributes(usage, key.len())?;
+            Ok((usage, Schedule::new(usage, key)?))
+        })?
     }
 }
 

@@ -10,7 +10,6 @@ use crate::{
     key_block::{HEADER_LENGTH, KEY_BLOCK_MAX, Parts},
 };
 use aes::{Aes128, Aes192, Aes256};
-use arrayvec::ArrayString;
 use cipher::{Block, BlockCipherDecrypt, Key, KeyInit, common::InnerInit as _, typenum::Unsigned as _};
 use cmac::{Cmac, Mac as _, block_api::CmacCipher};
 use des::{TdesEde2, TdesEde3};
@@ -120,7 +119,7 @@ impl<C: ProtectionCipher> ProtectionKey<C> {
         let characters = HEADER_LENGTH + 2 * (length + C::BlockSize::USIZE);
         let version = char::from(C::VERSION);
         let Attributes { usage, algorithm, mode, exportability } = attributes;
-        let mut text = ArrayString::new();
+        let mut text = KeyBlock::blank();
         let header = format_args!("{version}{characters:04}{usage}{algorithm}{mode}00{exportability}0000");
         // INVARIANT: a 16-character header fits, and so does the body: PAYLOAD_MAX leaves room for both.
         std::fmt::Write::write_fmt(&mut text, header).expect("the header fits");
@@ -135,18 +134,23 @@ impl<C: ProtectionCipher> ProtectionKey<C> {
         KeyBlock::from_wrapped(text)
     }
 
-    /// Authenticates a block and takes its key out.
+    /// Authenticates a block and shows its key to `take`. It is not returned, because
+    /// a key that is moved leaves a copy where it was.
     ///
     /// # Errors
     /// [`KeyBlockError::Version`] for another cipher's block,
     /// [`KeyBlockError::Authentication`] if anything in it was changed.
-    pub(crate) fn unwrap(&self, block: &KeyBlock) -> Result<ClearKey, KeyBlockError> {
+    pub(crate) fn unwrap<T>(
+        &self,
+        block: &KeyBlock,
+        take: impl FnOnce(&[u8]) -> T,
+    ) -> Result<T, KeyBlockError> {
         if block.version() != C::VERSION {
             return Err(KeyBlockError::Version);
         }
         let Parts { header, key, mac } = block.parts()?;
-        let mut clear = ClearKey { payload: Zeroizing::new([0; PAYLOAD_MAX]), length: 0 };
-        let payload = clear.payload.get_mut(..key.len() / 2).ok_or(KeyBlockError::Length)?;
+        let mut clear = Zeroizing::new([0; PAYLOAD_MAX]);
+        let payload = clear.get_mut(..key.len() / 2).ok_or(KeyBlockError::Length)?;
         let mut iv = Block::<C>::default();
         if !hex::decode(key, payload) || !hex::decode(mac, &mut iv) {
             return Err(KeyBlockError::Character);
@@ -156,11 +160,8 @@ impl<C: ProtectionCipher> ProtectionKey<C> {
             return Err(KeyBlockError::Authentication);
         }
         let bits = usize::from(u16::from_be_bytes([payload[0], payload[1]]));
-        if bits % 8 != 0 || KEY_LENGTH_BYTES + bits / 8 > payload.len() {
-            return Err(KeyBlockError::KeyLength);
-        }
-        clear.length = bits / 8;
-        Ok(clear)
+        let key = payload.get(KEY_LENGTH_BYTES..KEY_LENGTH_BYTES + bits / 8);
+        key.filter(|_| bits % 8 == 0).map(take).ok_or(KeyBlockError::KeyLength)
     }
 
     fn mac(&self, header: &[u8], payload: &[u8]) -> Block<C> {
@@ -188,18 +189,6 @@ impl<C: ProtectionCipher> ProtectionKey<C> {
             xor(block, &previous);
             previous = encrypted;
         }
-    }
-}
-
-/// A key in clear, on its way from a block to a cipher; wiped on drop.
-pub(crate) struct ClearKey {
-    payload: Zeroizing<[u8; PAYLOAD_MAX]>,
-    length: usize,
-}
-
-impl ClearKey {
-    pub(crate) fn expose(&self) -> &[u8] {
-        &self.payload[KEY_LENGTH_BYTES..KEY_LENGTH_BYTES + self.length]
     }
 }
 
@@ -246,7 +235,7 @@ mod tests {
 
     fn unwrap_as<C: ProtectionCipher>(kbpk: &[u8], block: &KeyBlock) -> Result<Vec<u8>, KeyBlockError> {
         let key = ProtectionKey::<C>::new(kbpk.try_into().unwrap());
-        key.unwrap(block).map(|key| key.expose().to_vec())
+        key.unwrap(block, <[u8]>::to_vec)
     }
 
     fn unwrap_any(kbpk: &[u8], block: &KeyBlock) -> Result<Vec<u8>, KeyBlockError> {
@@ -320,7 +309,7 @@ mod tests {
         let mut entropy = |bytes: &mut [u8]| bytes.fill(fill);
         let block = protection.wrap(MAC, key, &mut entropy);
         let parsed = KeyBlock::parse(block.as_str()).unwrap();
-        protection.unwrap(&parsed).unwrap().expose().to_vec()
+        protection.unwrap(&parsed, <[u8]>::to_vec).unwrap()
     }
 
     proptest! {
@@ -344,7 +333,7 @@ mod tests {
             text.replace_range(place..=place, &character);
             prop_assume!(text != block.as_str());
             if let Ok(altered) = KeyBlock::parse(&text) {
-                prop_assert!(protection.unwrap(&altered).is_err());
+                prop_assert!(protection.unwrap(&altered, |_| ()).is_err());
             }
         }
     }

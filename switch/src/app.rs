@@ -44,6 +44,7 @@ use crate::{
         page::Page,
     },
     verify::{KeysError, Verifier},
+    wipe,
 };
 
 /// How often the switch looks for what is due without a request: the end of a day, the end of a hold.
@@ -196,6 +197,7 @@ pub fn start_on(
     let (metrics, page) = metrics::recorder();
     metrics.limits(config);
     let stages = prepare(config, store.as_mut(), metrics.clone(), progress)?;
+    wipe::deep_stack();
     let pos = listen("pos.listen", config.pos.listen)?;
     let epos = listen("epos.listen", config.epos.listen)?;
     let atm = listen("atm.listen", config.atm.listen)?;
@@ -232,6 +234,7 @@ pub fn start_on(
 ///
 /// # Errors
 /// The books cannot be made, or their keys not be used.
+#[inline(never)] // So that its caller can overwrite the stack it has used.
 pub fn prepare(
     config: &Config,
     store: &mut dyn Store,
@@ -401,6 +404,7 @@ struct StageWork {
 impl Work for StageWork {
     fn run(&mut self, mut batch: Box<Batch>) {
         self.stages.borrow_mut().run(&mut batch);
+        wipe::stack();
         // If the commit thread is gone, nothing may be answered; the process is on its way out.
         let _commit_gone = self.to_commit.send(Commit::Batch(batch));
     }

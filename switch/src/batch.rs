@@ -13,6 +13,7 @@ use crate::{
     dialect::{Encoded, Envelope},
     journal::RecordBatch,
     verify::Seal,
+    wipe,
 };
 
 pub use crate::books::request::Line;
@@ -132,7 +133,7 @@ impl Batch {
     /// Adds a frame.
     pub fn push(&mut self, connection: ConnectionId, arrived: Instant, line: Line, frame: &[u8]) {
         let start = self.input.len();
-        self.input.extend_from_slice(frame);
+        wipe::append(&mut self.input, frame);
         self.jobs.push(Job::new(connection, arrived, line, start..self.input.len()));
     }
 
@@ -140,8 +141,12 @@ impl Batch {
     pub fn clear(&mut self) {
         self.input.fill(0);
         self.input.clear();
+        let (jobs, new_keys) = (self.jobs.len(), self.new_keys.len());
         self.jobs.clear();
         self.new_keys.clear();
+        // A value that takes less room than its place has kept there what was on the stack when it was moved.
+        wipe::spare(&mut self.jobs, jobs);
+        wipe::spare(&mut self.new_keys, new_keys);
         self.records.clear();
         self.output.fill(0);
         self.output.clear();

@@ -30,3 +30,4 @@ pub mod stages;
 pub mod telemetry;
 pub mod terminal;
 pub mod verify;
+pub mod wipe;

@@ -21,6 +21,7 @@ use crate::{
         metrics::Metrics,
     },
     verify::Verifier,
+    wipe,
 };
 
 /// Everything the stages need beside the batch.
@@ -50,6 +51,9 @@ pub struct FaultLog {
     told: u32,
 }
 
+/// Room made for an answer before it is written, bytes: more than any dialect needs.
+const ANSWER_ROOM: usize = 4096;
+
 /// Events without a request taken into one batch: what is left comes with the next.
 const DUE_AT_ONCE: usize = 256;
 
@@ -73,6 +77,7 @@ impl FaultLog {
 impl Stages {
     /// Takes a batch of frames all the way to answers and records. Nothing has left the process when it returns:
     /// the answers may go out once the records are durable.
+    #[inline(never)] // So that its caller can overwrite the stack it has used.
     pub fn run(&mut self, batch: &mut Batch) {
         self.lap(Stage::Channel);
         self.metrics.batch(batch.jobs.len());
@@ -81,6 +86,8 @@ impl Stages {
         self.parse(batch, &now);
         self.lap(Stage::Parse);
         self.verifier.verify(&self.books, &mut batch.jobs, &batch.input, &mut batch.new_keys, &now);
+        // Before anything is moved into the books, of whose places some are larger than what is put there.
+        wipe::stack();
         self.lap(Stage::Verify);
         self.decide(batch, &now);
         self.lap(Stage::Decide);
@@ -169,6 +176,7 @@ impl Stages {
             // A repeat is told the time of the first; everything else the time of now.
             let moment = if answer.repeat { self.clock.at(answer.time_ms) } else { *now };
             let sealed = job.seal.is_some();
+            wipe::reserve(output, ANSWER_ROOM);
             let encoded =
                 dialect::encode(&job.request, &job.envelope, answer, &moment, &self.forms, sealed, output);
             match encoded {

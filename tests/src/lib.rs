@@ -15,6 +15,7 @@ pub mod forge;
 pub mod history;
 pub mod hostile;
 pub mod in_process;
+pub mod leaks;
 pub mod line;
 pub mod process;
 pub mod random;

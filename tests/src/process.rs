@@ -26,6 +26,7 @@ pub struct Process {
 #[derive(Clone, Debug)]
 pub struct Launch {
     program: PathBuf,
+    city: PathBuf,
     data: PathBuf,
     environment: Vec<(String, String)>,
 }
@@ -45,7 +46,15 @@ impl Launch {
     /// `program` with its data in `data` and nothing else overridden.
     #[must_use]
     pub fn bare(program: &str, data: &Path) -> Self {
-        Self { program: program.into(), data: data.to_owned(), environment: Vec::new() }
+        let (program, city) = (program.into(), City::folder());
+        Self { program, city, data: data.to_owned(), environment: Vec::new() }
+    }
+
+    /// On a city in another folder.
+    #[must_use]
+    pub fn in_city(mut self, folder: &Path) -> Self {
+        folder.clone_into(&mut self.city);
+        self
     }
 
     /// Overrides a setting, named as `SECTION__KEY`.
@@ -74,7 +83,7 @@ impl Launch {
         // After a kill the old file is still there, and its ports may be somebody else's by now.
         let _was_not_there = std::fs::remove_file(&ports);
         let mut child = self
-            .command(&City::folder().join("cardswitch.toml"))
+            .command(&self.city.join("cardswitch.toml"))
             .stdout(Stdio::null())
             .stderr(File::create(self.log()).expect("a log file"))
             .spawn()

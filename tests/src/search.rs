@@ -1,99 +1,242 @@
-//! Looking for secrets in files: every form in which one might have got there.
+//! Looking for secrets in bytes: all of them, in every form in which one might have got there, in one pass.
+//!
+//! It knows forms as bytes with a name; which forms a secret has stands in [`crate::leaks::forms`]. Start at
+//! [`Search::add`], then [`Search::ready`]. What is found says where and what kind, never what.
 
-use std::{
-    collections::HashMap,
-    path::{Path, PathBuf},
-};
+use aho_corasick::AhoCorasick;
 
 /// The shortest needle: anything shorter turns up in random bytes.
 const SHORTEST: usize = 6;
 
-/// How a needle is looked up: by its first bytes.
-const KEY: usize = 4;
-
-/// What is looked for.
-#[derive(Default)]
-pub struct Search {
-    needles: HashMap<[u8; KEY], Vec<(String, Vec<u8>)>>,
-    count: usize,
+/// What a secret is.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Kind {
+    /// A card number.
+    CardNumber,
+    /// Track 2, or all of it behind the card number.
+    Track,
+    /// A PIN with enough around it, or long enough, to be told from chance.
+    Pin,
+    /// A PIN block in clear, or what a block is made of.
+    PinBlock,
+    /// A PIN block as it was sent, encrypted.
+    SealedPin,
+    /// Verification key, card verification key, token key.
+    IssuerKey,
+    /// A terminal master key.
+    TerminalMaster,
+    /// A terminal's PIN or MAC key.
+    WorkingKey,
+    /// A master of PSAM keys.
+    PsamMaster,
+    /// A PSAM's own key.
+    PsamKey,
+    /// The key of one transaction of a PSAM.
+    SessionKey,
+    /// A zone master key.
+    ZoneMaster,
+    /// A key under a zone master key.
+    ZoneKey,
+    /// The local master key.
+    Lmk,
 }
 
-/// A needle found. It says where and what kind, not what.
+impl Kind {
+    /// For people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CardNumber => "card number",
+            Self::Track => "track 2",
+            Self::Pin => "PIN",
+            Self::PinBlock => "clear PIN block",
+            Self::SealedPin => "encrypted PIN block",
+            Self::IssuerKey => "issuer key",
+            Self::TerminalMaster => "terminal master key",
+            Self::WorkingKey => "working key",
+            Self::PsamMaster => "PSAM master",
+            Self::PsamKey => "key of a PSAM",
+            Self::SessionKey => "PSAM session key",
+            Self::ZoneMaster => "zone master key",
+            Self::ZoneKey => "zone key",
+            Self::Lmk => "local master key",
+        }
+    }
+}
+
+/// What is looked for. `Debug` and everything else shows the name only.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Secret {
+    /// What it is.
+    pub kind: Kind,
+    /// Whose, or which.
+    pub name: String,
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({})", self.kind.name(), self.name)
+    }
+}
+
+/// One way to write one secret, or a part of it.
+#[derive(Clone, Eq, PartialEq)]
+pub struct Form {
+    /// Which part, and how it is written.
+    pub name: &'static str,
+    /// What to look for.
+    pub bytes: Vec<u8>,
+}
+
+impl std::fmt::Debug for Form {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} ({} bytes)", self.name, self.bytes.len())
+    }
+}
+
+struct Needle {
+    secret: usize,
+    form: Form,
+}
+
+/// Secrets as they are collected.
+#[derive(Default)]
+pub struct Search {
+    secrets: Vec<Secret>,
+    needles: Vec<Needle>,
+}
+
+/// A search that looks.
+pub struct Ready {
+    search: Search,
+    automaton: AhoCorasick,
+}
+
+/// A place where a secret stands.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Found {
-    /// The file.
-    pub file: PathBuf,
+pub struct Hit {
     /// Offset of the first byte.
-    pub offset: usize,
-    /// What was found, and in which form.
-    pub what: String,
+    pub at: usize,
+    /// How many bytes of it, over all forms that overlap.
+    pub length: usize,
+    /// Which secret, for [`Ready::secret`].
+    pub secret: usize,
+    /// The longest form found there.
+    pub form: &'static str,
 }
 
 impl std::fmt::Debug for Search {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Search({} needles)", self.count)
+        write!(f, "Search({} secrets, {} needles)", self.secrets.len(), self.needles.len())
+    }
+}
+
+impl std::fmt::Debug for Ready {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Ready({:?})", self.search)
     }
 }
 
 impl Search {
-    /// Adds digits (or a track, whose separator is `=`): as text and as packed digits, whichever nibble they begin at.
-    pub fn add_digits(&mut self, what: &str, digits: &[u8]) {
-        self.add(format!("{what} as text"), digits);
-        for (skip, form) in [(0, "packed"), (1, "packed, shifted")] {
-            let nibbles: Vec<u8> =
-                digits[skip..].iter().map(|digit| if *digit == b'=' { 0xD } else { digit & 0x0F }).collect();
-            let packed: Vec<u8> = nibbles.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
-            self.add(format!("{what} {form}"), &packed);
-        }
+    /// Adds a secret in these forms. Forms that are too short to mean anything are left out.
+    pub fn add(&mut self, kind: Kind, name: impl Into<String>, forms: impl IntoIterator<Item = Form>) {
+        let secret = self.secrets.len();
+        let long = forms.into_iter().filter(|form| form.bytes.len() >= SHORTEST);
+        self.needles.extend(long.map(|form| Needle { secret, form }));
+        self.secrets.push(Secret { kind, name: name.into() });
     }
 
-    /// Adds bytes: as they are and as hexadecimal text of either case.
-    pub fn add_bytes(&mut self, what: &str, bytes: &[u8]) {
-        let lower: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        self.add(format!("{what} in binary"), bytes);
-        self.add(format!("{what} in upper-case hex"), lower.to_uppercase().as_bytes());
-        self.add(format!("{what} in lower-case hex"), lower.as_bytes());
+    /// How many secrets.
+    #[must_use]
+    pub fn secrets(&self) -> usize {
+        self.secrets.len()
+    }
+
+    /// How many forms of them.
+    #[must_use]
+    pub fn needles(&self) -> usize {
+        self.needles.len()
+    }
+
+    /// Ready to look.
+    ///
+    /// # Panics
+    /// There are more needles than an automaton takes, which is billions.
+    #[must_use]
+    pub fn ready(self) -> Ready {
+        let bytes = self.needles.iter().map(|needle| &needle.form.bytes);
+        let automaton = AhoCorasick::new(bytes).expect("fewer than billions of needles");
+        Ready { search: self, automaton }
+    }
+}
+
+impl Ready {
+    /// Every place in these bytes. What overlaps and is of one secret is one place.
+    #[must_use]
+    pub fn hits(&self, bytes: &[u8]) -> Vec<Hit> {
+        let mut single: Vec<(Hit, usize)> = self
+            .automaton
+            .find_overlapping_iter(bytes)
+            .map(|found| {
+                let Needle { secret, form } = &self.search.needles[found.pattern().as_usize()];
+                let hit = Hit { at: found.start(), length: found.len(), secret: *secret, form: form.name };
+                (hit, found.len())
+            })
+            .collect();
+        single.sort_by_key(|(hit, _)| (hit.secret, hit.at));
+        let mut merged: Vec<(Hit, usize)> = Vec::new();
+        for (hit, longest) in single {
+            match merged.last_mut() {
+                Some((last, longest_of_last))
+                    if last.secret == hit.secret && hit.at <= last.at + last.length =>
+                {
+                    last.length = last.length.max(hit.at + hit.length - last.at);
+                    if longest > *longest_of_last {
+                        last.form = hit.form;
+                        *longest_of_last = longest;
+                    }
+                }
+                _ => merged.push((hit, longest)),
+            }
+        }
+        let mut hits: Vec<Hit> = merged.into_iter().map(|(hit, _)| hit).collect();
+        hits.sort_by_key(|hit| hit.at);
+        hits
+    }
+
+    /// A secret of a hit.
+    #[must_use]
+    pub fn secret(&self, hit: &Hit) -> &Secret {
+        &self.search.secrets[hit.secret]
+    }
+
+    /// How many secrets are looked for.
+    #[must_use]
+    pub fn secrets(&self) -> usize {
+        self.search.secrets()
     }
 
     /// How many forms are looked for.
     #[must_use]
-    pub fn count(&self) -> usize {
-        self.count
+    pub fn needles(&self) -> usize {
+        self.search.needles()
     }
 
-    /// Every needle found in a file, or in the files of a folder and the folders below it; and how many bytes were
-    /// looked at.
+    /// The control: plants every needle by itself in noise, and names those that are not found there.
     #[must_use]
-    pub fn through(&self, path: &Path) -> (Vec<Found>, usize) {
-        if path.is_dir() {
-            let entries = std::fs::read_dir(path).expect("a folder");
-            let found = entries.map(|entry| self.through(&entry.expect("an entry").path()));
-            return found.fold((Vec::new(), 0), |(mut all, bytes), (found, more)| {
-                all.extend(found);
-                (all, bytes + more)
-            });
-        }
-        let bytes = std::fs::read(path).expect("a file");
-        let found = self.in_bytes(&bytes).map(|(offset, what)| Found { file: path.to_owned(), offset, what });
-        (found.collect(), bytes.len())
-    }
-
-    fn in_bytes<'a>(&'a self, bytes: &'a [u8]) -> impl Iterator<Item = (usize, String)> + 'a {
-        bytes.windows(KEY).enumerate().flat_map(move |(at, key)| {
-            let candidates = key.try_into().ok().and_then(|key: [u8; KEY]| self.needles.get(&key));
-            let matches = move |(_, needle): &&(String, Vec<u8>)| bytes[at..].starts_with(needle);
-            candidates.into_iter().flatten().filter(matches).map(move |(what, _)| (at, what.clone()))
-        })
-    }
-
-    fn add(&mut self, what: String, needle: &[u8]) {
-        if needle.len() < SHORTEST {
-            return;
-        }
-        if let Some(key) = needle.first_chunk() {
-            self.count += 1;
-            self.needles.entry(*key).or_default().push((what, needle.to_vec()));
-        }
+    pub fn blind_spots(&self) -> Vec<String> {
+        const BEFORE: usize = 61;
+        let blind = |needle: &&Needle| {
+            let noise = [&[0x5A; BEFORE][..], &needle.form.bytes, &[0xA5; 40]].concat();
+            !self.hits(&noise).iter().any(|hit| {
+                // A neighbour in the noise may make it longer, never miss it.
+                hit.secret == needle.secret
+                    && hit.at <= BEFORE
+                    && hit.at + hit.length >= BEFORE + needle.form.bytes.len()
+            })
+        };
+        let told = |needle: &Needle| format!("{:?} {}", self.search.secrets[needle.secret], needle.form.name);
+        self.search.needles.iter().filter(blind).map(told).collect()
     }
 }
 
@@ -101,30 +244,41 @@ impl Search {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_planted_needle_is_found_in_every_form() {
+    fn form(name: &'static str, bytes: &[u8]) -> Form {
+        Form { name, bytes: bytes.to_vec() }
+    }
+
+    fn search() -> Ready {
         let mut search = Search::default();
-        search.add_digits("PAN", b"9156009224100010");
-        search.add_digits("odd PAN", b"91560023572900234");
-        search.add_digits("track", b"9156009224100010=340252041400000");
-        search.add_bytes("key", &[0xEA, 0x26, 0xA2, 0xE0, 0x31, 0x5B, 0xFD, 0x19]);
-        search.add_digits("a PIN too short to look for", b"1234");
-        let rows: [(&str, &[u8], &str); 9] = [
-            ("text", b"9156009224100010", "PAN as text"),
-            ("packed", b"\x91\x56\x00\x92\x24\x10\x00\x10", "PAN packed"),
-            ("behind a nibble", b"\x09\x15\x60\x09\x22\x41\x00\x01\x0F", "PAN packed, shifted"),
-            ("odd, left-aligned", b"\x91\x56\x00\x23\x57\x29\x00\x23\x4F", "odd PAN packed"),
-            ("odd, right-aligned", b"\x09\x15\x60\x02\x35\x72\x90\x02\x34", "odd PAN packed, shifted"),
-            ("a track", b"\x91\x56\x00\x92\x24\x10\x00\x10\xD3\x40\x25\x20\x41\x40\x00\x00", "track packed"),
-            ("binary", b"\xEA\x26\xA2\xE0\x31\x5B\xFD\x19", "key in binary"),
-            ("upper", b"EA26A2E0315BFD19", "key in upper-case hex"),
-            ("lower", b"ea26a2e0315bfd19", "key in lower-case hex"),
+        search.add(
+            Kind::ZoneKey,
+            "zone",
+            [form("whole", b"abcdefghijkl"), form("left half", b"abcdef"), form("right half", b"ghijkl")],
+        );
+        search.add(Kind::CardNumber, "card", [form("whole", b"9156009224"), form("short", b"91560")]);
+        search.ready()
+    }
+
+    #[test]
+    fn what_overlaps_is_one_place_and_what_is_too_short_is_not_looked_for() {
+        let search = search();
+        assert_eq!((search.secrets(), search.needles()), (2, 4));
+        let rows = [
+            ("..abcdefghijkl..", "2+12 whole"),
+            ("abcdef..ghijkl", "0+6 left half, 8+6 right half"),
+            ("..9156009224", "2+10 whole"),
+            ("91560 abcde", ""),
         ];
-        for (name, planted, want) in rows {
-            let noise = [&[0x17; 300][..], planted, &[0x91; 40][..]].concat();
-            let found = |(at, what): (usize, String)| (300..302).contains(&at) && what == want;
-            assert!(search.in_bytes(&noise).any(found), "{name}");
+        for (bytes, want) in rows {
+            let hits = search.hits(bytes.as_bytes());
+            let told: Vec<String> =
+                hits.iter().map(|hit| format!("{}+{} {}", hit.at, hit.length, hit.form)).collect();
+            assert_eq!(told.join(", "), want, "{bytes}");
         }
-        assert_eq!(search.in_bytes(&[0x12; 1000]).count(), 0);
+    }
+
+    #[test]
+    fn a_search_that_sees_everything_has_no_blind_spot() {
+        assert_eq!(search().blind_spots(), Vec::<String>::new());
     }
 }

@@ -154,8 +154,13 @@ impl Terminal {
     /// The working keys of a sign-in's answer in clear.
     #[must_use]
     pub fn clear_keys(&self, answer: &Answer) -> ClearKeys {
-        let field = answer.working_keys();
-        let cipher = des::TdesEde2::new_from_slice(&self.tmk).expect("16 bytes");
+        Self::keys_under(&self.tmk, &answer.working_keys())
+    }
+
+    /// The working keys of field 62 of a sign-in's answer, for the terminal with this master key.
+    #[must_use]
+    pub fn keys_under(tmk: &[u8; 16], field: &[u8; 40]) -> ClearKeys {
+        let cipher = des::TdesEde2::new_from_slice(tmk).expect("16 bytes");
         let clear = |cryptogram: &[u8]| {
             let mut key = [0; 16];
             for (clear, block) in key.chunks_exact_mut(8).zip(cryptogram.chunks_exact(8)) {

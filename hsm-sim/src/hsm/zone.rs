@@ -35,17 +35,18 @@ impl Hsm {
         require_zone_usage(usage)?;
         let master = self.keys.zone_master(&self.lmk, zmk)?;
         let block = KeyBlock::parse(block)?;
-        let key = master.unwrap(&block)?;
-        if block.usage_code() != usage.code().as_bytes() {
-            return Err(KeyBlockError::Usage.into());
-        }
-        let schedule = Schedule::new(usage, key.expose())?;
-        block.check_attributes(usage, key.expose().len())?;
-        let attributes = Attributes::of(usage, key.expose().len()).exportable(block.is_exportable());
-        Ok(ImportedKey {
-            block: self.lmk.wrap_as(attributes, key.expose(), entropy),
-            check_value: schedule.check_value(),
-        })
+        master.unwrap(&block, |key| {
+            if block.usage_code() != usage.code().as_bytes() {
+                return Err(KeyBlockError::Usage.into());
+            }
+            let schedule = Schedule::new(usage, key)?;
+            block.check_attributes(usage, key.len())?;
+            let attributes = Attributes::of(usage, key.len()).exportable(block.is_exportable());
+            Ok(ImportedKey {
+                block: self.lmk.wrap_as(attributes, key, entropy),
+                check_value: schedule.check_value(),
+            })
+        })?
     }
 
     /// Wraps a loaded zone key under a zone master key. The receiver may not
@@ -63,13 +64,14 @@ impl Hsm {
     ) -> Result<KeyBlock, HsmError> {
         let usage = self.keys.usage(key)?;
         require_zone_usage(usage)?;
-        let block = self.keys.block(key)?;
+        let block = self.keys.block(key)?.clone();
         if !block.is_exportable() {
             return Err(HsmError::NotExportable);
         }
-        let clear = self.lmk.unwrap(block)?;
         let master = self.keys.zone_master(&self.lmk, zmk)?;
-        Ok(master.wrap(Attributes::of(usage, clear.expose().len()), clear.expose(), entropy))
+        let wrapped =
+            self.lmk.unwrap(&block, |key| master.wrap(Attributes::of(usage, key.len()), key, entropy));
+        Ok(wrapped?)
     }
 }
 

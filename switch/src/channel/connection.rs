@@ -20,7 +20,7 @@ use super::{
     hub::Hub,
     shares::{Proof, Source},
 };
-use crate::clock::stopwatch;
+use crate::{clock::stopwatch, wipe};
 
 /// What one connection may take of the thread before the others have their turn, in frames turned away. They count
 /// too, or a flood of them would keep the thread from releasing the answers whose permits they want.
@@ -59,6 +59,13 @@ impl std::fmt::Debug for Connection {
             .field("id", &self.id)
             .field("under_way", &self.under_way)
             .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Connection {
+    /// What was not written is not needed any more.
+    fn drop(&mut self) {
+        self.outbox.get_mut().fill(0);
     }
 }
 
@@ -131,6 +138,12 @@ struct Reader {
     opened: Instant,
     last_read: Instant,
     deadline: Pin<Box<Sleep>>,
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        wipe::empty(&mut self.partial);
+    }
 }
 
 impl Reader {
@@ -235,7 +248,7 @@ fn read(hub: &Hub, connection: &Connection, reader: &mut Reader) -> Result<(), D
         Ok(Taken::default())
     };
     if let Ok(taken) = &taken {
-        reader.partial.extend_from_slice(&scratch[taken.bytes..count]);
+        wipe::append(&mut reader.partial, &scratch[taken.bytes..count]);
         reader.backlog = taken.more;
         reader.begun = reader.begun.filter(|_| taken.bytes == 0);
     }
@@ -254,10 +267,11 @@ fn take_partial(hub: &Hub, connection: &Connection, reader: &mut Reader) -> Resu
     reader.backlog = taken.more;
     if taken.bytes > 0 {
         reader.begun = None;
-        reader.partial.drain(..taken.bytes);
+        wipe::drop_front(&mut reader.partial, taken.bytes);
     }
     if reader.partial.is_empty() {
         // An idle connection keeps no buffer.
+        wipe::empty(&mut reader.partial);
         reader.partial = Vec::new();
     }
     Ok(())

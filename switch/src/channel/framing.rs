@@ -3,6 +3,7 @@
 use bytes::{BufMut, BytesMut};
 
 pub use crate::config::LengthForm;
+use crate::wipe;
 
 /// What the bytes at hand begin with.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -51,6 +52,8 @@ pub fn next(form: LengthForm, bytes: &[u8], frame_max: usize) -> Next<'_> {
 /// Puts a frame with its length behind what is in `out`. A frame that its length cannot count is left out: no answer
 /// of any dialect comes near that.
 pub fn put(form: LengthForm, frame: &[u8], out: &mut BytesMut) {
+    // Answers may hold a card number.
+    wipe::reserve(out, length_bytes(form) + frame.len());
     match (form, u16::try_from(frame.len())) {
         (LengthForm::Binary, Ok(count)) => out.put_u16(count),
         (LengthForm::Ascii, Ok(count)) if count < 10_000 => {

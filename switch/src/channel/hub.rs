@@ -168,6 +168,7 @@ impl Hub {
                 // than the work that is refused.
                 framing::put(connection.form.length, &answer, &mut connection.outbox.borrow_mut());
             }
+            answer.fill(0);
             return false;
         }
         self.permits_in_use.set(self.permits_in_use.get() + 1);
@@ -279,6 +280,8 @@ impl Hub {
             match connection.stream.try_write(&outbox) {
                 Ok(written) => {
                     self.metrics.socket_write();
+                    // Behind the start of the buffer nobody could overwrite it any more.
+                    outbox[..written].fill(0);
                     bytes::Buf::advance(&mut *outbox, written);
                 }
                 Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => break,

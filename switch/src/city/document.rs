@@ -10,6 +10,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 
 use super::error::{CityError, Problem};
+use crate::wipe;
 
 /// Longest TOML file, in bytes.
 pub(super) const FILE_BYTES_MAX: u64 = 1 << 20;
@@ -21,13 +22,16 @@ pub(super) fn read<T: DeserializeOwned>(
 ) -> Result<T, CityError> {
     let file = file.into();
     let text = text_of(path).map_err(|problem| CityError::of_file(file.clone(), problem))?;
-    toml::from_str(&text).map_err(|err| {
+    let read = toml::from_str(&text).map_err(|err| {
         let line = err.span().map(|span| {
             let newlines = text.bytes().take(span.start).filter(|byte| *byte == b'\n').count();
             newlines as u64 + 1
         });
         CityError { line, ..CityError::of_file(file.clone(), Problem::Toml(rule_of(&err))) }
-    })
+    });
+    // It may have been the file of keys.
+    wipe::text(text);
+    read
 }
 
 /// The text of `path`, which errors call `file`; none if there is no such file.
@@ -41,7 +45,12 @@ pub(super) fn text_if_there(path: &Path, file: &'static str) -> Result<Option<St
 
 fn text_of(path: &Path) -> Result<String, Problem> {
     let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|opened| opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes));
+    let read = File::open(path).and_then(|opened| {
+        // All at once: a buffer that grows leaves what it held behind.
+        let length = usize::try_from(opened.metadata()?.len().min(FILE_BYTES_MAX)).unwrap_or_default();
+        bytes.reserve(length + 1);
+        opened.take(FILE_BYTES_MAX + 1).read_to_end(&mut bytes)
+    });
     match read {
         Err(err) => Err(Problem::Unreadable(err.kind())),
         Ok(_) if bytes.len() as u64 > FILE_BYTES_MAX => Err(Problem::TooLong(FILE_BYTES_MAX)),

@@ -3,7 +3,8 @@
 //!
 //! Start at [`TestKeys::open`]; whether the keys are those of a city is for [`City::check_keys`] to say.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, hash_map::RandomState};
+use std::hash::BuildHasher;
 use std::path::Path;
 
 use arrayvec::ArrayString;
@@ -13,7 +14,7 @@ use super::City;
 use super::acquirers::ACQUIRERS;
 use super::document;
 use super::error::{CityError, Problem};
-use super::secret::Secret;
+use super::secret::{Secret, SecretText};
 use super::table::{self, DES_KEY, SHORT_ROWS_MAX};
 use super::terminals::PSAMS;
 
@@ -83,10 +84,10 @@ pub struct ZoneKeys {
 #[serde(deny_unknown_fields)]
 struct RawKeys {
     lmk: LmkKind,
-    pvk: String,
+    pvk: SecretText,
     pvki: u8,
-    cvk: String,
-    token: String,
+    cvk: SecretText,
+    token: SecretText,
     #[serde(default)]
     psam_master: Vec<RawMaster>,
     #[serde(default)]
@@ -97,20 +98,20 @@ struct RawKeys {
 #[serde(deny_unknown_fields)]
 struct RawMaster {
     version: u8,
-    pin: String,
-    mac: String,
-    track: String,
-    auth: String,
+    pin: SecretText,
+    mac: SecretText,
+    track: SecretText,
+    auth: SecretText,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawZone {
     acquirer: String,
-    zmk: String,
-    pin: String,
-    mac_to_switch: String,
-    mac_from_switch: String,
+    zmk: SecretText,
+    pin: SecretText,
+    mac_to_switch: SecretText,
+    mac_from_switch: SecretText,
 }
 
 impl TestKeys {
@@ -175,17 +176,18 @@ impl City {
     }
 }
 
-/// The file's name for errors, and the keys seen so far.
+/// The file's name for errors, and the keys seen so far: as hashes under a key of this process, because a set of the keys
+/// themselves would leave them in memory.
 struct KeyFile {
     name: String,
-    seen: HashSet<[u8; 16]>,
-    long_seen: HashSet<[u8; 32]>,
+    seen: HashSet<u64>,
+    hasher: RandomState,
 }
 
 impl KeyFile {
     fn named(path: &Path) -> Self {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        Self { name, seen: HashSet::new(), long_seen: HashSet::new() }
+        Self { name, seen: HashSet::new(), hasher: RandomState::new() }
     }
 
     fn fault(&self, key: impl Into<String>, problem: Problem) -> CityError {
@@ -197,29 +199,34 @@ impl KeyFile {
     }
 
     /// A key of one use: one key for two uses would let one stand in for the other.
-    fn des_key(&mut self, key: impl Into<String>, text: &str) -> Result<Secret<[u8; 16]>, CityError> {
+    fn des_key(&mut self, key: impl Into<String>, text: &SecretText) -> Result<Secret<[u8; 16]>, CityError> {
         let key = key.into();
-        let bytes = table::des_key(text).ok_or_else(|| self.fault(key.clone(), Problem::Form(DES_KEY)))?;
-        let fresh = self.seen.insert(bytes);
-        self.require(fresh, key, Problem::Duplicate)?;
+        let bytes = table::des_key(text.expose());
+        let bytes = bytes.ok_or_else(|| self.fault(key.clone(), Problem::Form(DES_KEY)))?;
+        self.fresh(key, &bytes)?;
         Ok(Secret::new(bytes))
     }
 
     /// As [`KeyFile::des_key`], for a key of 32 bytes.
-    fn long_key(&mut self, key: impl Into<String>, text: &str) -> Result<Secret<[u8; 32]>, CityError> {
+    fn long_key(&mut self, key: impl Into<String>, text: &SecretText) -> Result<Secret<[u8; 32]>, CityError> {
         let key = key.into();
         let form = Problem::Form("64 hex digits");
-        let bytes = table::hex(text).ok_or_else(|| self.fault(key.clone(), form))?;
-        let fresh = self.long_seen.insert(bytes);
-        self.require(fresh, key, Problem::Duplicate)?;
+        let bytes: [u8; 32] = table::hex(text.expose()).ok_or_else(|| self.fault(key.clone(), form))?;
+        self.fresh(key, &bytes)?;
         Ok(Secret::new(bytes))
+    }
+
+    fn fresh(&mut self, key: String, bytes: &[u8]) -> Result<(), CityError> {
+        let fresh = self.seen.insert(self.hasher.hash_one(bytes));
+        self.require(fresh, key, Problem::Duplicate)
     }
 
     fn masters(&mut self, raw: &[RawMaster]) -> Result<Vec<PsamMaster>, CityError> {
         let few = raw.len() <= VERSIONS_MAX;
         self.require(few, "psam_master", Problem::TooManyRows(VERSIONS_MAX))?;
         let mut versions = HashSet::new();
-        let mut masters = Vec::new();
+        // Not to grow: that would leave copies behind.
+        let mut masters = Vec::with_capacity(raw.len());
         for (place, raw) in raw.iter().enumerate() {
             let key = |name: &str| format!("psam_master[{place}].{name}");
             self.require(versions.insert(raw.version), key("version"), Problem::Duplicate)?;
@@ -238,7 +245,7 @@ impl KeyFile {
         let few = raw.len() <= SHORT_ROWS_MAX;
         self.require(few, "zone", Problem::TooManyRows(SHORT_ROWS_MAX))?;
         let mut acquirers = HashSet::new();
-        let mut zones = Vec::new();
+        let mut zones = Vec::with_capacity(raw.len());
         for (place, raw) in raw.iter().enumerate() {
             let key = |name: &str| format!("zone[{place}].{name}");
             let acquirer = table::institution(&raw.acquirer)

@@ -3,6 +3,9 @@
 use std::fmt;
 
 use arrayvec::ArrayString;
+use serde::Deserialize;
+
+use crate::wipe;
 
 /// Bytes in clear that `Debug` does not show and that are overwritten when dropped.
 ///
@@ -33,6 +36,24 @@ impl<T: AsMut<[u8]>> Drop for Secret<T> {
         bytes.fill(0);
         // Without a reader the compiler may leave the writes out.
         std::hint::black_box(bytes);
+    }
+}
+
+/// Text as it stands in a file of keys; no `Debug`, and overwritten when dropped.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct SecretText(String);
+
+impl SecretText {
+    /// The text in clear.
+    pub(super) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Drop for SecretText {
+    fn drop(&mut self) {
+        wipe::text(std::mem::take(&mut self.0));
     }
 }
 

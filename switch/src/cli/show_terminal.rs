@@ -31,7 +31,9 @@ pub(super) fn run_show(args: &ShowArgs, out: &mut dyn Write) -> Result<(), Failu
     let no_such = || Failure { message: format!("there is no terminal {:?}", args.id), code: 1 };
     // An id with anything else in it would be another path.
     if args.id.len() != 8 || !args.id.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return Err(no_such());
+        // Not quoted: it may be a card number in the wrong place.
+        let message = "there is no terminal of that id: an id is eight letters and digits".to_owned();
+        return Err(Failure { message, code: 1 });
     }
     let path = format!("/terminals/{}", args.id);
     let found = args.from.look(|books| terminal(books, &args.id), &path)?.ok_or_else(no_such)?;

@@ -3,13 +3,13 @@
 
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::{Path, State},
     http::StatusCode,
     response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 
-use super::{Admin, look, stopping};
+use super::{Admin, look, question::Question, stopping};
 use crate::audit::{
     card::{self, CardMask},
     notices, terminal,
@@ -21,7 +21,7 @@ pub(super) struct NoticesQuery {
     after: Option<u64>,
 }
 
-pub(super) async fn notices(State(admin): State<Admin>, Query(query): Query<NoticesQuery>) -> Response {
+pub(super) async fn notices(State(admin): State<Admin>, Question(query): Question<NoticesQuery>) -> Response {
     match look(&admin, move |books| notices::notices(books, query.after.unwrap_or(0))).await {
         Some(list) => Json(list).into_response(),
         None => stopping(),
@@ -35,7 +35,7 @@ pub(super) struct CardsQuery {
     last_four: u16,
 }
 
-pub(super) async fn cards(State(admin): State<Admin>, Query(query): Query<CardsQuery>) -> Response {
+pub(super) async fn cards(State(admin): State<Admin>, Question(query): Question<CardsQuery>) -> Response {
     let mask = CardMask { bin: query.bin, last_four: query.last_four };
     match look(&admin, move |books| card::cards(books, mask)).await {
         Some(cards) => Json(cards).into_response(),

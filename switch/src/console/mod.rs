@@ -5,6 +5,7 @@
 
 pub mod door;
 mod lookup;
+mod question;
 mod settlement;
 
 use std::{
@@ -15,7 +16,7 @@ use std::{
 
 use axum::{
     Json, Router,
-    extract::{Query, State},
+    extract::State,
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
@@ -145,7 +146,10 @@ struct EntriesQuery {
     count: Option<usize>,
 }
 
-async fn entries(State(admin): State<Admin>, Query(query): Query<EntriesQuery>) -> Response {
+async fn entries(
+    State(admin): State<Admin>,
+    question::Question(query): question::Question<EntriesQuery>,
+) -> Response {
     let count = query.count.unwrap_or(20);
     if count > ENTRIES_MAX {
         return (StatusCode::BAD_REQUEST, format!("count: at most {ENTRIES_MAX}\n")).into_response();

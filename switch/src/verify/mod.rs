@@ -83,6 +83,7 @@ impl Verifier {
 
     /// Finds out the facts of every request in `jobs`, whose frames lie in `input`. Keys that come to be are put
     /// behind `new_keys`.
+    #[inline(never)] // So that its caller can overwrite the stack it has used.
     pub fn verify(
         &mut self,
         books: &Books,
