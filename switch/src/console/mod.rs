@@ -1,7 +1,8 @@
 //! The admin port: health, metrics, and the ledger of a running switch, over HTTP. It listens where `admin.listen`
 //! says, has no accounts yet, and so belongs on a loopback or management network.
 //!
-//! Who may connect, and for how long, stands in [`door`]. Pages on one card, one terminal and the outbox stand in `lookup`, the settlement of a day in `settlement`.
+//! Who may connect, and for how long, stands in [`door`]. Pages on one card, one terminal and the outbox stand in
+//! `lookup`, the settlement of a day in `settlement`.
 
 pub mod door;
 mod lookup;

@@ -29,8 +29,8 @@ pub(super) const RESIDENT: &str = "cardswitch_resident_bytes";
 const US: u64 = 1_000;
 const MS: u64 = 1_000 * US;
 
-/// Bounds of the latency histograms, nanoseconds. Steps of a third to a half, so that a quantile read from them is
-/// wrong by less than that.
+/// Bounds of the latency histograms, nanoseconds. From 50 µs to 100 ms each is a quarter to two thirds above the one
+/// before, outside further; a quantile read from them may be wrong by as much.
 const LATENCIES: [u64; 30] = [
     25 * US,
     50 * US,
