@@ -254,7 +254,10 @@ pub fn prepare(
         atm_binary_bitmap: config.atm.bitmap == BitmapForm::Binary,
         institution: config.atm.institution,
     };
-    Ok(Stages { books, verifier, clock, metrics, faults: FaultLog::default(), forms, laps: Laps::default() })
+    let stages =
+        Stages { books, verifier, clock, metrics, faults: FaultLog::default(), forms, laps: Laps::default() };
+    stages.tell_books();
+    Ok(stages)
 }
 
 fn pos_form(config: &Config) -> Form {

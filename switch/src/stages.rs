@@ -136,6 +136,12 @@ impl Stages {
             job.answer = Some(answer);
             job.state = State::Answered;
         }
+        self.tell_books();
+    }
+
+    /// What the books hold, for the page. After each batch, and once at the start: a switch that has just come back
+    /// must not look as if it had forgotten everything.
+    pub fn tell_books(&self) {
         let remembered = self.books.transactions();
         self.metrics.duplicates(remembered.len(), remembered.evicted());
         self.metrics.books(self.books.ledger().holds().len(), self.books.notices().last_id());
