@@ -125,11 +125,18 @@ impl<'s, 'b> Builder<'s, 'b> {
     /// Puts the same value that another message has in this field, as an
     /// answer echoes its request; nothing if that message lacks it. The other
     /// message may be of another table, if the field has the same class there.
+    /// Pad nibbles come out clean.
     ///
     /// # Errors
     /// Any rule of this builder's table, or a field out of order.
     pub fn copy(&mut self, field: u8, from: &Message<'_>) -> Result<&mut Self, EncodeError> {
         let Some(raw) = from.raw(field) else { return Ok(self) };
+        if let Some(wire) = from.wire(field).filter(|_| self.takes_as_it_is(field, from)) {
+            return self.put(field, |_, out| {
+                out.put_slice(wire);
+                Ok(())
+            });
+        }
         let source = from.spec().field(field);
         self.put(field, |row, out| {
             if Some(row.class) != source.map(Field::class) {
@@ -143,6 +150,19 @@ impl<'s, 'b> Builder<'s, 'b> {
                 false if row.is_hex() => put_octets(row, out, raw.iter().copied()),
                 false => put_bytes(row, out, raw),
             }
+        })
+    }
+
+    /// Whether a field can be copied byte by byte: it was checked by this very
+    /// table, and has neither a pad nibble nor separators that might have to be
+    /// written otherwise.
+    fn takes_as_it_is(&self, field: u8, from: &Message<'_>) -> bool {
+        let has_pad = || from.digits(field).is_some_and(|digits| !digits.len().is_multiple_of(2));
+        let row = self.spec.field(field).filter(|_| std::ptr::eq(self.spec, from.spec()));
+        row.is_some_and(|row| match row.class {
+            Class::Track => false,
+            Class::Numeric => row.encoding == Encoding::Ascii || !has_pad(),
+            Class::Alphanumeric | Class::Text | Class::Binary | Class::Tlv => true,
         })
     }
 

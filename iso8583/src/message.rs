@@ -130,6 +130,14 @@ impl<'a> Message<'a> {
         Some(usize::from(span.start) - row.prefix_bytes())
     }
 
+    /// A field as it is on the wire, its length prefix included.
+    #[must_use]
+    pub fn wire(&self, field: u8) -> Option<&'a [u8]> {
+        let (row, value, span) = self.value(field)?;
+        let start = usize::from(span.start);
+        self.bytes.get(start - row.prefix_bytes()..start + value.len())
+    }
+
     /// The digits of an `n` or `z` field, pad nibbles left out.
     #[must_use]
     #[inline]
