@@ -207,6 +207,7 @@ pub fn start_on(
     let reader: Box<dyn Reader> = store.reader();
     let (to_commit, work) = unbounded();
     let released = Arc::new(Released::default());
+    let admin_metrics = metrics.clone();
     let commit = commit::start(store, work, Arc::clone(&released), metrics.clone(), fatal)
         .map_err(|error| AppError::System(error.to_string()))?;
     let io = Io {
@@ -223,7 +224,7 @@ pub fn start_on(
         .name("io".into())
         .spawn(move || io.run())
         .map_err(|error| AppError::System(error.to_string()))?;
-    let admin = console::start(admin, control.clone(), reader, page.clone())
+    let admin = console::start(admin, control.clone(), reader, admin_metrics, page.clone())
         .map_err(|error| AppError::System(error.to_string()))?;
     write_ports(&ports_file, &ports)?;
     tracing::info!(pos = %ports.pos, epos = %ports.epos, atm = %ports.atm, admin = %ports.admin, "ready");

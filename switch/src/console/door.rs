@@ -1,7 +1,6 @@
 //! The admin port's connections: few at once, fewer from one address, and none that sits there without asking.
 
 use std::{
-    collections::HashMap,
     net::IpAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -16,7 +15,9 @@ use hyper_util::{
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// Connections at once; one more is closed. They are people, scrapers and scripts.
+use crate::telemetry::metrics::Metrics;
+
+/// Connections at once; for one more, another gives way. They are people, scrapers and scripts.
 pub const CONNECTIONS_MAX: usize = 64;
 
 /// Connections of one address at once.
@@ -32,7 +33,12 @@ const BUFFER_MAX: usize = 32 << 10;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Serves the pages until it is stopped. Connections that stand end with the runtime.
-pub(super) async fn serve(listener: TcpListener, pages: Router, stopped: CancellationToken) {
+pub(super) async fn serve(
+    listener: TcpListener,
+    pages: Router,
+    metrics: Metrics,
+    stopped: CancellationToken,
+) {
     let places = Arc::new(Places::default());
     loop {
         let accepted = tokio::select! {
@@ -43,52 +49,98 @@ pub(super) async fn serve(listener: TcpListener, pages: Router, stopped: Cancell
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let Some(place) = Places::enter(&places, peer.ip()) else { continue };
+        let Some(place) = Places::enter(&places, peer.ip(), &metrics) else { continue };
         let pages = TowerToHyperService::new(pages.clone());
         tokio::spawn(async move {
-            let _place = place;
-            let served = http1::Builder::new()
+            let gives_way = place.gives_way.clone();
+            let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD_MAX)
                 .max_buf_size(BUFFER_MAX)
-                .serve_connection(TokioIo::new(stream), pages)
-                .await;
-            if let Err(error) = served {
-                tracing::debug!(%error, "a connection of the admin port has ended");
+                .serve_connection(TokioIo::new(stream), pages);
+            tokio::select! {
+                served = connection => {
+                    if let Err(error) = served {
+                        tracing::debug!(%error, "a connection of the admin port has ended");
+                    }
+                }
+                () = gives_way.cancelled() => {}
             }
+            drop(place);
         });
     }
 }
 
-/// How many connections there are, by address.
+/// Why a connection to the admin port was closed without an answer.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Closed {
+    /// Its address has [`CONNECTIONS_PER_SOURCE`], or all places are taken and no other address has more than its own.
+    Refused,
+    /// It gave way to a caller from an address that had fewer.
+    GaveWay,
+}
+
+impl Closed {
+    /// Both, for metric labels.
+    pub const ALL: [Self; 2] = [Self::Refused, Self::GaveWay];
+
+    /// The word for it in metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Refused => "refused",
+            Self::GaveWay => "gave_way",
+        }
+    }
+}
+
+/// The connections there are, the oldest first.
 #[derive(Default)]
-struct Places(Mutex<HashMap<IpAddr, usize>>);
+struct Places(Mutex<Vec<Taken>>);
+
+struct Taken {
+    source: IpAddr,
+    gives_way: CancellationToken,
+    number: u64,
+}
 
 /// One connection's place, given back when it is dropped.
 struct Place {
     places: Arc<Places>,
-    source: IpAddr,
+    gives_way: CancellationToken,
+    number: u64,
 }
 
 impl Places {
-    fn enter(places: &Arc<Self>, source: IpAddr) -> Option<Place> {
+    /// A place for a caller. Where all are taken, the oldest connection of the address that has the most gives way, so
+    /// that callers who hold theirs open from many addresses cannot keep an operator out.
+    fn enter(places: &Arc<Self>, source: IpAddr, metrics: &Metrics) -> Option<Place> {
         let mut taken = places.taken();
-        let all: usize = taken.values().sum();
-        let own = taken.get(&source).copied().unwrap_or(0);
-        if all >= CONNECTIONS_MAX || own >= CONNECTIONS_PER_SOURCE {
-            tracing::debug!(
-                all,
-                own,
-                "the admin port has as many connections as it takes; one more was closed"
-            );
+        let count = |taken: &[Taken], source| taken.iter().filter(|one| one.source == source).count();
+        let own = count(&taken, source);
+        if own >= CONNECTIONS_PER_SOURCE {
+            metrics.admin_closed(Closed::Refused);
             return None;
         }
-        taken.insert(source, own + 1);
+        if taken.len() >= CONNECTIONS_MAX {
+            // Few enough to be counted anew for each caller. Of equals the one that has been there longest.
+            let most = taken.iter().map(|one| count(&taken, one.source)).max().unwrap_or(0);
+            let oldest = taken.iter().position(|one| count(&taken, one.source) == most);
+            let Some(oldest) = oldest.filter(|_| own < most) else {
+                metrics.admin_closed(Closed::Refused);
+                return None;
+            };
+            taken.remove(oldest).gives_way.cancel();
+            metrics.admin_closed(Closed::GaveWay);
+        }
+        let number = taken.last().map_or(0, |one| one.number + 1);
+        let gives_way = CancellationToken::new();
+        taken.push(Taken { source, gives_way: gives_way.clone(), number });
         drop(taken);
-        Some(Place { places: Arc::clone(places), source })
+        Some(Place { places: Arc::clone(places), gives_way, number })
     }
 
-    fn taken(&self) -> MutexGuard<'_, HashMap<IpAddr, usize>> {
+    fn taken(&self) -> MutexGuard<'_, Vec<Taken>> {
         // Nothing in here panics half-way.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -96,12 +148,46 @@ impl Places {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut taken = self.places.taken();
-        let own = taken.get(&self.source).copied().unwrap_or(0);
-        if own <= 1 {
-            taken.remove(&self.source);
-        } else {
-            taken.insert(self.source, own - 1);
-        }
+        self.places.taken().retain(|one| one.number != self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(last: u8) -> IpAddr {
+        IpAddr::from([127, 0, 0, last])
+    }
+
+    #[test]
+    fn whoever_holds_the_most_gives_way_to_whoever_has_fewer() {
+        let (metrics, _page) = crate::telemetry::metrics::recorder();
+        let places = Arc::new(Places::default());
+        let enter = |last: u8| Places::enter(&places, from(last), &metrics);
+        let crowd: Vec<_> = (0..CONNECTIONS_MAX).filter_map(|at| enter(10 + (at % 4) as u8)).collect();
+        assert_eq!(crowd.len(), CONNECTIONS_MAX);
+        assert!(enter(10).is_none(), "an address has its limit");
+
+        let operator = enter(1).expect("room is made");
+        assert!(crowd[0].gives_way.is_cancelled() && !operator.gives_way.is_cancelled());
+        assert!(crowd[1..].iter().all(|place| !place.gives_way.is_cancelled()));
+        // Its place has been taken out; giving it back again takes nobody else's.
+        drop(crowd.into_iter().next());
+        assert_eq!(places.taken().len(), 1, "the crowd has gone home");
+        drop(operator);
+        assert!(places.taken().is_empty());
+    }
+
+    #[test]
+    fn an_address_with_as_many_as_the_others_is_refused() {
+        let (metrics, _page) = crate::telemetry::metrics::recorder();
+        let places = Arc::new(Places::default());
+        let all: Vec<_> =
+            (0..CONNECTIONS_MAX).filter_map(|at| Places::enter(&places, from(at as u8), &metrics)).collect();
+        assert!(Places::enter(&places, from(7), &metrics).is_none());
+        assert!(all.iter().all(|place| !place.gives_way.is_cancelled()));
+        let newcomer = Places::enter(&places, from(200), &metrics).expect("it had none");
+        assert!(all[0].gives_way.is_cancelled() && !newcomer.gives_way.is_cancelled());
     }
 }

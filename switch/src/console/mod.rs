@@ -31,7 +31,7 @@ use crate::{
     audit::{self, AuditError, ENTRIES_MAX},
     books::Books,
     journal::{Reader, Seq},
-    telemetry::page::Page,
+    telemetry::{metrics::Metrics, page::Page},
 };
 
 /// The admin thread.
@@ -54,7 +54,7 @@ impl Server {
 struct Admin {
     control: mpsc::Sender<Control>,
     reader: Arc<Mutex<Box<dyn Reader>>>,
-    metrics: Page,
+    page: Page,
     /// Held while the whole journal is being replayed: one replay at a time is work enough.
     replaying: Arc<Semaphore>,
 }
@@ -67,19 +67,16 @@ pub fn start(
     listener: std::net::TcpListener,
     control: mpsc::Sender<Control>,
     reader: Box<dyn Reader>,
-    metrics: Page,
+    metrics: Metrics,
+    page: Page,
 ) -> std::io::Result<Server> {
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let admin = Admin {
-        control,
-        reader: Arc::new(Mutex::new(reader)),
-        metrics,
-        replaying: Arc::new(Semaphore::new(1)),
-    };
+    let admin =
+        Admin { control, reader: Arc::new(Mutex::new(reader)), page, replaying: Arc::new(Semaphore::new(1)) };
     let thread = std::thread::Builder::new().name("admin".into()).spawn(move || {
-        if let Err(error) = runtime.block_on(serve(listener, admin, stopped)) {
+        if let Err(error) = runtime.block_on(serve(listener, admin, metrics, stopped)) {
             tracing::error!(%error, "the admin port has closed");
         }
         // A proof under way must not hold up the stop.
@@ -91,10 +88,11 @@ pub fn start(
 async fn serve(
     listener: std::net::TcpListener,
     admin: Admin,
+    metrics: Metrics,
     stopped: CancellationToken,
 ) -> std::io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let upkeep = admin.metrics.clone();
+    let upkeep = admin.page.clone();
     tokio::spawn(async move {
         loop {
             tokio::time::sleep(std::time::Duration::from_secs(5)).await;
@@ -104,7 +102,7 @@ async fn serve(
     let pages = Router::new()
         .route("/health/live", get(|| async { "live\n" }))
         .route("/health/ready", get(ready))
-        .route("/metrics", get(metrics))
+        .route("/metrics", get(page))
         .route("/ledger/balance", get(balance))
         .route("/ledger/entries", get(entries))
         .route("/ledger/verify", get(verify))
@@ -114,7 +112,7 @@ async fn serve(
         .route("/settlement/{day}", get(settlement::settle))
         .route("/settlement/{day}/cut-over", post(settlement::cut_over))
         .with_state(admin);
-    door::serve(listener, pages, stopped).await;
+    door::serve(listener, pages, metrics, stopped).await;
     Ok(())
 }
 
@@ -129,8 +127,8 @@ async fn ready(State(admin): State<Admin>) -> Response {
     }
 }
 
-async fn metrics(State(admin): State<Admin>) -> Response {
-    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], admin.metrics.render()).into_response()
+async fn page(State(admin): State<Admin>) -> Response {
+    ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], admin.page.render()).into_response()
 }
 
 async fn balance(State(admin): State<Admin>) -> Response {

@@ -17,6 +17,7 @@ use crate::{
     books::{event::TerminalDialect, reason::Reason, request::Kind},
     channel::{Disconnect, Refused},
     config::Config,
+    console::door::Closed,
     dialect::Dropped,
     journal::CommitTimings,
 };
@@ -90,6 +91,7 @@ pub struct Metrics {
     connections_total: Counter,
     refused: [Counter; Refused::ALL.len()],
     disconnects: [Counter; Disconnect::ALL.len()],
+    admin_closed: [Counter; Closed::ALL.len()],
     socket_reads: Counter,
     socket_writes: Counter,
     permits_in_use: Gauge,
@@ -164,6 +166,8 @@ impl Metrics {
                     .map(|why| counter!("cardswitch_connections_refused_total", "why" => why.name())),
                 disconnects: Disconnect::ALL
                     .map(|why| counter!("cardswitch_disconnects_total", "why" => why.name())),
+                admin_closed: Closed::ALL
+                    .map(|why| counter!("cardswitch_admin_connections_closed_total", "why" => why.name())),
                 socket_reads: counter!("cardswitch_socket_reads_total"),
                 socket_writes: counter!("cardswitch_socket_writes_total"),
                 permits_in_use: gauge!("cardswitch_permits_in_use"),
@@ -277,6 +281,11 @@ impl Metrics {
     /// A peer could not be let in.
     pub fn refused(&self, why: Refused) {
         self.refused[why as usize].increment(1);
+    }
+
+    /// A connection to the admin port was closed for want of room.
+    pub fn admin_closed(&self, why: Closed) {
+        self.admin_closed[why as usize].increment(1);
     }
 
     /// A read from a socket that brought bytes.

@@ -126,8 +126,7 @@ impl Kind {
                 &[(DROPPED, Some(("why", "too_short"))), (DISCONNECTS, Some(("why", "frame_too_long")))]
             }
             Self::Replays => &[("cardswitch_repeats_total", None)],
-            // There is no metric of the admin port's own connections.
-            Self::AdminPort => &[],
+            Self::AdminPort => &[("cardswitch_admin_connections_closed_total", None)],
             Self::Together => {
                 &[(DROPPED, None), (DISCONNECTS, None), (ANSWERS, Some(("reason", "mac_failed")))]
             }
