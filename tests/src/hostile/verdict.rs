@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use cardswitch::books::{reason::Reason, request::Kind as Asked};
+use cardswitch::{
+    books::{reason::Reason, request::Kind as Asked},
+    city::MacKind,
+};
 
 use super::{
     honest::CONNECTIONS,
@@ -172,27 +175,35 @@ fn reach(phase: &Phase) -> Vec<Fault> {
     faults
 }
 
-/// What the stopped switch left behind: its log, its journal, its money.
+/// What the stopped switch left behind: its log, its journal, its money. First, how many approvals were forged where that
+/// is known to be possible.
 #[must_use]
-pub fn of_the_end(stopped: &Stopped, wrong: Vec<String>, told: Vec<Told>, parties: &Parties) -> Vec<Fault> {
+pub fn of_the_end(
+    stopped: &Stopped,
+    wrong: Vec<String>,
+    told: Vec<Told>,
+    parties: &Parties,
+) -> (usize, Vec<Fault>) {
     let mut faults: Vec<Fault> = wrong.into_iter().map(|how| fault(Class::Safety, "end", how)).collect();
     for line in stopped.log.lines().filter(|line| line.contains("panicked") || line.contains("ERROR")) {
         faults.push(fault(Class::Safety, "end", format!("in the log: {line}")));
     }
+    let mut forged = 0;
     if faults.is_empty() {
         let history = History::read(&stopped.data);
-        let wrong = books(&history, told, parties);
+        let wrong;
+        (forged, wrong) = books(&history, told, parties);
         let more = wrong.len().saturating_sub(TOLD_MAX);
         let more = (more > 0).then(|| format!("{more} more faults in the books"));
         let told = wrong.into_iter().take(TOLD_MAX).chain(more);
         faults.extend(told.map(|how| fault(Class::Safety, "end", how)));
     }
-    faults
+    (forged, faults)
 }
 
 /// Everything that an honest terminal was told is on record as it was told, every approval on record was told, and the
-/// cards hold what is left.
-fn books(history: &History, told: Vec<Told>, parties: &Parties) -> Vec<String> {
+/// cards hold what is left. First, how many approvals nobody was told that came under a MAC which can be forged.
+fn books(history: &History, told: Vec<Told>, parties: &Parties) -> (usize, Vec<String>) {
     let mut wrong = Vec::new();
     let mut answers: HashMap<Name, Told> = HashMap::new();
     for one in told {
@@ -211,27 +222,30 @@ fn books(history: &History, told: Vec<Told>, parties: &Parties) -> Vec<String> {
             None => wrong.push(format!("{name:?} was told and is not on record")),
         }
     }
+    let mut forged = 0;
+    for (name, _) in
+        recorded.iter().filter(|(name, record)| record.code == "00" && !answers.contains_key(*name))
+    {
+        match parties.city().terminal_row(&name.0).mac {
+            MacKind::UnionPayEcb => forged += 1,
+            MacKind::X919 => {
+                wrong.push(format!("{name:?} is approved on record, and nobody honest was told"))
+            }
+        }
+    }
     let mut spent = 0;
-    let mut approvals = 0;
     for (seq, _, decided) in history.decided().filter(|(_, _, decided)| decided.reason == Reason::Approved) {
         match decided.kind {
-            Asked::Purchase | Asked::Withdrawal => {
-                spent += decided.amount;
-                approvals += 1;
-            }
+            Asked::Purchase | Asked::Withdrawal => spent += decided.amount,
             kind => {
                 wrong.push(format!("record {seq} approves a {}, which nobody honest asked for", kind.name()))
             }
         }
-    }
-    let counted = answers.values().filter(|told| told.code == "00").count();
-    if counted != approvals {
-        wrong.push(format!("{counted} approvals were told, {approvals} are on record"));
     }
     let opened: i64 = parties.city().cards().iter().flat_map(|row| row.opening.iter()).sum();
     let left: i64 = history.balances().iter().sum();
     if opened - spent != left {
         wrong.push(format!("cards opened with {opened}, {spent} was spent, {left} is left"));
     }
-    wrong
+    (forged, wrong)
 }
