@@ -1,19 +1,19 @@
 //! The wiring: the only place that knows which thread runs which stage.
 //!
-//! Three threads. *io* runs every connection and, between reads, the stages over what came in. *commit* writes the
-//! journal and lets answers go. *admin* answers people and scrapers. A batch goes io → commit → io; with one
-//! hand-over each way an idle switch answers fastest, and a busy one makes few and large batches.
+//! Four threads. *io* runs every connection and turns away what there is no permit for. *stages* owns the books and takes
+//! batches through the stages. *commit* writes the journal and lets answers go. *admin* answers people and scrapers. A
+//! batch goes io → stages → commit → io.
 
 use std::{
-    cell::RefCell,
     net::SocketAddr,
     path::{Path, PathBuf},
     rc::Rc,
     sync::Arc,
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
+use bytes::BytesMut;
 use crossbeam::channel::{Sender, unbounded};
 use hsm_sim::{Hsm, Lmk};
 use serde::{Deserialize, Serialize};
@@ -21,23 +21,23 @@ use tokio::{net::TcpListener, sync::mpsc};
 
 use crate::{
     batch::{Batch, Line},
-    books::{
-        Books,
-        event::{Event, TerminalDialect},
-    },
+    books::{Books, event::TerminalDialect},
     channel::{
         Form, connector,
         hub::{Hub, Work},
         listener,
     },
-    clock::{Clock, UnknownZone, stopwatch},
-    commit::{self, Commit, Fatal, Released},
+    clock::{Clock, Moment, UnknownZone, stopwatch},
+    commit::{self, Fatal, Released},
     config::{BitmapForm, Config, LengthForm, Limits},
     console,
-    dialect::Forms,
+    dialect::{self, Forms},
     journal::{JournalError, Reader, Seq, SledStore, Store, StoreOptions},
     recovery::{self, RecoveryError},
-    stages::{FaultLog, Stages},
+    stages::{
+        FaultLog, Stages,
+        thread::{self, Follows, Order, Queue},
+    },
     telemetry::{
         cost::Laps,
         metrics::{self, Metrics},
@@ -46,9 +46,6 @@ use crate::{
     verify::{KeysError, Verifier},
     wipe,
 };
-
-/// How often the switch looks for what is due without a request: the end of a day, the end of a hold.
-const TICK: Duration = Duration::from_millis(500);
 
 /// Connections that the system may hold until they are accepted; it takes less if its own limit is lower.
 const ACCEPT_QUEUE: i32 = 4096;
@@ -118,7 +115,7 @@ pub struct Ports {
     pub admin: SocketAddr,
 }
 
-/// An order or a question to the io thread.
+/// An order or a question to the switch.
 pub enum Control {
     /// Stop well.
     Stop,
@@ -128,9 +125,6 @@ pub enum Control {
     /// reader has the record behind the last that the books had.
     Record(Follows),
 }
-
-/// What follows from the books as they are, if anything does.
-pub type Follows = Box<dyn FnOnce(&Books) -> Option<Event> + Send>;
 
 impl std::fmt::Debug for Control {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -151,6 +145,7 @@ pub struct Running {
     pub metrics: Page,
     control: mpsc::Sender<Control>,
     io: JoinHandle<Result<(), AppError>>,
+    stages: JoinHandle<()>,
     commit: JoinHandle<Result<(), JournalError>>,
     admin: console::Server,
     ports_file: PathBuf,
@@ -210,13 +205,24 @@ pub fn start_on(
     let admin_metrics = metrics.clone();
     let commit = commit::start(store, work, Arc::clone(&released), metrics.clone(), fatal)
         .map_err(|error| AppError::System(error.to_string()))?;
+    let (to_stages, stage_orders) = unbounded();
+    let desk = Desk {
+        to_stages: to_stages.clone(),
+        queue: Arc::default(),
+        clock: stages.clock.clone(),
+        asked: None,
+        forms: stages.forms,
+        metrics: metrics.clone(),
+    };
+    let stages = thread::start(stages, stage_orders, Arc::clone(&desk.queue), to_commit)
+        .map_err(|error| AppError::System(error.to_string()))?;
     let io = Io {
         limits: config.limits.clone(),
         listeners: vec![(pos, pos_form(config)), (epos, epos_form(config)), (atm, atm_form(config))],
         hosts: config.atm.connect.iter().map(|host| (*host, atm_form(config))).collect(),
-        stages,
+        desk,
+        to_stages,
         metrics,
-        to_commit,
         released,
         orders,
     };
@@ -228,7 +234,7 @@ pub fn start_on(
         .map_err(|error| AppError::System(error.to_string()))?;
     write_ports(&ports_file, &ports)?;
     tracing::info!(pos = %ports.pos, epos = %ports.epos, atm = %ports.atm, admin = %ports.admin, "ready");
-    Ok(Running { ports, metrics: page, control, io, commit, admin, ports_file })
+    Ok(Running { ports, metrics: page, control, io, stages, commit, admin, ports_file })
 }
 
 /// The stages over a store's books, ready to work on batches: what [`start_on`] gives the io thread.
@@ -287,6 +293,7 @@ impl Running {
         // which `join` reports.
         let _thread_gone = self.control.blocking_send(Control::Stop);
         let io = self.io.join().map_err(|_| AppError::Panicked("io"))?;
+        self.stages.join().map_err(|_| AppError::Panicked("stages"))?;
         self.admin.stop();
         let commit = self.commit.join().map_err(|_| AppError::Panicked("commit"))?;
         // The ports are closed; whoever reads the file next must not be sent there.
@@ -306,10 +313,10 @@ impl Running {
         told.recv().ok()
     }
 
-    /// Whether the io or the commit thread has ended, which a serving switch's do not.
+    /// Whether a thread has ended that does not in a serving switch.
     #[must_use]
     pub fn has_ended(&self) -> bool {
-        self.io.is_finished() || self.commit.is_finished()
+        self.io.is_finished() || self.stages.is_finished() || self.commit.is_finished()
     }
 }
 
@@ -325,9 +332,9 @@ struct Io {
     listeners: Vec<(std::net::TcpListener, Form)>,
     /// Hosts that the switch dials itself.
     hosts: Vec<(SocketAddr, Form)>,
-    stages: Stages,
+    desk: Desk,
+    to_stages: Sender<Order>,
     metrics: Metrics,
-    to_commit: Sender<Commit>,
     released: Arc<Released>,
     orders: mpsc::Receiver<Control>,
 }
@@ -340,9 +347,8 @@ impl Io {
     }
 
     async fn serve(mut self) -> std::io::Result<()> {
-        let stages = Rc::new(RefCell::new(self.stages));
-        let stage_work = StageWork { stages: Rc::clone(&stages), to_commit: self.to_commit.clone() };
-        let hub = Rc::new(Hub::new(self.limits, self.metrics, Box::new(stage_work)));
+        let queue = Arc::clone(&self.desk.queue);
+        let hub = Rc::new(Hub::new(self.limits, self.metrics, Box::new(self.desk)));
         for (listener, form) in self.listeners {
             let listener = TcpListener::from_std(listener)?;
             tokio::task::spawn_local(listener::accept(Rc::clone(&hub), listener, form));
@@ -350,21 +356,14 @@ impl Io {
         for (host, form) in self.hosts {
             tokio::task::spawn_local(connector::keep_connected(Rc::clone(&hub), host, form));
         }
-        let due = Rc::clone(&hub);
-        tokio::task::spawn_local(async move {
-            loop {
-                due.tick();
-                tokio::time::sleep(TICK).await;
-            }
-        });
         let batches = Rc::clone(&hub);
-        tokio::task::spawn_local(async move { batches.run_batches().await });
-        tokio::task::spawn_local(deliver(Rc::clone(&hub), Rc::clone(&stages), self.released));
+        tokio::task::spawn_local(async move { batches.give_batches(&queue.idle).await });
+        tokio::task::spawn_local(deliver(Rc::clone(&hub), self.released));
 
         while let Some(order) = self.orders.recv().await {
             match order {
-                Control::Look(look) => look(&stages.borrow().books),
-                Control::Record(follows) => record(&mut stages.borrow_mut(), &self.to_commit, follows),
+                Control::Look(look) => give(&self.to_stages, Order::Look(look)),
+                Control::Record(follows) => give(&self.to_stages, Order::Record(follows)),
                 Control::Stop => break,
             }
         }
@@ -377,60 +376,52 @@ impl Io {
             let (requests, connections) = (hub.permits_in_use(), hub.connections_open());
             tracing::warn!(requests, connections, "stopping although not everything was answered");
         }
-        let stages = stages.borrow();
-        let mut chunks = Vec::new();
-        stages.books.snapshot(&mut |chunk| chunks.push(chunk.to_vec()));
-        let (seq, state_hash) = (stages.books.seq(), stages.books.state_hash());
-        tracing::info!(seq, "stopped; saving a checkpoint");
-        // If the commit thread is gone, its own error says why.
-        let _commit_gone = self.to_commit.send(Commit::Finish { seq, state_hash, chunks });
+        give(&self.to_stages, Order::Finish);
         Ok(())
     }
 }
 
-/// Records what follows from the books, as a batch without frames.
-fn record(stages: &mut Stages, to_commit: &Sender<Commit>, follows: Follows) {
-    let Some(event) = follows(&stages.books) else { return };
-    let (mut batch, now) = (Box::<Batch>::default(), stages.clock.now());
-    if stages.record(&mut batch.records, &event, &now) {
-        tracing::info!(event = event.name(), seq = stages.books.seq(), "recorded by order of an operator");
-        // If the commit thread is gone, the process is on its way out.
-        let _commit_gone = to_commit.send(Commit::Batch(batch));
+fn give(to_stages: &Sender<Order>, order: Order) {
+    // If that thread is gone, it has panicked, and the process is on its way out.
+    let _stages_gone = to_stages.send(order);
+}
+
+/// Where the io thread gives batches over, and what it needs to turn frames away by itself.
+struct Desk {
+    to_stages: Sender<Order>,
+    queue: Arc<Queue>,
+    clock: Clock,
+    /// The moment of the turn under way: in a flood, asking for the time is a good part of what a frame costs.
+    asked: Option<(Instant, Moment)>,
+    forms: Forms,
+    metrics: Metrics,
+}
+
+impl Work for Desk {
+    fn give(&mut self, batch: Box<Batch>) {
+        self.queue.given();
+        give(&self.to_stages, Order::Batch(batch));
+    }
+
+    fn is_idle(&self) -> bool {
+        self.queue.is_idle()
+    }
+
+    fn turn_away(&mut self, line: Line, frame: &[u8], arrived: Instant, out: &mut BytesMut) -> bool {
+        self.metrics.turned_away();
+        let (asked, moment) = match self.asked {
+            Some((asked, moment)) if asked == arrived => (asked, moment),
+            _ => (arrived, self.clock.now()),
+        };
+        self.asked = Some((asked, moment));
+        dialect::turn_away(frame, line, &moment, &self.forms, out)
     }
 }
 
-/// Runs the stages over a batch and sends it to be committed.
-struct StageWork {
-    stages: Rc<RefCell<Stages>>,
-    to_commit: Sender<Commit>,
-}
-
-impl Work for StageWork {
-    fn run(&mut self, mut batch: Box<Batch>) {
-        self.stages.borrow_mut().run(&mut batch);
-        wipe::stack();
-        // If the commit thread is gone, nothing may be answered; the process is on its way out.
-        let _commit_gone = self.to_commit.send(Commit::Batch(batch));
-    }
-
-    fn turn_away(&mut self, line: Line, frame: &[u8], out: &mut bytes::BytesMut) -> bool {
-        self.stages.borrow_mut().turn_away(line, frame, out)
-    }
-
-    fn is_due(&mut self) -> bool {
-        self.stages.borrow_mut().is_due()
-    }
-}
-
-async fn deliver(hub: Rc<Hub>, stages: Rc<RefCell<Stages>>, released: Arc<Released>) {
+async fn deliver(hub: Rc<Hub>, released: Arc<Released>) {
     loop {
         released.bell.notified().await;
-        let now = stopwatch();
-        hub.deliver(std::iter::from_fn(|| {
-            let batch = released.batches.pop()?;
-            stages.borrow().released(&batch, now);
-            Some(batch)
-        }));
+        hub.deliver(std::iter::from_fn(|| released.batches.pop()));
     }
 }
 

@@ -1,16 +1,16 @@
-//! The stages between a frame and its answer, as plain functions over a batch. They do no I/O; which thread runs
-//! them is the affair of [`crate::app`].
+//! The stages between a frame and its answer, as plain functions over a batch. They do no I/O. The thread that runs them
+//! in a serving switch stands in [`thread`].
 
-use std::time::Instant;
+pub mod thread;
 
 use crate::{
-    batch::{Batch, Job, Line, State},
+    batch::{Batch, Job, State},
     books::{
         Books,
         decide::Verdict,
         event::Event,
         reason::Reason,
-        request::{Answer, NewKeys, Request},
+        request::{Answer, NewKeys},
     },
     channel::ConnectionId,
     clock::{Clock, Moment, date_of_day},
@@ -79,7 +79,8 @@ impl Stages {
     /// the answers may go out once the records are durable.
     #[inline(never)] // So that its caller can overwrite the stack it has used.
     pub fn run(&mut self, batch: &mut Batch) {
-        self.lap(Stage::Channel);
+        // What this thread did since the last batch, questions for the most part, is none of the frames' cost.
+        self.laps.lap();
         self.metrics.batch(batch.jobs.len());
         let now = self.clock.now();
         self.settle_due(batch, &now);
@@ -213,13 +214,6 @@ impl Stages {
         }
     }
 
-    /// Turns a frame away for want of a permit; whether an answer was written.
-    pub fn turn_away(&mut self, line: Line, frame: &[u8], out: &mut bytes::BytesMut) -> bool {
-        self.metrics.turned_away();
-        let mut request = Request { line, ..Request::default() };
-        dialect::turn_away(frame, &mut request, &self.clock.now(), &self.forms, out)
-    }
-
     /// Whether something is due that no frame asks for.
     pub fn is_due(&mut self) -> bool {
         let now = self.clock.now();
@@ -254,12 +248,5 @@ impl Stages {
         // Should they disagree, the process ends here and recovery replays what is durable.
         self.books.apply(seq, now.unix_ms(), event).expect("a decided event applies");
         true
-    }
-
-    /// Records how long the answers of a batch took, at the moment they are released.
-    pub fn released(&self, batch: &Batch, at: Instant) {
-        for job in batch.jobs.iter().filter(|job| job.state == State::Answered) {
-            self.metrics.answer_took(at.saturating_duration_since(job.arrived));
-        }
     }
 }

@@ -52,16 +52,45 @@ pub fn next(form: LengthForm, bytes: &[u8], frame_max: usize) -> Next<'_> {
 /// Puts a frame with its length behind what is in `out`. A frame that its length cannot count is left out: no answer
 /// of any dialect comes near that.
 pub fn put(form: LengthForm, frame: &[u8], out: &mut BytesMut) {
+    let Some(digits) = digits(form, frame.len()) else { return };
     // Answers may hold a card number.
     wipe::reserve(out, length_bytes(form) + frame.len());
-    match (form, u16::try_from(frame.len())) {
-        (LengthForm::Binary, Ok(count)) => out.put_u16(count),
-        (LengthForm::Ascii, Ok(count)) if count < 10_000 => {
-            out.put_slice(&[1000, 100, 10, 1].map(|place| b'0' + (count / place % 10) as u8));
-        }
-        _ => return,
-    }
+    out.put_slice(&digits[..length_bytes(form)]);
     out.put_slice(frame);
+}
+
+/// Puts a frame that `write` makes in its place behind what is in `out`, with its length; nothing if `write` says that
+/// there is none. `room` is the most it may take.
+pub fn put_with(
+    form: LengthForm,
+    out: &mut BytesMut,
+    room: usize,
+    write: impl FnOnce(&mut BytesMut) -> bool,
+) {
+    let (start, length) = (out.len(), length_bytes(form));
+    wipe::reserve(out, length + room);
+    out.put_bytes(0, length);
+    let written = write(out);
+    let count = out.len() - start - length;
+    match written.then(|| digits(form, count)).flatten() {
+        Some(digits) => out[start..start + length].copy_from_slice(&digits[..length]),
+        None => out.truncate(start),
+    }
+}
+
+/// A length as it is written, at the front of four bytes.
+fn digits(form: LengthForm, count: usize) -> Option<[u8; 4]> {
+    let count = u16::try_from(count).ok()?;
+    match form {
+        LengthForm::Binary => {
+            let [high, low] = count.to_be_bytes();
+            Some([high, low, 0, 0])
+        }
+        LengthForm::Ascii if count < 10_000 => {
+            Some([1000, 100, 10, 1].map(|place| b'0' + (count / place % 10) as u8))
+        }
+        LengthForm::Ascii => None,
+    }
 }
 
 #[cfg(test)]

@@ -19,28 +19,37 @@ use super::{
 };
 use crate::{
     batch::{Batch, Line, Standing, State},
+    clock::stopwatch,
     config::Limits,
-    telemetry::metrics::Metrics,
+    telemetry::{
+        cost::{Laps, Stage},
+        metrics::Metrics,
+    },
 };
 
-/// Frames after which a batch is worked on at once, so that no batch keeps the thread from its sockets for long.
-/// More in one batch would save next to nothing.
+/// Frames after which a batch is given over even if the one before it is still being worked on. More in one batch would
+/// save next to nothing, and its first answer would wait for the last.
 const BATCH_FRAMES: usize = 256;
 
 /// Bytes taken from a socket in one read at most. There is one such buffer for all connections.
 const READ_BYTES: usize = 256 << 10;
+
+/// How many bytes the answer to a frame without a permit is longer than that frame at most: time, date, response code and
+/// a second bitmap.
+const TURNED_AWAY_MORE: usize = 64;
 
 /// Batches kept for use again; more are needed only while that many are being committed.
 const SPARE_BATCHES: usize = 64;
 
 /// What is done with frames; the channel does not know.
 pub trait Work {
-    /// Takes a batch all the way to its release. It comes back through [`Hub::deliver`].
-    fn run(&mut self, batch: Box<Batch>);
-    /// Answers a frame for which there is no permit. Whether there is an answer in `out`.
-    fn turn_away(&mut self, line: Line, frame: &[u8], out: &mut BytesMut) -> bool;
-    /// Whether there is something to do that no frame asks for, such as the end of a hold.
-    fn is_due(&mut self) -> bool;
+    /// Gives a batch over, to be taken all the way to its release. It comes back through [`Hub::deliver`].
+    fn give(&mut self, batch: Box<Batch>);
+    /// Whether no batch is being worked on, so that the next need not wait to be full.
+    fn is_idle(&self) -> bool;
+    /// Answers a frame for which there is no permit. Whether there is an answer behind what was in `out`. Frames of one
+    /// turn `arrived` together.
+    fn turn_away(&mut self, line: Line, frame: &[u8], arrived: Instant, out: &mut BytesMut) -> bool;
 }
 
 /// See the module.
@@ -62,8 +71,8 @@ pub struct Hub {
     sources: Sources,
     /// Permits of connections that have proved nothing.
     pub(super) unproven: Unproven,
-    /// The answer to a frame without a permit, on its way into an outbox.
-    turned_away: RefCell<BytesMut>,
+    /// What the thread costs.
+    laps: RefCell<Laps>,
     permits_in_use: Cell<usize>,
     stopping: Cell<bool>,
     stopped: CancellationToken,
@@ -102,7 +111,7 @@ impl Hub {
             connections: RefCell::default(),
             sources: Sources::default(),
             unproven: Unproven::default(),
-            turned_away: RefCell::default(),
+            laps: RefCell::default(),
             permits_in_use: Cell::new(0),
             stopping: Cell::new(false),
             stopped: CancellationToken::new(),
@@ -110,13 +119,20 @@ impl Hub {
         }
     }
 
-    /// Works on what has come in, whenever something has; never returns.
-    pub async fn run_batches(&self) {
+    /// Gives what has come in over, whenever something has and it will be worked on at once; never returns. `idle` is
+    /// rung when the last batch has been worked on.
+    pub async fn give_batches(&self, idle: &Notify) {
         loop {
-            self.inbox_filled.notified().await;
-            // Connections that are readable now are read first, so that the batch is all there is.
-            tokio::task::yield_now().await;
-            self.run_inbox();
+            tokio::select! {
+                () = self.inbox_filled.notified() => {
+                    // Connections that are readable now are read first, so that the batch is all there is.
+                    tokio::task::yield_now().await;
+                }
+                () = idle.notified() => {}
+            }
+            if self.work.borrow().is_idle() {
+                self.give_inbox();
+            }
         }
     }
 
@@ -161,14 +177,12 @@ impl Hub {
     /// Takes a frame of a connection into the next batch, or turns it away; whether it was taken.
     pub(super) fn admit(&self, connection: &Connection, frame: &[u8], arrived: Instant) -> bool {
         if !self.has_permit(connection) {
-            let mut answer = self.turned_away.borrow_mut();
-            answer.clear();
-            if self.work.borrow_mut().turn_away(connection.form.line, frame, &mut answer) {
-                // Written when the turn is over, with all others of it: in a flood a write for each would cost more
-                // than the work that is refused.
-                framing::put(connection.form.length, &answer, &mut connection.outbox.borrow_mut());
-            }
-            answer.fill(0);
+            // Written when the turn is over, with all others of it: in a flood a write for each would cost more than
+            // the work that is refused.
+            let (Form { length, line, .. }, mut outbox) = (connection.form, connection.outbox.borrow_mut());
+            framing::put_with(length, &mut outbox, frame.len() + TURNED_AWAY_MORE, |out| {
+                self.work.borrow_mut().turn_away(line, frame, arrived, out)
+            });
             return false;
         }
         self.permits_in_use.set(self.permits_in_use.get() + 1);
@@ -185,7 +199,7 @@ impl Hub {
             inbox.jobs.len()
         };
         if waiting >= BATCH_FRAMES {
-            self.run_inbox();
+            self.give_inbox();
         } else {
             self.inbox_filled.notify_one();
         }
@@ -197,30 +211,20 @@ impl Hub {
         self.permits_in_use.get() < self.limits.permits && connection.source.as_ref().is_none_or(left_for)
     }
 
-    /// Works without a frame, if something is due.
-    pub fn tick(&self) {
-        let is_due = self.work.borrow_mut().is_due();
-        if is_due && !self.is_stopping() {
-            self.run();
+    fn give_inbox(&self) {
+        if self.inbox.borrow().jobs.is_empty() {
+            return;
         }
-    }
-
-    fn run_inbox(&self) {
-        if !self.inbox.borrow().jobs.is_empty() {
-            self.run();
-        }
-    }
-
-    fn run(&self) {
         let fresh = self.spare.borrow_mut().pop().unwrap_or_default();
         let batch = self.inbox.replace(fresh);
         self.metrics.permits(self.permits_in_use.get());
-        self.work.borrow_mut().run(batch);
+        self.work.borrow_mut().give(batch);
     }
 
     /// Sends out the answers of batches whose records are durable, and gives their permits back: one write a
     /// connection, however many batches its answers stand in.
     pub fn deliver(&self, batches: impl Iterator<Item = Box<Batch>>) {
+        let now = stopwatch();
         let mut touched = self.touched.take();
         for mut batch in batches {
             self.permits_in_use.set(self.permits_in_use.get() - batch.jobs.len());
@@ -229,6 +233,7 @@ impl Hub {
                 self.answered(&connection, job.standing());
                 let mut outbox = connection.outbox.borrow_mut();
                 if job.state == State::Answered {
+                    self.metrics.answer_took(now.saturating_duration_since(job.arrived));
                     let frame = &batch.output[job.encoded.frame.clone()];
                     framing::put(connection.form.length, frame, &mut outbox);
                 }
@@ -250,6 +255,7 @@ impl Hub {
             self.flush(&connection);
         }
         self.touched.replace(touched);
+        self.metrics.stage(Stage::Channel, self.laps.borrow_mut().lap());
     }
 
     fn answered(&self, connection: &Connection, standing: Standing) {

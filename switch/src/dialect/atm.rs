@@ -5,11 +5,12 @@
 //! Start at [`parse`] and [`encode`].
 
 mod answer;
+mod turn_away;
 
 use arrayvec::{ArrayString, ArrayVec};
 use iso8583::{Message, Mti, Spec};
 
-pub use self::answer::encode;
+pub use self::{answer::encode, turn_away::turn_away};
 use super::{
     Dropped, Envelope, FormatFault, Forms, Parsed,
     card::{self, Given},

@@ -23,8 +23,7 @@ pub use self::codes::{response_code, response_meaning};
 use crate::{
     books::{
         event::TerminalDialect,
-        reason::Reason,
-        request::{Answer, Request},
+        request::{Answer, Line, Request},
     },
     clock::Moment,
 };
@@ -155,22 +154,10 @@ pub fn encode(
 }
 
 /// Answers a frame for which there is no permit, without working on it. Nothing is written if it cannot be
-/// answered. `request` is fresh, its line excepted.
-pub fn turn_away(
-    frame: &[u8],
-    request: &mut Request,
-    moment: &Moment,
-    forms: &Forms,
-    out: &mut BytesMut,
-) -> bool {
-    let mut envelope = Envelope::default();
-    let parsed = match request.line.dialect {
-        TerminalDialect::Pos | TerminalDialect::Epos => pos::parse_address(frame, request, &mut envelope),
-        TerminalDialect::Atm => atm::parse(frame, forms, request, &mut envelope),
-    };
-    if matches!(parsed, Parsed::Dropped(..)) {
-        return false;
+/// answered.
+pub fn turn_away(frame: &[u8], line: Line, moment: &Moment, forms: &Forms, out: &mut BytesMut) -> bool {
+    match line.dialect {
+        TerminalDialect::Pos | TerminalDialect::Epos => pos::turn_away(frame, line, moment, out),
+        TerminalDialect::Atm => atm::turn_away(frame, moment, forms, out),
     }
-    let answer = Answer::unrecorded(Reason::Overloaded, moment.unix_ms());
-    encode(request, &envelope, &answer, moment, forms, false, out).is_ok()
 }

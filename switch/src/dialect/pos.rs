@@ -6,11 +6,12 @@
 
 mod answer;
 mod psam;
+mod turn_away;
 
 use arrayvec::ArrayVec;
 use iso8583::{Message, Mti, Spec};
 
-pub use self::{answer::encode, psam::DIAL_RECORD};
+pub use self::{answer::encode, psam::DIAL_RECORD, turn_away::turn_away};
 use super::{
     Dropped, Envelope, FormatFault, Parsed,
     card::{self, Given},
@@ -65,15 +66,6 @@ const KINDS: [Coded; 12] = [
 
 /// Reads a frame.
 pub fn parse(frame: &[u8], request: &mut Request, envelope: &mut Envelope) -> Parsed {
-    read(frame, request, envelope, true)
-}
-
-/// Reads of a frame only what an answer repeats, to turn it away: in a flood that is what most frames cost.
-pub fn parse_address(frame: &[u8], request: &mut Request, envelope: &mut Envelope) -> Parsed {
-    read(frame, request, envelope, false)
-}
-
-fn read(frame: &[u8], request: &mut Request, envelope: &mut Envelope, whole: bool) -> Parsed {
     let dialled = if request.line.concentrator { psam::dial_record(frame) } else { Ok(None) };
     let Ok(dialled) = dialled else { return Parsed::Dropped(Dropped::Undecodable, None) };
     let tpdu_at = dialled.map_or(0, |_| psam::DIAL_RECORD);
@@ -102,12 +94,7 @@ fn read(frame: &[u8], request: &mut Request, envelope: &mut Envelope, whole: boo
     if let (Some(mac), Some(start)) = (message.fixed(64), message.start(64)) {
         envelope.mac = Some((mac, message_at..message_at + start));
     }
-    // A card number that was sent in field 2 is repeated, so the card must be read.
-    let read = match error {
-        Some(fault) => Err(fault),
-        None if whole || kept.has_pan => read_request(&message, request, &kept),
-        None => Ok(()),
-    };
+    let read = error.map_or_else(|| read_request(&message, request, &kept), Err);
     envelope.kept = super::Kept::Pos(kept);
     match read {
         Ok(()) => Parsed::Request,

@@ -1,4 +1,4 @@
-//! What the stages cost: processor time of the thread that runs them, told apart by stage.
+//! What the stages cost: processor time of the threads that run them, told apart by stage.
 //!
 //! A stage is measured once a batch, not once a frame, so the measuring itself is lost in the noise: reading a
 //! thread's processor time is a system call of some hundred nanoseconds. Time in which the thread waits or another
@@ -9,7 +9,7 @@ use crate::clock::thread_cpu_ns;
 /// The parts of an authorization's cost.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Stage {
-    /// Sockets, frames, permits: all that the io thread does between two batches, timers and questions included.
+    /// Sockets, frames, permits: all that the io thread does, frames that it turns away included.
     Channel,
     /// Frames to requests, and what time alone brings about.
     Parse,

@@ -123,7 +123,6 @@ fn check(batch_size: usize) {
             batch.clear();
             frames.iter().for_each(|frame| push(&mut batch, frame));
             stages.run(&mut batch);
-            stages.released(&batch, stopwatch());
         };
         let count = allocations(&mut work);
         if at * batch_size >= WARM_UP {

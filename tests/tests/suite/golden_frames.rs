@@ -10,9 +10,16 @@ use std::{
     time::SystemTime,
 };
 
+use bytes::BytesMut;
 use cardswitch::{
-    books::event::TerminalDialect,
+    books::{
+        event::TerminalDialect,
+        reason::Reason,
+        request::{Answer, Line, Request},
+    },
     channel::framing::{self, LengthForm, Next},
+    clock::Clock,
+    dialect::{self, Envelope, Forms, Parsed},
     terminal::{
         AtmHost, AtmOriginal, AtmService, Entry, Exchange, Sample, Security, Service, Terminal, TestCard,
     },
@@ -44,6 +51,34 @@ fn recorded_requests_get_the_recorded_answers() {
                 exchange.title
             );
             assert!(answer == exchange.answer, "{name}, {}: hidden fields or the MAC differ", exchange.title);
+        }
+    }
+}
+
+#[test]
+fn whoever_is_turned_away_hears_what_an_ordinary_refusal_says() {
+    let moment = Clock::standing("Asia/Shanghai", 1_795_313_701_709).expect("a zone").now();
+    let forms = Forms::default();
+    for (dialect, name, _) in DIALECTS {
+        let line = Line { dialect, ..Line::default() };
+        for exchange in &Recording::read(&file(name)).exchanges {
+            let (mut request, mut envelope) = (Request { line, ..Request::default() }, Envelope::default());
+            let parsed = dialect::parse(&exchange.request, &forms, &mut request, &mut envelope);
+            assert!(!matches!(parsed, Parsed::Dropped(..)), "{name}, {}", exchange.title);
+            let (mut wants, mut gets) = (BytesMut::new(), BytesMut::new());
+            let refusal = Answer::unrecorded(Reason::Overloaded, moment.unix_ms());
+            dialect::encode(&request, &envelope, &refusal, &moment, &forms, false, &mut wants)
+                .expect("an answer");
+            assert!(dialect::turn_away(&exchange.request, line, &moment, &forms, &mut gets));
+            assert_eq!(describe(name, &gets), describe(name, &wants), "{name}, {}", exchange.title);
+            assert!(gets == wants, "{name}, {}: hidden fields or headers differ", exchange.title);
+            // What cannot be addressed is not answered, and leaves nothing behind.
+            for length in 0..exchange.request.len() {
+                let mut gets = BytesMut::from(&b"before"[..]);
+                let answered =
+                    dialect::turn_away(&exchange.request[..length], line, &moment, &forms, &mut gets);
+                assert_eq!(answered, gets.len() > 6, "{name}, {}, {length} bytes", exchange.title);
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use super::{
         codes::response_code,
         fields::{AVAILABLE, balance_item, decimal},
     },
-    Kept, psam,
+    Kept, TPDU, psam,
 };
 use crate::{
     books::{
@@ -41,10 +41,14 @@ pub fn encode(
     Ok(Encoded { frame: start..message.end, mac_covers, mac_in_hex: false })
 }
 
-/// TPDU with destination and origin swapped, application header.
+/// A TPDU with destination and origin swapped.
+pub(super) fn swapped(tpdu: &[u8]) -> [u8; TPDU] {
+    [0, 3, 4, 1, 2].map(|at| tpdu[at])
+}
+
+/// TPDU the other way round, application header.
 fn write_headers(kept: &Kept, answer: &Answer, out: &mut BytesMut) {
-    let [kind, to_high, to_low, from_high, from_low] = kept.tpdu;
-    out.put_slice(&[kind, from_high, from_low, to_high, to_low]);
+    out.put_slice(&swapped(&kept.tpdu));
     let mut header = kept.header;
     // The sixth digit is the processing request: 3 asks the terminal to sign in again.
     header[2] = (header[2] & 0xF0) | if answer.reason == Reason::SignInAgain { 3 } else { 0 };
