@@ -2,8 +2,14 @@
 //!
 //! Each item names its own keys, so that one call serves many terminals.
 
-use crate::{KeyBlock, KeyHandle, KeyUsage, MacAlgorithm, Pan, PsamNumber};
+use crate::{AesKsn, Direction, KeyBlock, KeyHandle, KeyUsage, Ksn, MacAlgorithm, Pan, PsamNumber};
 use std::fmt;
+
+mod chip;
+mod pins;
+
+pub use chip::{ArpcRequest, ArqcCheck, PurseLoad, PursePurchase, TacCheck};
+pub use pins::{EncryptedPin, OffsetCheck, OffsetRequest, PinTranslation};
 
 /// The key an item is under: one that was loaded, or one derived for the item.
 ///
@@ -32,6 +38,26 @@ pub enum KeyRef {
         random: [u8; 8],
         /// F11, at most 999999.
         stan: u32,
+    },
+    /// The key of one transaction in triple DES DUKPT: for PINs of requests, and for
+    /// [`MacAlgorithm::X919`] and [`MacAlgorithm::X919Padded`] either way.
+    Dukpt {
+        /// Of usage [`KeyUsage::DukptTdes`].
+        bdk: KeyHandle,
+        /// The device and its counter.
+        ksn: Ksn,
+        /// Which way the message went.
+        direction: Direction,
+    },
+    /// The key of one transaction in AES DUKPT: for PINs of requests, and for
+    /// [`MacAlgorithm::CmacAes`] either way.
+    DukptAes {
+        /// Of usage [`KeyUsage::DukptAes`].
+        bdk: KeyHandle,
+        /// The device and its counter.
+        ksn: AesKsn,
+        /// Which way the message went.
+        direction: Direction,
     },
 }
 

@@ -45,12 +45,19 @@ pub enum HsmError {
     /// say where.
     #[error("PIN block malformed")]
     PinBlock,
+    /// The PIN block would go on in a format that does not bind its card number, or is
+    /// in one that its key's cipher does not have.
+    #[error("PIN block format is not allowed here")]
+    PinFormat,
     /// The decrypted track is no track 2. It does not say where.
     #[error("track malformed")]
     Track,
     /// A PIN given in clear is not 4 to 12 digits.
     #[error("PIN must have 4 to 12 digits")]
     PinLength,
+    /// A card's sequence number is not 0 to 99.
+    #[error("card sequence number must have at most two digits")]
+    CardSequence,
     /// The PVV key index is not 0 to 9.
     #[error("PVV key index must be one digit")]
     PvvKeyIndex,

@@ -4,8 +4,9 @@
 //! once `out` has room they allocate nothing. One bad item never spoils another.
 
 use crate::{
-    CvvCheck, Entropy, HsmError, HsmLimits, KeyBlock, KeyHandle, KeyUsage, Lmk, MacCheck, MacRequest, Pan,
-    PanToken, PinCheck, PvvRequest, TokenRequest, Track2, TrackRequest, WorkingKeyRequest, WorkingKeys, cvv,
+    CvvCheck, Entropy, HsmError, HsmLimits, KeyBlock, KeyHandle, KeyRef, KeyUsage, Lmk, MacAlgorithm,
+    MacCheck, MacRequest, Pan, PanToken, PinCheck, PvvRequest, TokenRequest, Track2, TrackRequest,
+    WorkingKeyRequest, WorkingKeys, cvv,
     des_key::{DesKey, set_odd_parity},
     key_table::{KeyTable, Purpose},
     mac,
@@ -123,19 +124,15 @@ impl Hsm {
     /// compared in constant time.
     pub fn verify_macs(&mut self, items: &[MacCheck<'_>], out: &mut Vec<Result<(), HsmError>>) {
         out.clear();
-        out.extend(items.iter().map(|item| {
-            let key = self.keys.item_key(&self.lmk, item.key, Purpose::Mac(item.algorithm))?;
-            matches(&mac::compute(&key, item.algorithm, item.data)?, &item.mac)
-        }));
+        out.extend(
+            items.iter().map(|item| matches(&self.mac(item.key, item.algorithm, item.data)?, &item.mac)),
+        );
     }
 
     /// Makes MACs.
     pub fn generate_macs(&mut self, items: &[MacRequest<'_>], out: &mut Vec<Result<[u8; 8], HsmError>>) {
         out.clear();
-        out.extend(items.iter().map(|item| {
-            let key = self.keys.item_key(&self.lmk, item.key, Purpose::Mac(item.algorithm))?;
-            mac::compute(&key, item.algorithm, item.data)
-        }));
+        out.extend(items.iter().map(|item| self.mac(item.key, item.algorithm, item.data)));
     }
 
     /// Checks PINs: `Ok` for the right one, [`HsmError::VerificationFailed`] for a
@@ -191,6 +188,15 @@ impl Hsm {
         out.extend(items.iter().map(|item| self.working_keys(*item, entropy)));
     }
 
+    /// The MAC of one item: AES where its algorithm says so, else DES.
+    fn mac(&mut self, key: KeyRef, algorithm: MacAlgorithm, data: &[u8]) -> Result<[u8; 8], HsmError> {
+        let purpose = Purpose::Mac(algorithm);
+        if algorithm == MacAlgorithm::CmacAes {
+            return mac::compute_aes(&*self.keys.item_aes_key(&self.lmk, key, purpose)?, data);
+        }
+        mac::compute(&*self.keys.item_key(&self.lmk, key, purpose)?, algorithm, data)
+    }
+
     fn verify_pin(&mut self, item: &PinCheck<'_>) -> Result<(), HsmError> {
         let PinCheck { pin_key, block, pan, pvk, pvki, pvv } = *item;
         matches(&self.pvv(&PvvRequest { pin_key, block, pan, pvk, pvki })?, &pvv)
@@ -223,7 +229,7 @@ impl Hsm {
         item: WorkingKeyRequest,
         entropy: &mut dyn Entropy,
     ) -> Result<WorkingKeys, HsmError> {
-        if !item.mac_usage.is_mac() {
+        if !item.mac_usage.is_terminal_mac() {
             return Err(HsmError::NotMacUsage(item.mac_usage));
         }
         let tmk = self.keys.des_key(&self.lmk, item.tmk, KeyUsage::KeyEncryption)?;
@@ -342,6 +348,8 @@ fn matches(computed: &[u8], presented: &[u8]) -> Result<(), HsmError> {
     if computed.ct_eq(presented).into() { Ok(()) } else { Err(HsmError::VerificationFailed) }
 }
 
+mod chip;
+mod pins;
 mod zone;
 
 #[cfg(test)]

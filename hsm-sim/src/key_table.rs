@@ -4,7 +4,7 @@
 //! keys; the few thousand in use at a time are unwrapped in the cache.
 
 use crate::{
-    HsmError, KeyBlock, KeyRef, KeyUsage, Lmk, MacAlgorithm, PsamNumber,
+    Direction, HsmError, KeyBlock, KeyRef, KeyUsage, Lmk, MacAlgorithm, PsamNumber,
     derived_cache::DerivedCache,
     des_key::DesKey,
     key_cache::KeyCache,
@@ -53,7 +53,13 @@ impl Purpose {
             (KeyRef::OneTime { .. }, Self::Mac(MacAlgorithm::Psam)) => Some(KeyUsage::PsamMac),
             (KeyRef::OneTime { .. }, Self::Pin) => Some(KeyUsage::PsamPin),
             (KeyRef::OneTime { .. }, Self::Track) => Some(KeyUsage::PsamTrack),
-            (KeyRef::Psam { .. } | KeyRef::OneTime { .. }, _) => None,
+            (KeyRef::Dukpt { direction: Direction::Request, .. }, Self::Pin)
+            | (KeyRef::Dukpt { .. }, Self::Mac(MacAlgorithm::X919 | MacAlgorithm::X919Padded)) => {
+                Some(KeyUsage::DukptTdes)
+            }
+            (KeyRef::DukptAes { direction: Direction::Request, .. }, Self::Pin)
+            | (KeyRef::DukptAes { .. }, Self::Mac(MacAlgorithm::CmacAes)) => Some(KeyUsage::DukptAes),
+            (_, _) => None,
         }
     }
 }
@@ -188,7 +194,7 @@ impl KeyTable {
         let have = self.require_usage(handle, need)?;
         match self.schedule(lmk, handle)? {
             Schedule::Des(key) => Ok(key),
-            Schedule::Hmac(_) | Schedule::Zone(_) => Err(HsmError::WrongUsage { have, need }),
+            _ => Err(HsmError::WrongUsage { have, need }),
         }
     }
 
@@ -197,7 +203,7 @@ impl KeyTable {
         let (have, need) = (self.usage(handle)?, KeyUsage::ZoneMaster);
         match self.schedule(lmk, handle)? {
             Schedule::Zone(master) => Ok(master),
-            Schedule::Des(_) | Schedule::Hmac(_) => Err(HsmError::WrongUsage { have, need }),
+            _ => Err(HsmError::WrongUsage { have, need }),
         }
     }
 
@@ -208,19 +214,30 @@ impl KeyTable {
         key: KeyRef,
         purpose: Purpose,
     ) -> Result<ItemKey<'_>, HsmError> {
-        let need = purpose.usage(&key);
+        let need = self.item_usage(key, purpose)?;
+        match key {
+            KeyRef::Stored(handle) => self.des_key(lmk, handle, need).map(ItemKey::Kept),
+            KeyRef::Psam { master, psam } => self.psam_key(lmk, master, need, psam).map(ItemKey::Kept),
+            KeyRef::OneTime { master, psam, random, stan } => {
+                let factor = transaction_factor(random, stan)?;
+                diversify(self.psam_key(lmk, master, need, psam)?, factor).map(ItemKey::Derived)
+            }
+            KeyRef::Dukpt { bdk, ksn, .. } => {
+                let variant = purpose.variant(&key);
+                self.dukpt_base(lmk, bdk)?.working_key(&ksn, variant).map(ItemKey::Derived)
+            }
+            KeyRef::DukptAes { bdk, .. } => Err(HsmError::WrongDerivation(self.usage(bdk)?)),
+        }
+    }
+
+    /// The usage that an item's key, or its master, must have.
+    fn item_usage(&self, key: KeyRef, purpose: Purpose) -> Result<KeyUsage, HsmError> {
         let (KeyRef::Stored(handle)
         | KeyRef::Psam { master: handle, .. }
-        | KeyRef::OneTime { master: handle, .. }) = key;
-        let need = need.ok_or(HsmError::WrongDerivation(self.usage(handle)?))?;
-        match key {
-            KeyRef::Stored(_) => self.des_key(lmk, handle, need).map(ItemKey::Kept),
-            KeyRef::Psam { psam, .. } => self.psam_key(lmk, handle, need, psam).map(ItemKey::Kept),
-            KeyRef::OneTime { psam, random, stan, .. } => {
-                let factor = transaction_factor(random, stan)?;
-                diversify(self.psam_key(lmk, handle, need, psam)?, factor).map(ItemKey::Derived)
-            }
-        }
+        | KeyRef::OneTime { master: handle, .. }
+        | KeyRef::Dukpt { bdk: handle, .. }
+        | KeyRef::DukptAes { bdk: handle, .. }) = key;
+        purpose.usage(&key).ok_or(HsmError::WrongDerivation(self.usage(handle)?))
     }
 
     /// A PSAM's own key, from the cache or derived.
@@ -250,7 +267,7 @@ impl KeyTable {
         let have = self.require_usage(handle, need)?;
         match self.schedule(lmk, handle)? {
             Schedule::Hmac(key) => Ok(key),
-            Schedule::Des(_) | Schedule::Zone(_) => Err(HsmError::WrongUsage { have, need }),
+            _ => Err(HsmError::WrongUsage { have, need }),
         }
     }
 
@@ -274,3 +291,5 @@ fn find(slots: &mut [Slot], handle: KeyHandle) -> Result<&mut Slot, HsmError> {
     slot.stored_for(handle)?;
     Ok(slot)
 }
+
+mod derived;

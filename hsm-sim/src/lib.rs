@@ -16,13 +16,20 @@
 //! host), `test-keys` the import of clear keys and the making of card values, both
 //! only for sample data.
 
+mod aes_key;
+#[cfg(any(test, feature = "cli"))]
+pub mod check;
+mod cmac;
 pub mod commands;
 mod cvv;
 mod decimalise;
 mod derived_cache;
 mod des_key;
+mod dukpt;
+mod dukpt_aes;
 #[cfg(any(test, feature = "emulator"))]
 pub mod emulator;
+mod emv;
 mod entropy;
 mod error;
 mod hex;
@@ -35,6 +42,7 @@ mod mac;
 mod pan;
 mod pin;
 mod psam;
+mod purse;
 mod schedule;
 mod token;
 mod tr31;
@@ -45,9 +53,13 @@ mod vectors;
 mod zone_master;
 
 pub use commands::{
-    CvvCheck, ImportedKey, KeyRef, MacCheck, MacRequest, PinCheck, PvvRequest, TokenRequest, TrackRequest,
-    WorkingKeyRequest, WorkingKeys,
+    ArpcRequest, ArqcCheck, CvvCheck, EncryptedPin, ImportedKey, KeyRef, MacCheck, MacRequest, OffsetCheck,
+    OffsetRequest, PinCheck, PinTranslation, PurseLoad, PursePurchase, PvvRequest, TacCheck, TokenRequest,
+    TrackRequest, WorkingKeyRequest, WorkingKeys,
 };
+pub use dukpt::{Direction, Ksn, KsnError};
+pub use dukpt_aes::AesKsn;
+pub use emv::{Arpc, CryptogramVersion, IssuerResponse};
 pub use entropy::Entropy;
 pub use error::HsmError;
 pub use hsm::Hsm;
@@ -56,7 +68,12 @@ pub use key_table::{HsmLimits, KeyHandle};
 pub use lmk::Lmk;
 pub use mac::MacAlgorithm;
 pub use pan::{Pan, PanError, check_digit};
+pub use pin::{
+    formats::{PinBlock, PinFormat},
+    offset::{DecimalisationTable, DecimalisationTableError, PinOffset, ValidationData},
+};
 pub use psam::{PsamNumber, PsamNumberError};
+pub use purse::PurseCard;
 pub use token::PanToken;
 pub use track::Track2;
 pub use usage::KeyUsage;

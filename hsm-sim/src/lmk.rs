@@ -121,7 +121,7 @@ mod tests {
     fn authentic_headers_that_do_not_fit_together_are_refused() {
         let lmk = Lmk::test();
         for (name, usage, algorithm, mode, want) in [
-            ("a usage nobody knows", "B0", 'T', 'C', KeyBlockError::Usage),
+            ("a usage nobody knows", "B1", 'T', 'C', KeyBlockError::Usage),
             ("AES for a DES usage", "M3", 'A', 'C', KeyBlockError::Algorithm),
             ("DES for a double-length key", "M3", 'D', 'C', KeyBlockError::Algorithm),
             ("HMAC for a DES usage", "M3", 'H', 'C', KeyBlockError::Algorithm),

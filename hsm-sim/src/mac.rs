@@ -3,7 +3,13 @@
 //! Which bytes of a message a MAC covers is the caller's business. Start at
 //! [`compute`].
 
-use crate::{HsmError, KeyUsage, des_key::DesKey, hex};
+use crate::{
+    HsmError, KeyUsage,
+    aes_key::AesKey,
+    cmac,
+    des_key::{DesKey, xor},
+    hex,
+};
 use cbc_mac::Mac as _;
 
 /// How a MAC is computed. All make eight bytes.
@@ -22,6 +28,21 @@ pub enum MacAlgorithm {
     /// chain, of which the last block is the MAC. It binds the length only where
     /// the message itself tells it, as an ISO 8583 message does.
     Cbc3Des,
+    /// ISO 9797-1 algorithm 3 with padding method 2, under a loaded key.
+    X919Padded,
+    /// [`MacAlgorithm::Cbc3Des`] with padding method 2.
+    Cbc3DesPadded,
+    /// ISO 9797-1 algorithm 1 in single DES, padding method 1.
+    CbcDes,
+    /// The same with padding method 2.
+    CbcDesPadded,
+    /// Fixed-line terminals: the message folded by XOR, encrypted once. As weak as
+    /// [`MacAlgorithm::UnionPayEcb`] and here for the same reason.
+    XorFold,
+    /// CMAC in 2-key triple DES (NIST SP 800-38B).
+    CmacTdes,
+    /// CMAC in AES, of which the left eight bytes are taken.
+    CmacAes,
 }
 
 impl MacAlgorithm {
@@ -32,9 +53,13 @@ impl MacAlgorithm {
     pub fn usage(self) -> KeyUsage {
         match self {
             Self::UnionPayEcb => KeyUsage::MacUnionPayEcb,
-            Self::X919 => KeyUsage::MacX919,
+            Self::X919 | Self::X919Padded => KeyUsage::MacX919,
             Self::Psam => KeyUsage::PsamMac,
-            Self::Cbc3Des => KeyUsage::MacCbc3Des,
+            Self::Cbc3Des | Self::Cbc3DesPadded => KeyUsage::MacCbc3Des,
+            Self::CbcDes | Self::CbcDesPadded => KeyUsage::MacCbcDes,
+            Self::XorFold => KeyUsage::MacXorFold,
+            Self::CmacTdes => KeyUsage::MacCmacTdes,
+            Self::CmacAes => KeyUsage::MacCmacAes,
         }
     }
 }
@@ -51,9 +76,28 @@ pub(crate) fn compute(key: &DesKey, algorithm: MacAlgorithm, data: &[u8]) -> Res
     Ok(match algorithm {
         MacAlgorithm::UnionPayEcb => union_pay_ecb(key, data),
         MacAlgorithm::X919 => x919(key, data),
-        MacAlgorithm::Psam => retail_padded(key, data),
-        MacAlgorithm::Cbc3Des => cbc_3des(key, data),
+        MacAlgorithm::Psam | MacAlgorithm::X919Padded => retail_padded(key, data),
+        // The key decides whether the chain is one of single or of triple DES.
+        MacAlgorithm::Cbc3Des | MacAlgorithm::CbcDes => cbc_3des(key, data),
+        MacAlgorithm::Cbc3DesPadded | MacAlgorithm::CbcDesPadded => cbc_padded(key, data),
+        MacAlgorithm::XorFold => key.encrypt(fold(data)),
+        MacAlgorithm::CmacTdes => cmac::tdes(key, data),
+        // No DES key makes it; see `Hsm::mac`.
+        MacAlgorithm::CmacAes => return Err(HsmError::NotMacUsage(algorithm.usage())),
     })
+}
+
+/// [`MacAlgorithm::CmacAes`] of `data`, which must not be empty either.
+///
+/// # Errors
+/// [`HsmError::EmptyMessage`].
+pub(crate) fn compute_aes(key: &AesKey, data: &[u8]) -> Result<[u8; 8], HsmError> {
+    if data.is_empty() {
+        return Err(HsmError::EmptyMessage);
+    }
+    let mut mac = [0; 8];
+    mac.copy_from_slice(&key.cmac(data)[..8]);
+    Ok(mac)
 }
 
 /// ISO 9797-1 algorithm 3: a CBC chain under the left half, whose last block is
@@ -84,6 +128,16 @@ fn cbc_3des(key: &DesKey, data: &[u8]) -> [u8; 8] {
         chain = key.encrypt(chain);
     }
     chain
+}
+
+/// The same chain with padding method 2: a one bit, then zeros.
+fn cbc_padded(key: &DesKey, data: &[u8]) -> [u8; 8] {
+    let (whole, rest) = data.as_chunks::<8>();
+    let mut last = [0; 8];
+    last[..rest.len()].copy_from_slice(rest);
+    last[rest.len()] = 0x80;
+    let chain = whole.iter().fold([0; 8], |chain, block| key.encrypt(xor(chain, *block)));
+    key.encrypt(xor(chain, last))
 }
 
 /// UnionPay terminals: XOR of all blocks (the last zero-padded); its sixteen

@@ -1,6 +1,7 @@
 //! PIN blocks of ISO 9564-1 format 0, and Visa's PIN verification value.
 //!
-//! No encryption of blocks here: the caller decrypts before [`Pin::from_iso0`].
+//! No encryption of blocks here: the caller decrypts before [`Pin::from_iso0`]. The
+//! other formats are in [`formats`], IBM's way of verifying in [`offset`].
 
 use crate::{
     HsmError, Pan,
@@ -9,6 +10,9 @@ use crate::{
 };
 use std::fmt;
 use zeroize::Zeroize;
+
+pub(crate) mod formats;
+pub(crate) mod offset;
 
 const DIGITS_MIN: u8 = 4;
 const DIGITS_MAX: u8 = 12;
@@ -42,7 +46,7 @@ impl Pin {
     /// Every nibble is looked at whatever the earlier ones were, and there is one
     /// error for all faults, so neither it nor the time tells where the fault is.
     pub(crate) fn from_iso0(clear: [u8; 8], pan: &Pan) -> Result<Self, HsmError> {
-        let mut nibbles = nibbles(xor(clear, pan_field(pan)));
+        let mut nibbles = nibbles(xor(clear, pan_field(pan.expose())));
         let length = nibbles[1];
         let mut faults = nibbles[0] | u8::from(!(DIGITS_MIN..=DIGITS_MAX).contains(&length));
         let mut pin = Self { digits: [0; DIGITS_MAX as usize], length };
@@ -60,14 +64,13 @@ impl Pin {
     }
 
     /// The clear format 0 block for this card.
-    #[cfg(any(test, feature = "emulator"))]
     pub(crate) fn to_iso0(&self, pan: &Pan) -> [u8; 8] {
         let mut nibbles = [15; 16];
         nibbles[0] = 0;
         nibbles[1] = self.length;
         let length = usize::from(self.length);
         nibbles[2..2 + length].copy_from_slice(&self.digits[..length]);
-        let block = xor(bytes(&nibbles), pan_field(pan));
+        let block = xor(bytes(&nibbles), pan_field(pan.expose()));
         nibbles.zeroize();
         block
     }
@@ -112,8 +115,7 @@ impl fmt::Debug for Pin {
 
 /// Four zero nibbles and the twelve rightmost digits of the card number without
 /// its check digit. A card number of twelve digits has only eleven; zero fills.
-fn pan_field(pan: &Pan) -> [u8; 8] {
-    let digits = pan.expose();
+fn pan_field(digits: &[u8]) -> [u8; 8] {
     let mut nibbles = [0; 16];
     let account = digits[..digits.len() - 1].iter().rev().take(12);
     for (nibble, digit) in nibbles.iter_mut().rev().zip(account) {
@@ -175,7 +177,7 @@ mod tests {
     #[test]
     fn a_damaged_block_has_one_error_wherever_the_damage_is() {
         let pan = pan("4111111111111111");
-        let mut field = nibbles(xor(Pin::parse(b"12345").unwrap().to_iso0(&pan), pan_field(&pan)));
+        let mut field = nibbles(xor(Pin::parse(b"12345").unwrap().to_iso0(&pan), pan_field(pan.expose())));
         for (name, place, nibble) in [
             ("another format", 0, 1),
             ("three digits", 1, 3),
@@ -188,7 +190,7 @@ mod tests {
             ("last nibble that is not F", 15, 0),
         ] {
             let good = std::mem::replace(&mut field[place], nibble);
-            let block = xor(bytes(&field), pan_field(&pan));
+            let block = xor(bytes(&field), pan_field(pan.expose()));
             assert_eq!(Pin::from_iso0(block, &pan).unwrap_err(), HsmError::PinBlock, "{name}");
             field[place] = good;
         }

@@ -2,7 +2,9 @@
 
 use crate::{
     HsmError, KeyUsage,
+    aes_key::AesKey,
     des_key::{DesKey, DesKeyError},
+    dukpt, dukpt_aes,
     token::hmac_sha256,
     zone_master::ZoneMaster,
 };
@@ -15,8 +17,12 @@ pub(crate) type HmacKey = Hmac<Sha256>;
 /// A key ready for use. All forms are wiped on drop by their crates.
 pub(crate) enum Schedule {
     Des(DesKey),
+    Aes(AesKey),
     Hmac(HmacKey),
     Zone(ZoneMaster),
+    /// Boxed, because it is two keys.
+    Dukpt(Box<dukpt::BaseKey>),
+    DukptAes(dukpt_aes::BaseKey),
 }
 
 impl Schedule {
@@ -31,6 +37,9 @@ impl Schedule {
         match usage {
             KeyUsage::Token => HmacKey::new_from_slice(key).map(Self::Hmac).map_err(|_| HsmError::KeyLength),
             KeyUsage::ZoneMaster | KeyUsage::ZoneMasterTdes => ZoneMaster::new(usage, key).map(Self::Zone),
+            KeyUsage::DukptTdes => dukpt::BaseKey::new(key).map(Box::new).map(Self::Dukpt),
+            KeyUsage::DukptAes => dukpt_aes::BaseKey::new(key).map(Self::DukptAes),
+            _ if usage.is_aes() => AesKey::new(key).map(Self::Aes),
             _ => DesKey::new(key).map(Self::Des).map_err(HsmError::from),
         }
     }
@@ -40,6 +49,9 @@ impl Schedule {
     pub(crate) fn check_value(&self) -> [u8; 3] {
         match self {
             Self::Des(key) => key.check_value(),
+            Self::Aes(key) => key.check_value(),
+            Self::Dukpt(key) => key.check_value(),
+            Self::DukptAes(key) => key.check_value(),
             Self::Hmac(key) => {
                 let [a, b, c, ..] = hmac_sha256(key, &[0; 8]);
                 [a, b, c]

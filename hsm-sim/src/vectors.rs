@@ -36,6 +36,10 @@ impl Vector {
         self.expected[name].as_str().unwrap()
     }
 
+    pub(crate) fn expected_in(&self, group: &str, name: &str) -> &str {
+        self.expected[group][name].as_str().unwrap()
+    }
+
     pub(crate) fn expected_bytes(&self, name: &str) -> Vec<u8> {
         bytes(self.expected(name))
     }

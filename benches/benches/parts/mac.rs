@@ -140,5 +140,6 @@ fn by_des(algorithm: MacAlgorithm, key: &Key, stan: u32, data: &[u8; MESSAGE]) -
             let factor = transaction_factor(random(stan.into()), stan);
             Key::new(&key.diversified(factor)).psam(data)
         }
+        other => unreachable!("{other:?} is not measured here"),
     }
 }

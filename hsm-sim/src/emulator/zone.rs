@@ -113,7 +113,7 @@ impl Zone {
     fn with_master(zmk: ZoneMaster, keys: ZoneKeys, algorithm: MacAlgorithm) -> Result<Self, EmulatorError> {
         match algorithm {
             MacAlgorithm::X919 | MacAlgorithm::Cbc3Des => Ok(Self { zmk, keys, algorithm }),
-            MacAlgorithm::UnionPayEcb | MacAlgorithm::Psam => Err(EmulatorError::Algorithm),
+            _ => Err(EmulatorError::Algorithm),
         }
     }
 }

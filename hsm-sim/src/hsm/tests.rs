@@ -9,6 +9,9 @@ use crate::{
 };
 use proptest::prelude::*;
 
+mod chip;
+mod dukpt;
+mod pins;
 mod psam;
 mod zone;
 
@@ -66,6 +69,12 @@ fn use_as(hsm: &mut Hsm, key: KeyHandle, need: KeyUsage) -> Result<(), HsmError>
         KeyUsage::MacX919 => return generate_mac(hsm, key, MacAlgorithm::X919).map(drop),
         KeyUsage::MacUnionPayEcb => return generate_mac(hsm, key, MacAlgorithm::UnionPayEcb).map(drop),
         KeyUsage::MacCbc3Des => return generate_mac(hsm, key, MacAlgorithm::Cbc3Des).map(drop),
+        KeyUsage::MacCbcDes => return generate_mac(hsm, key, MacAlgorithm::CbcDes).map(drop),
+        KeyUsage::MacXorFold => return generate_mac(hsm, key, MacAlgorithm::XorFold).map(drop),
+        KeyUsage::MacCmacTdes => return generate_mac(hsm, key, MacAlgorithm::CmacTdes).map(drop),
+        KeyUsage::MacCmacAes => return generate_mac(hsm, key, MacAlgorithm::CmacAes).map(drop),
+        KeyUsage::DukptTdes => return generate_mac(hsm, dukpt::tdes(key), MacAlgorithm::X919).map(drop),
+        KeyUsage::DukptAes => return generate_mac(hsm, dukpt::aes(key), MacAlgorithm::CmacAes).map(drop),
         KeyUsage::PsamMac => return generate_mac(hsm, psam::one_time(key), MacAlgorithm::Psam).map(drop),
         KeyUsage::PsamAuth => return generate_mac(hsm, psam::own(key), MacAlgorithm::Psam).map(drop),
         KeyUsage::PsamPin => return psam::derive_pvv(hsm, psam::one_time(key)).map(drop),
@@ -100,6 +109,12 @@ fn use_as(hsm: &mut Hsm, key: KeyHandle, need: KeyUsage) -> Result<(), HsmError>
             hsm.generate_working_keys(&[item], &mut seeded(5), &mut out);
             return out[0].clone().map(drop);
         }
+        KeyUsage::PinEncryptionAes => return pins::translate_from_aes(hsm, key).map(drop),
+        KeyUsage::PinOffset => return pins::derive_offset(hsm, key).map(drop),
+        KeyUsage::EmvCryptogram => return chip::verify_arqc(hsm, key),
+        KeyUsage::PursePurchase => return chip::purchase(hsm, key).map(drop),
+        KeyUsage::PurseLoad => return chip::load(hsm, key).map(drop),
+        KeyUsage::PurseTac => return chip::verify_tac(hsm, key),
     }
     out[0]
 }
@@ -108,6 +123,7 @@ fn use_as(hsm: &mut Hsm, key: KeyHandle, need: KeyUsage) -> Result<(), HsmError>
 fn good_key(hsm: &mut Hsm, usage: KeyUsage) -> KeyHandle {
     match usage {
         KeyUsage::Token => generate(hsm, usage, 7),
+        KeyUsage::MacCbcDes => import(hsm, usage, &vectors::bytes(&KEY[..16])),
         _ => import(hsm, usage, &vectors::bytes(KEY)),
     }
 }
