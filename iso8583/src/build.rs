@@ -9,14 +9,20 @@ use std::ops::Range;
 use bytes::{BufMut, BytesMut};
 
 use crate::MESSAGE_BYTES_MAX;
-use crate::content;
+use crate::charset;
+use crate::cursor::Found;
 use crate::error::{EncodeError, EncodeErrorKind, FieldPath};
+use crate::field::{Class, Encoding, Field, Length, Unit};
 use crate::field_set::FieldSet;
 use crate::hex;
 use crate::message::Message;
 use crate::mti::Mti;
-use crate::pack::{ascii_nibble, put_bytes, put_digits, put_octets};
-use crate::spec::{Class, Encoding, Field, Length, Spec};
+use crate::pack;
+use crate::parts::{self, Held};
+use crate::path::Path;
+use crate::signed::Signed;
+use crate::spec::Spec;
+use crate::spec_file::Tertiary;
 
 /// Writes one message to the end of a caller's buffer, field by field in
 /// ascending order.
@@ -32,6 +38,10 @@ pub struct Builder<'s, 'b> {
     present: FieldSet,
     last: u8,
     after_mac: bool,
+    /// Where the first field above 64 begins, and where the tertiary bitmap
+    /// stands, counted from the MTI.
+    high_at: Option<usize>,
+    tertiary_at: Option<usize>,
     /// The first error; every later call repeats it.
     failed: Option<EncodeError>,
     finished: bool,
@@ -43,14 +53,17 @@ impl<'s, 'b> Builder<'s, 'b> {
     pub fn new(spec: &'s Spec, out: &'b mut BytesMut, mti: Mti) -> Builder<'s, 'b> {
         let start = out.len();
         match spec.mti {
-            Encoding::Packed => out.put_u16(mti.raw()),
+            Encoding::Packed | Encoding::Binary => out.put_u16(mti.raw()),
             Encoding::Ascii => out.put_slice(&mti.to_ascii()),
+            Encoding::Ebcdic(_) => out.put_slice(&mti.to_ascii().map(charset::from_ascii)),
         }
         out.put_bytes(0, spec.bitmap_bytes());
         let failed =
             (!mti.is_bcd()).then_some(EncodeError { path: FieldPath::Mti, kind: EncodeErrorKind::BadMti });
         let present = FieldSet::default();
-        Builder { spec, out, start, mti, present, last: 1, after_mac: false, failed, finished: false }
+        let (high_at, tertiary_at) = (None, None);
+        let (after_mac, finished) = (false, false);
+        Builder { spec, out, start, mti, present, last: 1, after_mac, high_at, tertiary_at, failed, finished }
     }
 
     /// Begins a message that has the secondary bitmap from the start, so that a
@@ -67,17 +80,7 @@ impl<'s, 'b> Builder<'s, 'b> {
     /// # Errors
     /// Any rule of the table, or a field out of order.
     pub fn digits(&mut self, field: u8, ascii_digits: &[u8]) -> Result<&mut Self, EncodeError> {
-        self.put(field, |row, out| {
-            if !row.class.counts_digits() {
-                return Err(EncodeErrorKind::WrongClass);
-            }
-            let bad =
-                |&byte: &u8| ascii_nibble(byte).is_none_or(|nibble| nibble > 9 && row.class != Class::Track);
-            if let Some(index) = ascii_digits.iter().position(bad) {
-                return Err(EncodeErrorKind::Content { index, rule: content::digit_rule(row.class) });
-            }
-            put_digits(row, out, ascii_digits.len(), ascii_digits.iter().copied().filter_map(ascii_nibble))
-        })
+        self.put(field, |row, out| pack::digits(row, out, ascii_digits))
     }
 
     /// Puts a number into a fixed `n` field, with leading zeros.
@@ -85,41 +88,33 @@ impl<'s, 'b> Builder<'s, 'b> {
     /// # Errors
     /// Any rule of the table, a number too large, or a field out of order.
     pub fn number(&mut self, field: u8, value: u64) -> Result<&mut Self, EncodeError> {
-        self.put(field, |row, out| {
-            let (Class::Numeric, Length::Fixed(digits)) = (row.class, row.length) else {
-                return Err(EncodeErrorKind::WrongClass);
-            };
-            let power = |exponent: u16| 10u64.checked_pow(exponent.into());
-            if power(digits).is_some_and(|limit| value >= limit) {
-                return Err(EncodeErrorKind::NumberTooLarge { digits });
-            }
-            let digit = |exponent| power(exponent).map_or(0, |power| (value / power % 10) as u8);
-            put_digits(row, out, digits.into(), (0..digits).rev().map(digit))
-        })
+        self.put(field, |row, out| pack::number(row, out, value))
     }
 
-    /// Puts the text of an `an` or `ans` field.
+    /// Puts an amount with its sign into an `xn` field, with leading zeros.
+    ///
+    /// # Errors
+    /// Any rule of the table, an amount too large, or a field out of order.
+    pub fn signed(&mut self, field: u8, value: Signed) -> Result<&mut Self, EncodeError> {
+        self.put(field, |row, out| pack::signed(row, out, value))
+    }
+
+    /// Puts the text of an `an`, `ans` or `xn` field, given in ASCII (or all
+    /// of ISO 8859-1, for EBCDIC).
     ///
     /// # Errors
     /// Any rule of the table, or a field out of order.
     pub fn text(&mut self, field: u8, text: &[u8]) -> Result<&mut Self, EncodeError> {
-        self.put(field, |row, out| match row.class {
-            Class::Alphanumeric | Class::Text => put_bytes(row, out, text),
-            _ => Err(EncodeErrorKind::WrongClass),
-        })
+        self.put(field, |row, out| pack::text(row, out, text))
     }
 
-    /// Puts the bytes of a `b` or `tlv` field; in an ASCII table they go out as
-    /// hex characters.
+    /// Puts the bytes of a `b` or `tlv` field; where the table says so they go
+    /// out as hex characters.
     ///
     /// # Errors
     /// Any rule of the table, or a field out of order.
     pub fn bytes(&mut self, field: u8, raw: &[u8]) -> Result<&mut Self, EncodeError> {
-        self.put(field, |row, out| match row.class {
-            Class::Binary if row.is_hex() => put_octets(row, out, raw.iter().copied()),
-            Class::Binary | Class::Tlv => put_bytes(row, out, raw),
-            _ => Err(EncodeErrorKind::WrongClass),
-        })
+        self.put(field, |row, out| pack::bytes(row, out, raw))
     }
 
     /// Puts the same value that another message has in this field, as an
@@ -130,25 +125,31 @@ impl<'s, 'b> Builder<'s, 'b> {
     /// # Errors
     /// Any rule of this builder's table, or a field out of order.
     pub fn copy(&mut self, field: u8, from: &Message<'_>) -> Result<&mut Self, EncodeError> {
-        let Some(raw) = from.raw(field) else { return Ok(self) };
+        let Some(source) = from.element(field) else { return Ok(self) };
         if let Some(wire) = from.wire(field).filter(|_| self.takes_as_it_is(field, from)) {
             return self.put(field, |_, out| {
                 out.put_slice(wire);
-                Ok(())
+                Ok(source.length)
             });
         }
-        let source = from.spec().field(field);
         self.put(field, |row, out| {
-            if Some(row.class) != source.map(Field::class) {
+            if Some(row.class) != source.row.map(Field::class) {
                 return Err(EncodeErrorKind::WrongClass);
             }
-            if let Some(digits) = from.digits(field) {
-                return put_digits(row, out, digits.len(), (0..digits.len()).map(|at| digits.nibble(at)));
+            if let Some(digits) = source.digits() {
+                let nibbles = (0..digits.len()).map(|at| digits.nibble(at));
+                return pack::put_digits(row, out, digits.len(), nibbles);
             }
-            match source.is_some_and(Field::is_hex) {
-                true => put_octets(row, out, hex::octets(raw)),
-                false if row.is_hex() => put_octets(row, out, raw.iter().copied()),
-                false => put_bytes(row, out, raw),
+            if let Some(signed) = source.signed() {
+                return pack::signed(row, out, signed);
+            }
+            if let Some(number) = source.number() {
+                return pack::number(row, out, number);
+            }
+            match (source.octets(), source.text()) {
+                (Some(octets), _) if row.class == Class::Binary => pack::put_octets(row, out, octets.iter()),
+                (None, Some(text)) => pack::put_characters(row, out, text),
+                _ => pack::raw(row, out, source.raw()),
             }
         })
     }
@@ -159,10 +160,11 @@ impl<'s, 'b> Builder<'s, 'b> {
     fn takes_as_it_is(&self, field: u8, from: &Message<'_>) -> bool {
         let has_pad = || from.digits(field).is_some_and(|digits| !digits.len().is_multiple_of(2));
         let row = self.spec.field(field).filter(|_| std::ptr::eq(self.spec, from.spec()));
-        row.is_some_and(|row| match row.class {
-            Class::Track => false,
-            Class::Numeric => row.encoding == Encoding::Ascii || !has_pad(),
-            Class::Alphanumeric | Class::Text | Class::Binary | Class::Tlv => true,
+        row.is_some_and(|row| match row.unit {
+            _ if row.class == Class::Track => false,
+            Unit::Nibble => !has_pad(),
+            Unit::SignAndNibbles => false,
+            Unit::Byte | Unit::Pair => true,
         })
     }
 
@@ -179,8 +181,7 @@ impl<'s, 'b> Builder<'s, 'b> {
         self.put(field, |row, out| match (row.class, row.length) {
             (Class::Binary, Length::Fixed(MAC_BYTES)) => {
                 reserved = row.bytes_for(MAC_BYTES);
-                out.put_bytes(if row.is_hex() { b'0' } else { 0 }, reserved);
-                Ok(())
+                pack::put_octets(row, out, [0; MAC_BYTES as usize].into_iter())
             }
             _ => Err(EncodeErrorKind::WrongClass),
         })?;
@@ -196,32 +197,43 @@ impl<'s, 'b> Builder<'s, 'b> {
         if let Some(error) = self.failed {
             return Err(error);
         }
-        let bitmaps = self.present.to_bitmaps();
-        let bitmap = bitmaps[..if self.has_secondary() { 2 } else { 1 }].as_flattened();
-        let at = self.start + self.spec.mti_bytes();
-        match self.spec.bitmap {
-            Encoding::Packed => self.out[at..at + bitmap.len()].copy_from_slice(bitmap),
-            Encoding::Ascii => {
-                let characters = self.out[at..].chunks_exact_mut(2);
-                characters.zip(bitmap).for_each(|(pair, &octet)| pair.copy_from_slice(&hex::pair(octet)));
-            }
+        let [primary, secondary, tertiary] = self.present.to_bitmaps();
+        let mut at = self.start + self.spec.mti_bytes();
+        self.put_bitmap(&mut at, primary);
+        if self.present.contains(1) {
+            self.put_bitmap(&mut at, secondary);
+        }
+        if let Some(mut at) = self.tertiary_at.map(|at| self.start + at) {
+            self.put_bitmap(&mut at, tertiary);
         }
         self.finished = true;
         Ok(self.start..self.out.len())
     }
 
-    fn put(
+    fn put_bitmap(&mut self, at: &mut usize, bitmap: [u8; 8]) {
+        let room = &mut self.out[*at..*at + self.spec.bitmap_bytes()];
+        match self.spec.bitmap {
+            Encoding::Packed => room.copy_from_slice(&bitmap),
+            encoding => {
+                let pairs = room.chunks_exact_mut(2).zip(bitmap);
+                pairs.for_each(|(pair, octet)| pair.copy_from_slice(&hex::pair_in(encoding, octet)));
+            }
+        }
+        *at += room.len();
+    }
+
+    pub(crate) fn put(
         &mut self,
         field: u8,
-        write: impl FnOnce(&Field, &mut BytesMut) -> Result<(), EncodeErrorKind>,
+        write: impl FnOnce(&Field, &mut BytesMut) -> Result<u16, EncodeErrorKind>,
     ) -> Result<&mut Self, EncodeError> {
         if let Some(error) = self.failed {
             return Err(error);
         }
         match self.try_put(field, write) {
             Ok(()) => Ok(self),
-            Err(kind) => {
-                let error = EncodeError { path: FieldPath::Field(field), kind };
+            Err((path, kind)) => {
+                let error = EncodeError { path, kind };
                 self.failed = Some(error);
                 self.out.truncate(self.start);
                 Err(error)
@@ -232,39 +244,76 @@ impl<'s, 'b> Builder<'s, 'b> {
     fn try_put(
         &mut self,
         field: u8,
-        write: impl FnOnce(&Field, &mut BytesMut) -> Result<(), EncodeErrorKind>,
-    ) -> Result<(), EncodeErrorKind> {
+        write: impl FnOnce(&Field, &mut BytesMut) -> Result<u16, EncodeErrorKind>,
+    ) -> Result<(), (FieldPath, EncodeErrorKind)> {
+        let fault = |kind| (FieldPath::Field(field), kind);
         if self.after_mac {
-            return Err(EncodeErrorKind::AfterMac);
+            return Err(fault(EncodeErrorKind::AfterMac));
         }
         if field <= self.last {
-            return Err(EncodeErrorKind::OutOfOrder { last: self.last });
+            return Err(fault(EncodeErrorKind::OutOfOrder { last: self.last }));
         }
-        let row = self.spec.field(field).ok_or(EncodeErrorKind::UnknownField)?;
-        if field > 64 && !self.has_secondary() {
-            self.open_secondary();
+        let spec = self.spec;
+        let row = spec.field(field).ok_or(fault(EncodeErrorKind::UnknownField))?;
+        if field > 64 {
+            self.open_bitmaps(field);
         }
-        write(row, self.out)?;
+        let at = self.out.len();
+        let length = write(row, self.out).map_err(fault)?;
+        if let Some(composite) = &row.composite {
+            let found = Found { start: 0, length, value: &self.out[at + row.prefix_bytes()..] };
+            let held = Held { field: row, composite, found, base: 0, path: Path::new(field), sure: false };
+            parts::check(&held).map_err(|error| {
+                (error.path, EncodeErrorKind::Content { index: error.offset, rule: error.kind })
+            })?;
+        }
         if self.out.len() - self.start > MESSAGE_BYTES_MAX {
-            return Err(EncodeErrorKind::MessageTooLong { max: MESSAGE_BYTES_MAX });
+            return Err(fault(EncodeErrorKind::MessageTooLong { max: MESSAGE_BYTES_MAX }));
         }
         self.present.insert(field);
         self.last = field;
         Ok(())
     }
 
-    fn has_secondary(&self) -> bool {
-        self.present.contains(1)
+    /// Makes room for the bitmap that this field above 64 needs.
+    fn open_bitmaps(&mut self, field: u8) {
+        if !self.present.contains(1) {
+            self.open_secondary();
+        }
+        if self.high_at.is_none() {
+            self.high_at = Some(self.out.len() - self.start);
+        }
+        if field > 128 && self.tertiary_at.is_none() {
+            self.open_tertiary();
+        }
     }
 
     /// Makes room for the secondary bitmap by moving the fields put so far.
     fn open_secondary(&mut self) {
+        self.insert_bitmap(self.spec.mti_bytes() + self.spec.bitmap_bytes());
+        self.present.insert(1);
+    }
+
+    /// Makes room for the tertiary bitmap: behind the secondary, or behind the
+    /// last field below 65.
+    pub(crate) fn open_tertiary(&mut self) {
+        let end = self.out.len() - self.start;
+        let at = match self.spec.tertiary {
+            Tertiary::Head => self.spec.mti_bytes() + 2 * self.spec.bitmap_bytes(),
+            Tertiary::Field | Tertiary::None => self.high_at.unwrap_or(end),
+        };
+        self.insert_bitmap(at);
+        self.tertiary_at = Some(at);
+        self.present.insert(65);
+    }
+
+    /// Moves what stands from here on, counted from the MTI, to make room.
+    fn insert_bitmap(&mut self, at: usize) {
         let bitmap = self.spec.bitmap_bytes();
-        let fields = self.start + self.spec.mti_bytes() + bitmap;
+        let from = self.start + at;
         let end = self.out.len();
         self.out.put_bytes(0, bitmap);
-        self.out.copy_within(fields..end, fields + bitmap);
-        self.present.insert(1);
+        self.out.copy_within(from..end, from + bitmap);
     }
 }
 
@@ -280,7 +329,9 @@ impl Drop for Builder<'_, '_> {
 impl fmt::Debug for Builder<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Builder({} {}, fields ", self.spec.name(), self.mti)?;
-        f.debug_list().entries(self.present.filter(|&number| number != 1)).finish()?;
+        f.debug_list()
+            .entries(self.present.filter(|&number| number != 1 && self.spec.field(number).is_some()))
+            .finish()?;
         f.write_str(")")
     }
 }

@@ -3,50 +3,79 @@
 //! Used both ways: on what was received and on what is about to be sent.
 
 use crate::digits::Digits;
-use crate::error::{DecodeErrorKind, FieldPath};
+use crate::error::DecodeErrorKind;
+use crate::field::{Class, Encoding, Field, Unit};
 use crate::hex;
-use crate::spec::{Class, Encoding, Field};
+use crate::path::{Path, Step};
+use crate::signed;
 use crate::tlv;
 
 /// A broken content rule: which one, at which byte of the value, and inside
 /// which tag.
 pub(crate) struct Violation {
     pub(crate) at: usize,
-    pub(crate) tag: Option<u32>,
+    pub(crate) tag: Option<Step>,
     pub(crate) kind: DecodeErrorKind,
 }
 
 impl Violation {
-    /// The path of the violation in the field with this number.
-    pub(crate) fn path(&self, field: u8) -> FieldPath {
+    /// The path of the violation in the field or part at this path.
+    pub(crate) fn path(&self, holder: Path) -> Path {
         match self.tag {
-            Some(tag) => FieldPath::Tag { field, tag },
-            None => FieldPath::Field(field),
+            Some(tag) => holder.step_if_room(tag),
+            None => holder,
         }
     }
 }
 
-/// Checks a value of `length` digits or bytes. A pad nibble may be anything.
+/// Checks a value of `length` digits, characters or bytes. A pad nibble may be anything.
 #[inline]
 pub(crate) fn check(field: &Field, length: u16, value: &[u8]) -> Result<(), Violation> {
-    let (allowed, kind) = match (field.class, field.encoding) {
-        (Class::Numeric, Encoding::Packed) => (NUMERIC, digit_rule(field.class)),
-        (Class::Numeric, Encoding::Ascii) => (ASCII_NUMERIC, digit_rule(field.class)),
-        (Class::Track, Encoding::Packed) => (TRACK, digit_rule(field.class)),
-        (Class::Track, Encoding::Ascii) => (ASCII_TRACK, digit_rule(field.class)),
-        (Class::Alphanumeric, _) => (ALPHANUMERIC, DecodeErrorKind::BadCharacter),
-        (Class::Binary, Encoding::Ascii) => (HEX, DecodeErrorKind::BadHexDigit),
-        (Class::Text, _) | (Class::Binary, Encoding::Packed) => return Ok(()),
-        (Class::Tlv, _) => return tlv::check(value),
-    };
-    // Almost always every byte is good and the table alone decides.
-    let Some(at) = value.iter().position(|&byte| ALLOWED[usize::from(byte)] & allowed == 0) else {
-        return Ok(());
-    };
-    if field.class.counts_digits() && field.encoding == Encoding::Packed {
-        return check_nibbles(field, length, value, kind);
+    let allowed = field.allowed;
+    if allowed != ANYTHING {
+        // Almost always every byte is good and the table alone decides.
+        return match value.iter().position(|&byte| ALLOWED[usize::from(byte)] & allowed == 0) {
+            None => Ok(()),
+            Some(at) => fault(field, length, value, at),
+        };
     }
+    match field.class {
+        Class::Tlv => tlv::check(value),
+        Class::Signed => signed::check(field, length, value),
+        _ => Ok(()),
+    }
+}
+
+/// What is wrong with a value that has a byte at `at` which the table does not have.
+#[cold]
+fn fault(field: &Field, length: u16, value: &[u8], at: usize) -> Result<(), Violation> {
+    if field.unit == Unit::Nibble {
+        return check_nibbles(field, length, value);
+    }
+    let kind = match field.class {
+        Class::Numeric | Class::Track => digit_rule(field.class),
+        Class::Binary => DecodeErrorKind::BadHexDigit,
+        _ => DecodeErrorKind::BadCharacter,
+    };
     Err(Violation { at, tag: None, kind })
+}
+
+/// The bytes that a value of this class may have, of which only the bits of [`ALLOWED`] matter.
+pub(crate) fn allowed(class: Class, encoding: Encoding, unit: Unit) -> u16 {
+    match (class, encoding) {
+        (_, Encoding::Binary) | (Class::Text | Class::Tlv | Class::Signed, _) => ANYTHING,
+        (Class::Numeric, Encoding::Packed) => NUMERIC,
+        (Class::Numeric, Encoding::Ascii) => ASCII_NUMERIC,
+        (Class::Numeric, Encoding::Ebcdic(_)) => EBCDIC_NUMERIC,
+        (Class::Track, Encoding::Packed) => TRACK,
+        (Class::Track, Encoding::Ascii) => ASCII_TRACK,
+        (Class::Track, Encoding::Ebcdic(_)) => EBCDIC_TRACK,
+        (Class::Alphanumeric, Encoding::Ebcdic(_)) => EBCDIC_ALPHANUMERIC,
+        (Class::Alphanumeric, _) => ALPHANUMERIC,
+        (Class::Binary, _) if unit != Unit::Pair => ANYTHING,
+        (Class::Binary, Encoding::Ebcdic(_)) => EBCDIC_HEX,
+        (Class::Binary, _) => HEX,
+    }
 }
 
 /// The rule a digit of a field of digits breaks.
@@ -55,12 +84,11 @@ pub(crate) fn digit_rule(class: Class) -> DecodeErrorKind {
 }
 
 /// Finds the nibble at fault; there is none if only the pad is no digit.
-#[cold]
-fn check_nibbles(field: &Field, length: u16, value: &[u8], kind: DecodeErrorKind) -> Result<(), Violation> {
+fn check_nibbles(field: &Field, length: u16, value: &[u8]) -> Result<(), Violation> {
     let digits = view(field, length, value);
     let allows = |nibble| nibble <= 9 || (nibble == 0x0D && field.class == Class::Track);
     match (0..digits.len()).find(|&index| !allows(digits.nibble(index))) {
-        Some(index) => Err(Violation { at: digits.byte_of(index), tag: None, kind }),
+        Some(index) => Err(Violation { at: digits.byte_of(index), tag: None, kind: digit_rule(field.class) }),
         None => Ok(()),
     }
 }
@@ -71,19 +99,25 @@ pub(crate) fn view<'a>(field: &Field, length: u16, value: &'a [u8]) -> Digits<'a
     match field.encoding {
         Encoding::Packed => Digits::new(value, usize::from(field.pads_first(length)), usize::from(length)),
         Encoding::Ascii => Digits::ascii(value),
+        Encoding::Ebcdic(_) | Encoding::Binary => Digits::characters(value, field.encoding),
     }
 }
 
-const NUMERIC: u8 = 1;
-const TRACK: u8 = 2;
-const ALPHANUMERIC: u8 = 4;
-const ASCII_NUMERIC: u8 = 8;
-const ASCII_TRACK: u8 = 16;
-const HEX: u8 = 32;
+pub(crate) const ANYTHING: u16 = 0;
+const NUMERIC: u16 = 1;
+const TRACK: u16 = 2;
+const ALPHANUMERIC: u16 = 4;
+const ASCII_NUMERIC: u16 = 8;
+const ASCII_TRACK: u16 = 16;
+const HEX: u16 = 32;
+const EBCDIC_NUMERIC: u16 = 64;
+const EBCDIC_TRACK: u16 = 128;
+const EBCDIC_ALPHANUMERIC: u16 = 256;
+const EBCDIC_HEX: u16 = 512;
 
 /// For each byte, the classes that allow it (in packed `n` and `z`: both
 /// nibbles).
-const ALLOWED: [u8; 256] = {
+const ALLOWED: [u16; 256] = {
     let mut table = [0; 256];
     let mut byte = 0u8;
     loop {
@@ -106,6 +140,22 @@ const ALLOWED: [u8; 256] = {
         }
         if hex::is_digit(byte) {
             *slot |= HEX;
+        }
+        let digit = matches!(byte, 0xF0..=0xF9);
+        if digit {
+            *slot |= EBCDIC_NUMERIC;
+        }
+        // `=` is 7E and `D` is C4.
+        if digit || byte == 0x7E || byte == 0xC4 {
+            *slot |= EBCDIC_TRACK;
+        }
+        // Capital letters have the bit 40 that small ones lack; a space is 40.
+        let letter = matches!(byte & 0xBF, 0x81..=0x89 | 0x91..=0x99 | 0xA2..=0xA9);
+        if digit || byte == 0x40 || letter {
+            *slot |= EBCDIC_ALPHANUMERIC;
+        }
+        if digit || matches!(byte, 0xC1..=0xC6) {
+            *slot |= EBCDIC_HEX;
         }
         if byte == u8::MAX {
             break table;

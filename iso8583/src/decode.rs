@@ -3,18 +3,19 @@
 //! An error of position ends the pass. An error of content does not, because
 //! the following fields are still where they are. Start at `Message::locate`.
 
-use nom::bytes::complete::take;
-use nom::combinator::map_opt;
-use nom::{IResult, Parser};
-
 use crate::MESSAGE_BYTES_MAX;
 use crate::content;
+use crate::cursor::{Cursor, Fault};
 use crate::error::{DecodeError, DecodeErrorKind, FieldPath};
+use crate::field::Encoding;
 use crate::field_set::FieldSet;
 use crate::hex;
 use crate::message::{Message, Span};
 use crate::mti::Mti;
-use crate::spec::{Encoding, Field, Length, Spec};
+use crate::parts;
+use crate::path::Path;
+use crate::spec::Spec;
+use crate::spec_file::{Tertiary, Version};
 
 impl<'a> Message<'a> {
     /// Finds every field there is; the first error by position, if any.
@@ -23,7 +24,7 @@ impl<'a> Message<'a> {
             let kind = DecodeErrorKind::MessageTooLong { max: MESSAGE_BYTES_MAX };
             return Some(DecodeError { path: FieldPath::Message, offset: MESSAGE_BYTES_MAX, kind });
         }
-        let mut walk = Walk { bytes: self.bytes, at: 0, content_error: None };
+        let mut walk = Walk { cursor: Cursor::new(self.bytes), content_error: None };
         let end = self.walk(&mut walk).err();
         // What is wrong in a value stands before what ended the pass.
         let error = walk.content_error.or(end);
@@ -33,26 +34,36 @@ impl<'a> Message<'a> {
 
     fn walk(&mut self, walk: &mut Walk<'a>) -> Result<(), DecodeError> {
         let spec: &'a Spec = self.spec;
-        self.mti = walk.mti(spec.mti)?;
-        for number in walk.bitmaps(spec.bitmap)? {
-            let path = FieldPath::Field(number);
+        self.mti = walk.mti(spec)?;
+        let mut promised = walk.bitmaps(spec)?;
+        while let Some(number) = promised.next() {
             let Some(field) = spec.field(number) else {
-                return Err(walk.error(path, DecodeErrorKind::UnknownField));
+                if number == 65 && spec.tertiary == Tertiary::Field {
+                    promised.add_tertiary(walk.bitmap(spec.bitmap)?);
+                    continue;
+                }
+                return Err(walk.error(FieldPath::Field(number), DecodeErrorKind::UnknownField));
             };
-            let length = match field.length {
-                Length::Fixed(length) => length,
-                Length::Variable { max, .. } => walk.length(path, field, max)?,
+            let found = match walk.cursor.element(field) {
+                Ok(found) => found,
+                Err(fault) => return Err(fault.error(FieldPath::Field(number))),
             };
-            let start = walk.at;
-            let value = walk.take(path, field.bytes_for(length))?;
-            match content::check(field, length, value) {
-                Ok(()) => self.put(number, start, length),
-                Err(fault) => {
-                    walk.content_fault(fault.path(number), start + fault.at, fault.kind);
+            if let Err(fault) = content::check(field, found.length, found.value) {
+                let path = fault.path(Path::new(number));
+                walk.content_fault(path.into(), found.start + fault.at, fault.kind);
+                continue;
+            }
+            if let Some(composite) = &field.composite {
+                let held =
+                    parts::Held { field, composite, found, base: 0, path: Path::new(number), sure: false };
+                if let Err(error) = parts::check(&held) {
+                    walk.content_fault(error.path, error.offset, error.kind);
+                    continue;
                 }
             }
+            self.put(number, found.start, found.length);
         }
-        match self.bytes.len() - walk.at {
+        match walk.cursor.left() {
             0 => Ok(()),
             trailing => Err(walk.error(FieldPath::Message, DecodeErrorKind::TrailingBytes(trailing))),
         }
@@ -72,35 +83,52 @@ impl<'a> Message<'a> {
 
 /// The pass over a message: how far it is, and what it met on the way.
 struct Walk<'a> {
-    bytes: &'a [u8],
-    at: usize,
+    cursor: Cursor<'a>,
     /// The first value with a wrong content.
     content_error: Option<DecodeError>,
 }
 
-impl<'a> Walk<'a> {
-    fn mti(&mut self, encoding: Encoding) -> Result<Mti, DecodeError> {
-        let (mti, wrong) = match encoding {
-            Encoding::Packed => {
+impl Walk<'_> {
+    fn mti(&mut self, spec: &Spec) -> Result<Mti, DecodeError> {
+        let (mti, wrong) = match spec.mti {
+            Encoding::Packed | Encoding::Binary => {
                 let bytes: [u8; 2] = self.array(FieldPath::Mti)?;
+                let is_bcd = |byte: u8| byte >> 4 <= 9 && byte & 0x0F <= 9;
                 (Mti::new(u16::from_be_bytes(bytes)), bytes.iter().position(|&byte| !is_bcd(byte)))
             }
             Encoding::Ascii => {
                 let digits: [u8; 4] = self.array(FieldPath::Mti)?;
-                (Mti::from_ascii(digits), digits.iter().position(|digit| !digit.is_ascii_digit()))
+                (Mti::from_digits(digits), digits.iter().position(|digit| !digit.is_ascii_digit()))
+            }
+            Encoding::Ebcdic(_) => {
+                let digits: [u8; 4] = self.array(FieldPath::Mti)?;
+                let is_digit = |digit: &u8| matches!(digit, 0xF0..=0xF9);
+                (Mti::from_digits(digits), digits.iter().position(|digit| !is_digit(digit)))
             }
         };
-        let Some(offset) = wrong else { return Ok(mti) };
-        self.content_fault(FieldPath::Mti, offset, DecodeErrorKind::BadDigit);
-        Ok(Mti::default())
+        if let Some(offset) = wrong {
+            self.content_fault(FieldPath::Mti, offset, DecodeErrorKind::BadDigit);
+            return Ok(Mti::default());
+        }
+        if spec.version.is_some_and(|version| mti.version() != first_digit(version)) {
+            self.content_fault(FieldPath::Mti, 0, DecodeErrorKind::WrongVersion);
+        }
+        Ok(mti)
     }
 
-    /// The fields promised. Bit 1 promises the secondary bitmap and no field.
-    fn bitmaps(&mut self, encoding: Encoding) -> Result<FieldSet, DecodeError> {
-        let primary = self.bitmap(encoding)?;
-        let secondary = if primary[0] & 0x80 == 0 { [0; 8] } else { self.bitmap(encoding)? };
-        let mut promised = FieldSet::from_bitmaps(primary, secondary);
-        promised.remove(1);
+    /// The fields promised. Bits 1 and, where there is a tertiary bitmap, 65
+    /// promise bitmaps and no fields.
+    fn bitmaps(&mut self, spec: &Spec) -> Result<FieldSet, DecodeError> {
+        let mut promised = FieldSet::default();
+        promised.add_primary(self.bitmap(spec.bitmap)?);
+        if promised.contains(1) {
+            promised.add_secondary(self.bitmap(spec.bitmap)?);
+            promised.remove(1);
+        }
+        if spec.tertiary == Tertiary::Head && promised.contains(65) {
+            promised.add_tertiary(self.bitmap(spec.bitmap)?);
+            promised.remove(65);
+        }
         Ok(promised)
     }
 
@@ -108,8 +136,9 @@ impl<'a> Walk<'a> {
         if encoding == Encoding::Packed {
             return self.array(FieldPath::Bitmap);
         }
-        let at = self.at;
-        let characters: [u8; 16] = self.array(FieldPath::Bitmap)?;
+        let at = self.cursor.at();
+        let mut characters: [u8; 16] = self.array(FieldPath::Bitmap)?;
+        hex::to_ascii(encoding, &mut characters);
         if let Some(index) = characters.iter().position(|&character| !hex::is_digit(character)) {
             let kind = DecodeErrorKind::BadHexDigit;
             return Err(DecodeError { path: FieldPath::Bitmap, offset: at + index, kind });
@@ -119,45 +148,16 @@ impl<'a> Walk<'a> {
         Ok(bitmap)
     }
 
-    /// A length prefix, in digits or bytes by the field's class.
     #[inline]
-    fn length(&mut self, path: FieldPath, field: &Field, max: u16) -> Result<u16, DecodeError> {
-        let rest = &self.bytes[self.at..];
-        let needs = field.prefix_bytes();
-        let number = match field.encoding {
-            Encoding::Packed => bcd_number(needs, rest),
-            Encoding::Ascii => ascii_number(needs, rest),
-        };
-        let (_, length) = number.map_err(|_| {
-            let left = rest.len();
-            let short = DecodeErrorKind::TooShort { needs, left };
-            self.error(path, if left < needs { short } else { DecodeErrorKind::BadLengthPrefix })
-        })?;
-        if length > max {
-            return Err(self.error(path, DecodeErrorKind::LengthOverMax { length, max }));
-        }
-        self.at += needs;
-        Ok(length)
-    }
-
-    #[inline]
-    fn take(&mut self, path: FieldPath, needs: usize) -> Result<&'a [u8], DecodeError> {
-        let rest = &self.bytes[self.at..];
-        let Some((value, _)) = rest.split_at_checked(needs) else {
-            return Err(self.error(path, DecodeErrorKind::TooShort { needs, left: rest.len() }));
-        };
-        self.at += needs;
-        Ok(value)
-    }
-
     fn array<const N: usize>(&mut self, path: FieldPath) -> Result<[u8; N], DecodeError> {
         let mut array = [0; N];
-        array.copy_from_slice(self.take(path, N)?);
+        array.copy_from_slice(self.cursor.take(N).map_err(|fault| fault.error(path))?);
         Ok(array)
     }
 
+    #[cold]
     fn error(&self, path: FieldPath, kind: DecodeErrorKind) -> DecodeError {
-        DecodeError { path, offset: self.at, kind }
+        DecodeError { path, offset: self.cursor.at(), kind }
     }
 
     #[cold]
@@ -166,31 +166,20 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// A decimal number in `width` BCD bytes, one or two.
-#[inline]
-fn bcd_number(width: usize, input: &[u8]) -> IResult<&[u8], u16> {
-    let decimal = |bytes: &[u8]| {
-        bytes.iter().try_fold(0u16, |number, &byte| {
-            is_bcd(byte).then(|| number * 100 + u16::from(byte >> 4) * 10 + u16::from(byte & 0x0F))
-        })
-    };
-    map_opt(take(width), decimal).parse(input)
+impl Fault {
+    #[cold]
+    fn error(self, path: FieldPath) -> DecodeError {
+        DecodeError { path, offset: self.at, kind: self.kind }
+    }
 }
 
-/// A decimal number in `width` characters, two or three.
-#[inline]
-fn ascii_number(width: usize, input: &[u8]) -> IResult<&[u8], u16> {
-    let decimal = |characters: &[u8]| {
-        characters.iter().try_fold(0u16, |number, &character| {
-            character.is_ascii_digit().then(|| number * 10 + u16::from(character - b'0'))
-        })
-    };
-    map_opt(take(width), decimal).parse(input)
-}
-
-#[inline]
-fn is_bcd(byte: u8) -> bool {
-    byte >> 4 <= 9 && byte & 0x0F <= 9
+/// The first digit of the message types of an edition.
+pub(crate) fn first_digit(version: Version) -> u8 {
+    match version {
+        Version::V1987 => 0,
+        Version::V1993 => 1,
+        Version::V2003 => 2,
+    }
 }
 
 #[cfg(test)]
@@ -253,7 +242,7 @@ mod tests {
             (
                 "a short chip object",
                 wire(&[55], &[0, 5, 0x95, 0, 0x82, 2, 1]),
-                FieldPath::Tag { field: 55, tag: 0x82 },
+                FieldPath::from(Path::new(55).tag(0x82).expect("one step")),
                 16,
                 TooShort { needs: 2, left: 1 },
             ),

@@ -6,8 +6,9 @@
 
 use std::fmt;
 
+use crate::element::{Element, Octets};
+use crate::field::{Field, Show};
 use crate::message::Message;
-use crate::spec::{Field, Show};
 
 impl Message<'_> {
     /// The message in lines: the MTI, then number, name and masked value of
@@ -21,8 +22,8 @@ impl Message<'_> {
 impl fmt::Debug for Message<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Message({} {}", self.spec().name(), self.mti())?;
-        for number in self.fields() {
-            write!(f, ", DE {number}: {}", Masked { message: self, number })?;
+        for element in self.elements() {
+            write!(f, ", {}: {element}", element.path())?;
         }
         f.write_str(")")
     }
@@ -34,70 +35,83 @@ impl fmt::Display for Description<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Description(message) = *self;
         write!(f, "MTI {}", message.mti())?;
-        for number in message.fields() {
-            let name = message.spec().field(number).map_or("", Field::name);
-            write!(f, "\nDE {number} {name}: {}", Masked { message, number })?;
-        }
-        Ok(())
+        message.elements().try_for_each(|element| lines(&element, f))
     }
 }
 
-/// A field's value as far as it may be shown.
-struct Masked<'m, 'a> {
-    message: &'m Message<'a>,
-    number: u8,
+/// The line of a value, and those of its parts if the table names any.
+fn lines(element: &Element<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let name = element.row().map_or("(not in the field table)", Field::name);
+    write!(f, "\n{} {name}: {element}", element.path())?;
+    match element.parts().filter(|_| named_parts(element)) {
+        Some(mut parts) => parts.try_for_each(|part| lines(&part, f)),
+        None => Ok(()),
+    }
 }
 
-impl fmt::Display for Masked<'_, '_> {
+/// Whether the table says of the parts what may be shown of each. Then the
+/// value itself is not shown: it would show them all.
+fn named_parts(element: &Element<'_>) -> bool {
+    element.sure && element.row().is_some_and(Field::is_composite)
+}
+
+/// The value as far as it may be shown.
+impl fmt::Display for Element<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let row = self.message.spec().field(self.number);
-        match row.map(Field::show).filter(|_| self.message.complete) {
-            Some(Show::Clear) => self.clear(f),
-            Some(Show::Pan) => self.pan(f),
-            Some(Show::Track | Show::Secret) | None => self.hidden(f),
+        if named_parts(self) {
+            return match self.parts().map_or(0, Iterator::count) {
+                1 => f.write_str("1 part"),
+                count => write!(f, "{count} parts"),
+            };
+        }
+        match self.row().map(Field::show).filter(|_| self.sure) {
+            Some(Show::Clear) => clear(self, f),
+            Some(Show::Pan) => pan(self, f),
+            Some(Show::Track | Show::Secret) | None => hidden(self, f),
         }
     }
 }
 
-impl Masked<'_, '_> {
-    fn clear(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(digits) = self.message.digits(self.number) {
-            return digits.iter().try_for_each(|digit| write_digit(f, digit));
-        }
-        if let Some(text) = self.message.text(self.number) {
-            // Escaped, so that a terminal cannot write lines of its own into a log.
-            return write!(f, "\"{}\"", text.escape_ascii());
-        }
-        let bytes = self.message.raw(self.number).unwrap_or_default();
-        if self.message.spec().field(self.number).is_some_and(Field::is_hex) {
-            return write!(f, "{}", bytes.escape_ascii());
-        }
-        bytes.iter().try_for_each(|byte| write!(f, "{byte:02X}"))
+fn clear(element: &Element<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if let Some(digits) = element.digits() {
+        return digits.iter().try_for_each(|digit| write_digit(f, digit));
     }
+    if let Some((debit, digits)) = element.signed_digits() {
+        f.write_str(if debit { "D" } else { "C" })?;
+        return digits.iter().try_for_each(|digit| write_digit(f, digit));
+    }
+    if let Some(text) = element.text() {
+        // Escaped, so that a terminal cannot write lines of its own into a log.
+        f.write_str("\"")?;
+        text.iter().try_for_each(|character| write!(f, "{}", character.escape_ascii()))?;
+        return f.write_str("\"");
+    }
+    if let Some(number) = element.number() {
+        return write!(f, "{number}");
+    }
+    let octets = element.octets();
+    octets.iter().flat_map(Octets::iter).try_for_each(|octet| write!(f, "{octet:02X}"))
+}
 
-    /// The first six digits and the last four (PCI DSS 3.4.1). A shorter
-    /// number than any card's would be given away by them.
-    fn pan(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(digits) =
-            self.message.digits(self.number).filter(|digits| digits.len() >= PAN_SHOWN_FROM_DIGITS)
-        else {
-            return self.hidden(f);
-        };
-        let hidden = 6..digits.len() - 4;
-        digits.iter().enumerate().try_for_each(|(index, digit)| {
-            if hidden.contains(&index) { f.write_str("*") } else { write_digit(f, digit) }
-        })
-    }
+/// The first six digits and the last four (PCI DSS 3.4.1). A shorter
+/// number than any card's would be given away by them.
+fn pan(element: &Element<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let Some(digits) = element.digits().filter(|digits| digits.len() >= PAN_SHOWN_FROM_DIGITS) else {
+        return hidden(element, f);
+    };
+    let hidden = 6..digits.len() - 4;
+    digits.iter().enumerate().try_for_each(|(index, digit)| {
+        if hidden.contains(&index) { f.write_str("*") } else { write_digit(f, digit) }
+    })
+}
 
-    fn hidden(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes = self.message.raw(self.number).map_or(0, <[u8]>::len);
-        write!(f, "…({bytes} bytes)")
-    }
+fn hidden(element: &Element<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "…({} bytes)", element.raw().len())
 }
 
 /// With one digit less, the hidden two and the Luhn digit among the shown
 /// would leave ten candidates.
-const PAN_SHOWN_FROM_DIGITS: usize = 13;
+pub(crate) const PAN_SHOWN_FROM_DIGITS: usize = 13;
 
 fn write_digit(f: &mut fmt::Formatter<'_>, digit: u8) -> fmt::Result {
     if digit > 9 { f.write_str("=") } else { write!(f, "{digit}") }

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::ops::Range;
 
-use crate::spec::Encoding;
+use crate::field::Encoding;
 
 /// The digits of an `n` or `z` value, without its pad nibble.
 ///
@@ -30,10 +30,16 @@ impl<'a> Digits<'a> {
         Digits { bytes, encoding: Encoding::Packed, first, len }
     }
 
-    /// The view of characters, each of which is a digit or a separator.
+    /// The view of ASCII characters, each of which is a digit or a separator.
     #[inline]
     pub(crate) fn ascii(bytes: &'a [u8]) -> Digits<'a> {
-        Digits { bytes, encoding: Encoding::Ascii, first: 0, len: bytes.len() }
+        Digits::characters(bytes, Encoding::Ascii)
+    }
+
+    /// The view of characters, each of which is a digit or a separator.
+    #[inline]
+    pub(crate) fn characters(bytes: &'a [u8], encoding: Encoding) -> Digits<'a> {
+        Digits { bytes, encoding, first: 0, len: bytes.len() }
     }
 
     /// Count of digits, separators included.
@@ -101,6 +107,7 @@ impl<'a> Digits<'a> {
         match self.encoding {
             Encoding::Packed => nibble(self.bytes, index),
             Encoding::Ascii => ascii_nibble(self.bytes[index]),
+            Encoding::Ebcdic(_) | Encoding::Binary => ebcdic_nibble(self.bytes[index]),
         }
     }
 
@@ -129,6 +136,12 @@ fn ascii_nibble(character: u8) -> u8 {
     if character == b'D' { 0x0D } else { character & 0x0F }
 }
 
+/// A digit is F0 to F9; the separators are `=`, 7E, and `D`, C4.
+#[inline]
+fn ebcdic_nibble(character: u8) -> u8 {
+    if character >= 0xF0 { character & 0x0F } else { 0x0D }
+}
+
 #[inline]
 fn unpack(nibble: u8) -> u8 {
     if nibble == 0x0D { b'=' } else { nibble }
@@ -137,6 +150,7 @@ fn unpack(nibble: u8) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::charset::CodePage;
 
     #[test]
     fn numbers_come_from_either_alignment() {
@@ -171,8 +185,9 @@ mod tests {
 
     #[test]
     fn characters_read_like_packed_digits() {
-        let (packed, ascii) = (Digits::new(&[0x12, 0x3D, 0x09], 0, 6), Digits::ascii(b"123=09"));
-        for digits in [packed, ascii, Digits::ascii(b"123D09")] {
+        let (packed, characters) = (Digits::new(&[0x12, 0x3D, 0x09], 0, 6), Digits::ascii(b"123=09"));
+        let ebcdic = Digits::characters(b"\xF1\xF2\xF3\x7E\xF0\xF9", Encoding::Ebcdic(CodePage::Cp500));
+        for digits in [packed, characters, Digits::ascii(b"123D09"), ebcdic] {
             assert_eq!(digits.iter().collect::<Vec<_>>(), [1, 2, 3, b'=', 0, 9]);
             assert_eq!((digits.len(), digits.at(3), digits.at(6)), (6, Some(b'='), None));
             assert_eq!(digits.slice(1..3).and_then(|part| part.to_u64()), Some(23));
@@ -180,7 +195,7 @@ mod tests {
             let mut room = [0; 6];
             assert_eq!(digits.copy_ascii(&mut room), Some(&b"123=09"[..]));
         }
-        assert_eq!((ascii.to_u64(), Digits::ascii(b"").to_u64()), (None, None));
+        assert_eq!((characters.to_u64(), Digits::ascii(b"").to_u64()), (None, None));
     }
 
     #[test]

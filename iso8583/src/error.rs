@@ -6,24 +6,27 @@
 
 use std::fmt;
 
+use crate::path::Path;
+
 /// The part of a message an error is about.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub enum FieldPath {
     /// The message type identifier.
     Mti,
-    /// The primary or secondary bitmap.
+    /// The primary, secondary or tertiary bitmap.
     Bitmap,
     /// A data element by its number.
     Field(u8),
-    /// A BER-TLV or simple TLV object inside a data element.
-    Tag {
-        /// The data element.
-        field: u8,
-        /// The tag's bytes as one big-endian number, `0x9F26` for `9F26`.
-        tag: u32,
-    },
+    /// A part of a data element: a TLV object, a subfield, or a part of those.
+    Part(Path),
     /// The message as a whole.
     Message,
+}
+
+impl From<Path> for FieldPath {
+    fn from(path: Path) -> FieldPath {
+        if path.is_field() { FieldPath::Field(path.field()) } else { FieldPath::Part(path) }
+    }
 }
 
 impl fmt::Display for FieldPath {
@@ -32,10 +35,7 @@ impl fmt::Display for FieldPath {
             FieldPath::Mti => f.write_str("MTI"),
             FieldPath::Bitmap => f.write_str("bitmap"),
             FieldPath::Field(number) => write!(f, "DE {number}"),
-            // A tag is whole bytes, so an even count of hex digits.
-            FieldPath::Tag { field, tag } if tag > 0xFFFF => write!(f, "DE {field}.{tag:06X}"),
-            FieldPath::Tag { field, tag } if tag > 0xFF => write!(f, "DE {field}.{tag:04X}"),
-            FieldPath::Tag { field, tag } => write!(f, "DE {field}.{tag:02X}"),
+            FieldPath::Part(path) => path.fmt(f),
             FieldPath::Message => f.write_str("message"),
         }
     }
@@ -45,7 +45,7 @@ impl fmt::Display for FieldPath {
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("{path} at byte {offset}: {kind}")]
 pub struct DecodeError {
-    /// The data element, and the TLV tag inside it if there is one.
+    /// The data element, and the part inside it if it is about one.
     pub path: FieldPath,
     /// Position of the offending byte, counted from the first byte of the
     /// MTI; never more than the length of the input.
@@ -74,14 +74,28 @@ pub enum DecodeErrorKind {
     /// The bitmap promises a field that the table does not define.
     #[error("not in the field table")]
     UnknownField,
+    /// The first digit of the MTI is not that of the table's edition.
+    #[error("not of the edition that the table is for")]
+    WrongVersion,
     /// A length prefix is not made of digits.
     #[error("length is not decimal")]
     BadLengthPrefix,
+    /// A value of hex characters has an odd count of them.
+    #[error("odd count of hex characters")]
+    OddHex,
+    /// A part of fixed length has another behind its tag.
+    #[error("needs {needs} bytes, has {given}")]
+    WrongLength {
+        /// Bytes that the table says.
+        needs: usize,
+        /// Bytes that are there.
+        given: usize,
+    },
     /// A length prefix says more than the table allows.
     #[error("length {length} is over the maximum of {max}")]
     LengthOverMax {
         /// What the prefix says, in digits or bytes by the field's class.
-        length: u16,
+        length: u32,
         /// What the table allows, in the same unit.
         max: u16,
     },
@@ -97,12 +111,34 @@ pub enum DecodeErrorKind {
     /// A character of a hex field or bitmap is not 0 to 9 or A to F.
     #[error("not an upper-case hex digit")]
     BadHexDigit,
-    /// A BER-TLV tag is unfinished or longer than three bytes.
+    /// An amount does not begin with `C` or `D`.
+    #[error("not a sign")]
+    BadSign,
+    /// A tag is unfinished, longer than its format allows, or not made of the
+    /// characters it must be.
     #[error("malformed tag")]
     BadTag,
-    /// A tag's length is missing, indefinite or longer than two bytes.
+    /// The bitmap of a composite promises a part that the table does not
+    /// define, so that what follows cannot be found.
+    #[error("no such part in the field table")]
+    UnknownPart,
+    /// A tag's length is missing, indefinite or longer than its format allows.
     #[error("malformed tag length")]
     BadTagLength,
+    /// Packed digits end inside a part.
+    #[error("needs {needs} digits, {left} left")]
+    TooFewDigits {
+        /// Digits of the part.
+        needs: u16,
+        /// Digits there are.
+        left: u16,
+    },
+    /// A composite goes on behind its last part.
+    #[error("{0} digits after the last part")]
+    DigitsAfterParts(u16),
+    /// A composite goes on behind its last part.
+    #[error("{0} bytes after the last part")]
+    BytesAfterParts(usize),
     /// Bytes follow the last field that the bitmap promises.
     #[error("{0} bytes after the last field")]
     TrailingBytes(usize),
@@ -158,6 +194,16 @@ pub enum EncodeErrorKind {
         /// Digits of the field.
         digits: u16,
     },
+    /// A number needs more bytes than the field has.
+    #[error("number needs more than {bytes} bytes")]
+    NumberOverBytes {
+        /// Bytes of the field.
+        bytes: u16,
+    },
+    /// An odd count of packed digits of which the wire says only the bytes:
+    /// the pad could not be told from a digit.
+    #[error("an odd count of digits, whose pad would be read as a digit")]
+    OddDigits,
     /// The value breaks a content rule at this index.
     #[error("at index {index}: {rule}")]
     Content {
@@ -189,10 +235,7 @@ mod tests {
         };
         assert_eq!(short(FieldPath::Field(35)), "DE 35 at byte 61: needs 19 bytes, 7 left");
         assert_eq!(short(FieldPath::Mti), "MTI at byte 61: needs 19 bytes, 7 left");
-        for (tag, want) in
-            [(0x05, "DE 55.05"), (0x95, "DE 55.95"), (0x9F26, "DE 55.9F26"), (0xDF_8101, "DE 55.DF8101")]
-        {
-            assert_eq!(FieldPath::Tag { field: 55, tag }.to_string(), want);
-        }
+        let tag = |tag| Path::new(55).tag(tag).map_or(FieldPath::Message, FieldPath::Part);
+        assert_eq!(short(tag(0x9F26)), "DE 55.9F26 at byte 61: needs 19 bytes, 7 left");
     }
 }

@@ -1,25 +1,37 @@
 //! A set of field numbers in the shape of the bitmaps: the lowest number is the highest bit.
 
-/// Which of the fields 1..=128 there are.
+/// Which of the fields 1..=192 there are.
 ///
-/// Two words and not one of 128 bits, whose shifts cost several times more.
-#[derive(Clone, Copy, Default, Eq, PartialEq)]
+/// Three words and not one of 192 bits, whose shifts cost several times more.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct FieldSet {
     /// Fields 1 to 64.
     primary: u64,
     /// Fields 65 to 128.
     secondary: u64,
+    /// Fields 129 to 192.
+    tertiary: u64,
 }
 
 impl FieldSet {
-    /// The set behind the 8-byte primary and secondary bitmaps.
-    pub(crate) fn from_bitmaps(primary: [u8; 8], secondary: [u8; 8]) -> FieldSet {
-        FieldSet { primary: u64::from_be_bytes(primary), secondary: u64::from_be_bytes(secondary) }
+    /// Adds what an 8-byte primary bitmap promises.
+    pub(crate) fn add_primary(&mut self, bitmap: [u8; 8]) {
+        self.primary |= u64::from_be_bytes(bitmap);
     }
 
-    /// The primary and the secondary bitmap.
-    pub(crate) fn to_bitmaps(self) -> [[u8; 8]; 2] {
-        [self.primary.to_be_bytes(), self.secondary.to_be_bytes()]
+    /// Adds what an 8-byte secondary bitmap promises.
+    pub(crate) fn add_secondary(&mut self, bitmap: [u8; 8]) {
+        self.secondary |= u64::from_be_bytes(bitmap);
+    }
+
+    /// Adds what an 8-byte tertiary bitmap promises.
+    pub(crate) fn add_tertiary(&mut self, bitmap: [u8; 8]) {
+        self.tertiary |= u64::from_be_bytes(bitmap);
+    }
+
+    /// The primary, the secondary and the tertiary bitmap.
+    pub(crate) fn to_bitmaps(self) -> [[u8; 8]; 3] {
+        [self.primary, self.secondary, self.tertiary].map(u64::to_be_bytes)
     }
 
     #[inline]
@@ -27,6 +39,7 @@ impl FieldSet {
         match number {
             1..=64 => self.primary & bit(number) != 0,
             65..=128 => self.secondary & bit(number) != 0,
+            129..=192 => self.tertiary & bit(number) != 0,
             _ => false,
         }
     }
@@ -37,6 +50,7 @@ impl FieldSet {
         match number {
             1..=64 => self.primary |= bit(number),
             65..=128 => self.secondary |= bit(number),
+            129..=192 => self.tertiary |= bit(number),
             _ => {}
         }
     }
@@ -45,6 +59,7 @@ impl FieldSet {
         match number {
             1..=64 => self.primary &= !bit(number),
             65..=128 => self.secondary &= !bit(number),
+            129..=192 => self.tertiary &= !bit(number),
             _ => {}
         }
     }
@@ -56,7 +71,11 @@ impl Iterator for FieldSet {
     /// Takes the lowest field number out of the set.
     #[inline]
     fn next(&mut self) -> Option<u8> {
-        let (word, base) = if self.primary == 0 { (&mut self.secondary, 65) } else { (&mut self.primary, 1) };
+        let (word, base) = match (self.primary, self.secondary) {
+            (0, 0) => (&mut self.tertiary, 129),
+            (0, _) => (&mut self.secondary, 65),
+            _ => (&mut self.primary, 1),
+        };
         if *word == 0 {
             return None;
         }
@@ -83,13 +102,17 @@ mod tests {
     #[test]
     fn numbers_come_out_ascending_and_odd_ones_are_in_no_set() {
         let mut set = FieldSet::default();
-        for number in [128, 2, 0, 65, 64, 129, 255] {
+        for number in [128, 2, 0, 65, 64, 129, 192, 193, 255] {
             set.insert(number);
         }
-        assert_eq!(set.collect::<Vec<_>>(), [2, 64, 65, 128]);
-        assert!(!set.contains(0) && !set.contains(129) && set.contains(128));
-        let mut primary = [0; 8];
-        primary[0] = 0x80;
-        assert!(FieldSet::from_bitmaps(primary, [0; 8]).contains(1));
+        assert_eq!(set.collect::<Vec<_>>(), [2, 64, 65, 128, 129, 192]);
+        assert!(!set.contains(0) && !set.contains(193) && set.contains(128) && set.contains(192));
+        let (mut left, mut right) = (set, FieldSet::default());
+        left.remove(192);
+        let [primary, secondary, tertiary] = left.to_bitmaps();
+        right.add_primary(primary);
+        right.add_secondary(secondary);
+        right.add_tertiary(tertiary);
+        assert!(left == right && !right.contains(192));
     }
 }

@@ -3,6 +3,9 @@
 //! Which characters are hex is checked in `content` and `decode`, so that an
 //! error can point at one; the rest of this file relies on it.
 
+use crate::charset;
+use crate::field::Encoding;
+
 /// Whether a character is one of `0`–`9` and `A`–`F`. Lower case is not: a
 /// value with two forms would have two MACs.
 pub(crate) const fn is_digit(character: u8) -> bool {
@@ -15,14 +18,31 @@ pub(crate) fn pair(octet: u8) -> [u8; 2] {
     [DIGITS[usize::from(octet >> 4)], DIGITS[usize::from(octet & 0x0F)]]
 }
 
+/// Makes characters ASCII that a table may have in EBCDIC; what is wrong stays
+/// wrong.
+pub(crate) fn to_ascii(encoding: Encoding, characters: &mut [u8]) {
+    if let Encoding::Ebcdic(_) = encoding {
+        characters.iter_mut().for_each(|character| *character = charset::to_ascii(*character));
+    }
+}
+
+/// The two characters of a byte as a table writes them.
+pub(crate) fn pair_in(encoding: Encoding, octet: u8) -> [u8; 2] {
+    match encoding {
+        Encoding::Ebcdic(_) => pair(octet).map(charset::from_ascii),
+        _ => pair(octet),
+    }
+}
+
 /// The bytes that checked characters stand for, an odd last one left out.
 pub(crate) fn octets(characters: &[u8]) -> impl ExactSizeIterator<Item = u8> {
     characters.chunks_exact(2).map(|pair| value(pair[0]) << 4 | value(pair[1]))
 }
 
-/// `0` is 30, `A` is 41: the low nibble, and 9 more for a letter.
-fn value(character: u8) -> u8 {
-    (character & 0x0F) + 9 * (character >> 6)
+/// `0` is 30 or F0, `A` is 41 or C1: the low nibble, and 9 more for a letter.
+#[inline]
+pub(crate) fn value(character: u8) -> u8 {
+    (character & 0x0F) + 9 * u8::from(character & 0x30 == 0)
 }
 
 #[cfg(test)]

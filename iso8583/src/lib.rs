@@ -44,32 +44,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # Field tables
+//! # Specifications
 //!
-//! A table is a TOML file; `specs/pos.toml` (packed) and `specs/atm.toml`
-//! (ASCII) in this crate are two. Keys that are not listed here are refused. The
-//! head says how the envelope is written, and whether fields are packed:
-//!
-//! | key | value |
-//! |---|---|
-//! | `name` | the dialect's name |
-//! | `mti` | `"bcd"`: two bytes · `"ascii"`: four digits |
-//! | `bitmap` | `"binary"`: 8 bytes, 16 if bit 1 is set · `"hex"`: 16 or 32 hex characters |
-//! | `encoding` | of the fields: `"packed"`, also if left out: digits two to a byte, prefixes BCD, bytes as they are · `"ascii"`: digits and prefixes as characters, bytes as two hex characters each |
-//!
-//! Hex characters are `0`–`9` and `A`–`F`; lower case is refused.
-//!
-//! Each `[[field]]` is one data element:
-//!
-//! | key | value |
-//! |---|---|
-//! | `number` | 2 to 128, each at most once |
-//! | `name` | what people call it |
-//! | `class` | `"n"` digits · `"z"` track digits, the separator `D` if packed, `=` or `D` in ASCII · `"an"` letters, digits, space · `"ans"` any text · `"b"` bytes, in ASCII of fixed length only · `"tlv"` BER-TLV objects, packed only |
-//! | `length` | of a fixed field, 1 to 999, in digits (`n`, `z`) or bytes (a byte in hex counts once) |
-//! | `prefix`, `max` | of a variable field: `"ll"` (one BCD byte, or two characters) or `"lll"` (two, or three), and the longest value, in the same unit |
-//! | `align` | `"left"` or `"right"`, needed for a fixed odd count of packed digits and refused elsewhere; behind a prefix digits are left-aligned |
-//! | `show` | `"clear"` · `"pan"` first six and last four digits · `"track"` or `"secret"` length only; left out, it is `"secret"` |
+//! A table is data: a TOML file, or a [`SpecFile`] that a program made. Its
+//! format is described in `SPEC-FORMAT.md` beside this crate and, member by
+//! member, at [`SpecFile`]; `specs/pos.toml` (packed) and `specs/atm.toml`
+//! (ASCII) are two examples. [`Spec::from_toml`] reads and compiles one.
 //!
 //! # Limits
 //!
@@ -77,29 +57,55 @@
 //! nothing; building allocates only when the caller's buffer has to grow.
 
 mod build;
+mod charset;
+mod compile;
+mod compile_composite;
+mod composite;
 mod content;
+mod cursor;
 mod decode;
 mod describe;
 mod digits;
+mod element;
 mod error;
+mod field;
 mod field_set;
+pub mod framing;
+pub mod guess;
+pub mod header;
 mod hex;
 mod message;
 mod mti;
 mod pack;
+mod part_bitmap;
+mod parts;
+mod path;
+mod signed;
 mod simple_tlv;
 mod spec;
-mod table_file;
+mod spec_error;
+mod spec_file;
 mod tlv;
 
 pub use build::Builder;
+pub use charset::Text;
 pub use digits::Digits;
+pub use element::{Element, Octets};
 pub use error::{DecodeError, DecodeErrorKind, EncodeError, EncodeErrorKind, FieldPath};
+pub use field::{Align, Class, Encoding, Field, Length, Prefix, Show};
 pub use message::Message;
 pub use mti::Mti;
+pub use parts::Parts;
+pub use path::{BadPath, PATH_STEPS_MAX, Path, Step};
+pub use signed::Signed;
 pub use simple_tlv::SimpleTlvs;
-pub use spec::{Align, Class, Encoding, Field, Length, Prefix, Show, Spec};
-pub use table_file::{Place, SpecError};
+pub use spec::Spec;
+pub use spec_error::{Place, SpecError};
+pub use spec_file::{
+    BitmapForm, CodePage, CompositeDef, CompositeKind, Counts, ElementDef, Family, FieldDef, Format,
+    MessageRule, MtiForm, MtiPattern, PartDef, PartKey, PrefixEncoding, SizeForm, SpecFile, TagForm,
+    Tertiary, ValueEncoding, Version,
+};
 pub use tlv::{Tlv, Tlvs};
 
 /// The longest message, in bytes from the MTI on: what the 2-byte length of a

@@ -7,12 +7,14 @@ use std::ops::Range;
 
 use crate::content;
 use crate::digits::Digits;
+use crate::element::{Element, Octets, binary};
 use crate::error::DecodeError;
+use crate::field::{Class, Encoding, Field};
 use crate::field_set::FieldSet;
-use crate::hex;
 use crate::mti::Mti;
+use crate::path::Path;
 use crate::simple_tlv::SimpleTlvs;
-use crate::spec::{Class, Encoding, Field, Spec};
+use crate::spec::{FIELDS, Spec};
 use crate::tlv::Tlvs;
 
 /// A message that borrows its bytes and its field table, and owns no heap.
@@ -26,7 +28,7 @@ pub struct Message<'a> {
     pub(crate) mti: Mti,
     pub(crate) present: FieldSet,
     /// Indexed by field number; meaningful where `present` says so.
-    pub(crate) spans: [Span; 129],
+    pub(crate) spans: [Span; FIELDS],
     /// Whether the whole of it decoded. If not, its fields may be shifted, and
     /// what stands where a harmless field should be may be a card number.
     pub(crate) complete: bool,
@@ -72,7 +74,7 @@ impl<'a> Message<'a> {
             bytes,
             mti: Mti::default(),
             present: FieldSet::default(),
-            spans: [Span::default(); 129],
+            spans: [Span::default(); FIELDS],
             complete: false,
         }
     }
@@ -143,20 +145,61 @@ impl<'a> Message<'a> {
     #[inline]
     pub fn digits(&self, field: u8) -> Option<Digits<'a>> {
         let (row, value, span) = self.value(field)?;
-        row.class.counts_digits().then(|| content::view(row, span.length, value))
+        let digits = row.class.counts_digits() && row.encoding != Encoding::Binary;
+        digits.then(|| content::view(row, span.length, value))
     }
 
-    /// An `n` field as a number; `None` also if it is empty or exceeds 64 bits.
+    /// An `n` field as a number, packed, in characters or in binary; `None` also if it is empty or exceeds 64 bits.
     #[must_use]
     pub fn number(&self, field: u8) -> Option<u64> {
-        self.digits(field)?.to_u64()
+        match self.digits(field) {
+            Some(digits) => digits.to_u64(),
+            None => self.binary_number(field),
+        }
     }
 
-    /// The text of an `an` or `ans` field.
+    fn binary_number(&self, field: u8) -> Option<u64> {
+        let (row, value, _) = self.value(field)?;
+        (row.encoding == Encoding::Binary).then(|| binary(value))?
+    }
+
+    /// The text of an `an` or `ans` field in ASCII, as it stands there. For EBCDIC, and any other, there is
+    /// [`Element::text`].
     #[must_use]
     pub fn text(&self, field: u8) -> Option<&'a [u8]> {
         let (row, value, _) = self.value(field)?;
-        matches!(row.class, Class::Alphanumeric | Class::Text).then_some(value)
+        let is_text = matches!(row.class, Class::Alphanumeric | Class::Text);
+        (is_text && !matches!(row.encoding, Encoding::Ebcdic(_))).then_some(value)
+    }
+
+    /// A field with all its views.
+    #[must_use]
+    pub fn element(&self, field: u8) -> Option<Element<'a>> {
+        let (row, value, span) = self.value(field)?;
+        let (path, offset, length) = (Path::new(field), span.start.into(), span.length);
+        Some(Element { path, row: Some(row), offset, length, value, first: 0, sure: self.complete })
+    }
+
+    /// Its fields with all their views, ascending.
+    pub fn elements(&self) -> impl Iterator<Item = Element<'a>> + '_ {
+        self.fields().filter_map(|field| self.element(field))
+    }
+
+    /// The value at a path: a field, or a part of one. Of objects with the same tag, the first.
+    ///
+    /// ```
+    /// # use iso8583::{Message, Path, Spec};
+    /// // 0200 with field 55: 9F26 of 8 bytes, 9F36 of 2.
+    /// let wire = b"\x02\x00\0\0\0\0\0\0\x02\0\0\x16\x9F\x26\x08\x01\x02\x03\x04\x05\x06\x07\x08\x9F\x36\x02\x00\x2A";
+    /// let message = Message::decode(Spec::pos(), wire)?;
+    /// let counter = message.part(&"55.9F36".parse()?).and_then(|part| part.octets());
+    /// assert_eq!(counter.and_then(|octets| octets.fixed()), Some([0x00, 0x2A]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub fn part(&self, path: &Path) -> Option<Element<'a>> {
+        let element = self.element(path.field())?;
+        path.steps().iter().try_fold(element, |element, step| element.parts()?.find_step(step))
     }
 
     /// [`Message::raw`] copied, if it is exactly `N` bytes long; of a `b` field
@@ -167,13 +210,7 @@ impl<'a> Message<'a> {
         if !row.is_hex() {
             return value.try_into().ok();
         }
-        let octets = hex::octets(value);
-        let mut fixed = [0; N];
-        if octets.len() != N {
-            return None;
-        }
-        fixed.iter_mut().zip(octets).for_each(|(to, octet)| *to = octet);
-        Some(fixed)
+        Octets::new(value, true).fixed()
     }
 
     /// The BER-TLV objects of a `tlv` field, in the order they came.

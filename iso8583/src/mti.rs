@@ -26,6 +26,12 @@ impl Mti {
         self.0
     }
 
+    /// The first digit: 0 for ISO 8583:1987, 1 for 1993, 2 for 2003.
+    #[must_use]
+    pub const fn version(self) -> u8 {
+        self.0.to_be_bytes()[0] >> 4
+    }
+
     /// The second digit: 2 for `0200`.
     #[must_use]
     pub const fn class(self) -> u8 {
@@ -57,8 +63,9 @@ impl Mti {
         if self.is_answer() { self } else { Mti((self.0 & !0x0001) + 0x0010) }
     }
 
-    /// The type written in four characters, each of which is a digit.
-    pub(crate) fn from_ascii(digits: [u8; 4]) -> Mti {
+    /// The type written in four characters, each of which is a digit in ASCII
+    /// or EBCDIC.
+    pub(crate) fn from_digits(digits: [u8; 4]) -> Mti {
         Mti(digits.iter().fold(0, |raw, digit| raw << 4 | u16::from(digit & 0x0F)))
     }
 
@@ -109,10 +116,11 @@ mod tests {
     #[test]
     fn the_digits_are_named() {
         let advice = Mti::new(0x0421);
+        assert_eq!((Mti::new(0x1420).version(), Mti::new(0x1420).class()), (1, 4));
         assert_eq!((advice.class(), advice.function(), advice.is_request()), (4, 2, true));
         assert!(advice.answer().is_answer());
         assert_eq!(advice.to_string(), "0421");
-        assert_eq!((advice.to_ascii(), Mti::from_ascii(*b"0421")), (*b"0421", advice));
+        assert_eq!((advice.to_ascii(), Mti::from_digits(*b"0421")), (*b"0421", advice));
         assert!(advice.is_bcd() && !Mti::new(0x02A0).is_bcd());
     }
 }

@@ -1,100 +1,268 @@
 //! One value into bytes, by its row of the table.
 //!
-//! Which value may follow which is the business of `build`; the tests of these
+//! Every function writes the value behind its length prefix, if it has one, and
+//! returns its length in the units of the row; or writes nothing that the caller
+//! could not cut off again, and says which rule the value broke. Which value may
+//! follow which is the business of `build` and `build_parts`; the tests of these
 //! functions are there too, through [`crate::Builder`].
 
 use bytes::{BufMut, BytesMut};
 
+use crate::charset::Text;
 use crate::content;
-use crate::error::EncodeErrorKind;
+use crate::error::{DecodeErrorKind, EncodeErrorKind};
+use crate::field::{Class, Encoding, Field, Length, Prefix, Unit};
 use crate::hex;
-use crate::spec::{Encoding, Field, Length, Prefix};
+use crate::signed::{self, Signed};
+use crate::spec_file::PrefixEncoding;
 
-/// Writes a value that stays as it is, text or packed bytes, behind its length
-/// prefix, if the table allows it.
-pub(crate) fn put_bytes(row: &Field, out: &mut BytesMut, value: &[u8]) -> Result<(), EncodeErrorKind> {
-    let length = measure(row, value.len())?;
-    content::check(row, length, value)
-        .map_err(|fault| EncodeErrorKind::Content { index: fault.at, rule: fault.kind })?;
-    put_prefix(row, out, length);
-    out.put_slice(value);
-    Ok(())
+/// Digits of an `n` or `z` value, given as ASCII.
+pub(crate) fn digits(row: &Field, out: &mut BytesMut, ascii: &[u8]) -> Result<u16, EncodeErrorKind> {
+    if !row.class.counts_digits() || row.encoding == Encoding::Binary {
+        return Err(EncodeErrorKind::WrongClass);
+    }
+    let bad = |&byte: &u8| ascii_nibble(byte).is_none_or(|nibble| nibble > 9 && row.class != Class::Track);
+    if let Some(index) = ascii.iter().position(bad) {
+        return Err(EncodeErrorKind::Content { index, rule: content::digit_rule(row.class) });
+    }
+    put_digits(row, out, ascii.len(), ascii.iter().copied().filter_map(ascii_nibble))
 }
 
-/// Writes the bytes of a `b` field as the table says, as they are or in hex.
+/// A number with leading zeros into a fixed `n` value.
+pub(crate) fn number(row: &Field, out: &mut BytesMut, value: u64) -> Result<u16, EncodeErrorKind> {
+    let (Class::Numeric, Length::Fixed(length)) = (row.class, row.length) else {
+        return Err(EncodeErrorKind::WrongClass);
+    };
+    if row.encoding == Encoding::Binary {
+        return binary(out, length, value);
+    }
+    let power = |exponent: u16| 10u64.checked_pow(exponent.into());
+    if power(length).is_some_and(|limit| value >= limit) {
+        return Err(EncodeErrorKind::NumberTooLarge { digits: length });
+    }
+    let digit = |exponent| power(exponent).map_or(0, |power| (value / power % 10) as u8);
+    put_digits(row, out, length.into(), (0..length).rev().map(digit))
+}
+
+/// A big-endian number of 1 to 8 bytes.
+fn binary(out: &mut BytesMut, length: u16, value: u64) -> Result<u16, EncodeErrorKind> {
+    let bytes = value.to_be_bytes();
+    let (high, low) = bytes.split_at(bytes.len().saturating_sub(length.into()));
+    if high.iter().any(|&byte| byte != 0) {
+        return Err(EncodeErrorKind::NumberOverBytes { bytes: length });
+    }
+    out.put_slice(low);
+    Ok(length)
+}
+
+/// A sign and a number with leading zeros into an `xn` value.
+pub(crate) fn signed(row: &Field, out: &mut BytesMut, value: Signed) -> Result<u16, EncodeErrorKind> {
+    let (Class::Signed, Length::Fixed(length)) = (row.class, row.length) else {
+        return Err(EncodeErrorKind::WrongClass);
+    };
+    let digits = length - 1;
+    let power = |exponent: u16| 10u64.checked_pow(exponent.into());
+    if power(digits).is_some_and(|limit| value.amount >= limit) {
+        return Err(EncodeErrorKind::NumberTooLarge { digits });
+    }
+    let digit = |exponent| power(exponent).map_or(0, |power| (value.amount / power % 10) as u8);
+    let at = out.len() + 1;
+    out.put_u8(signed::sign(row, value.debit));
+    out.put_bytes(0, row.bytes_for(length) - 1);
+    fill_digits(row, digits, &mut out[at..], (0..digits).rev().map(digit));
+    Ok(length)
+}
+
+/// Text of an `an`, `ans` or `xn` value, given in ISO 8859-1, of which ASCII is a part.
+pub(crate) fn text(row: &Field, out: &mut BytesMut, text: &[u8]) -> Result<u16, EncodeErrorKind> {
+    match row.class {
+        Class::Alphanumeric | Class::Text => {}
+        Class::Signed => return signed_text(row, out, text),
+        _ => return Err(EncodeErrorKind::WrongClass),
+    }
+    if !matches!(row.encoding, Encoding::Ebcdic(_)) {
+        return raw(row, out, text);
+    }
+    put_characters(row, out, Text::new(text, None))
+}
+
+/// Characters of another value.
+pub(crate) fn put_characters(
+    row: &Field,
+    out: &mut BytesMut,
+    text: Text<'_>,
+) -> Result<u16, EncodeErrorKind> {
+    let length = measure(row, text.len())?;
+    put_prefix(row, out, text.len());
+    let at = out.len();
+    match row.encoding {
+        Encoding::Ebcdic(page) => out.extend(text.iter().map(|character| page.encode(character))),
+        _ => out.extend(text.iter()),
+    }
+    checked(row, length, &out[at..])
+}
+
+/// A sign and digits, written as text.
+fn signed_text(row: &Field, out: &mut BytesMut, text: &[u8]) -> Result<u16, EncodeErrorKind> {
+    let length = measure(row, text.len())?;
+    let content = |index, rule| Err(EncodeErrorKind::Content { index, rule });
+    let debit = match text.first() {
+        Some(b'C') => false,
+        Some(b'D') => true,
+        _ => return content(0, DecodeErrorKind::BadSign),
+    };
+    let digits = &text[1..];
+    if let Some(index) = digits.iter().position(|digit| !digit.is_ascii_digit()) {
+        return content(index + 1, DecodeErrorKind::BadDigit);
+    }
+    let at = out.len() + 1;
+    out.put_u8(signed::sign(row, debit));
+    out.put_bytes(0, row.bytes_for(length) - 1);
+    fill_digits(row, length - 1, &mut out[at..], digits.iter().map(|digit| digit - b'0'));
+    Ok(length)
+}
+
+/// Bytes of a `b` or `tlv` value, written as they are or in hex.
+pub(crate) fn bytes(row: &Field, out: &mut BytesMut, octets: &[u8]) -> Result<u16, EncodeErrorKind> {
+    match row.class {
+        Class::Binary if row.is_hex() => put_octets(row, out, octets.iter().copied()),
+        Class::Binary | Class::Tlv => raw(row, out, octets),
+        _ => Err(EncodeErrorKind::WrongClass),
+    }
+}
+
+/// A value as it is on the wire, of any class whose unit is a byte.
+pub(crate) fn raw(row: &Field, out: &mut BytesMut, value: &[u8]) -> Result<u16, EncodeErrorKind> {
+    let length = measure(row, value.len())?;
+    put_prefix(row, out, value.len());
+    out.put_slice(value);
+    checked(row, length, value)
+}
+
+fn checked(row: &Field, length: u16, value: &[u8]) -> Result<u16, EncodeErrorKind> {
+    match content::check(row, length, value) {
+        Ok(()) => Ok(length),
+        Err(fault) => Err(EncodeErrorKind::Content { index: fault.at, rule: fault.kind }),
+    }
+}
+
+/// Writes bytes as the table says, as they are or in hex.
 pub(crate) fn put_octets(
     row: &Field,
     out: &mut BytesMut,
     octets: impl ExactSizeIterator<Item = u8>,
-) -> Result<(), EncodeErrorKind> {
+) -> Result<u16, EncodeErrorKind> {
     let length = measure(row, octets.len())?;
-    put_prefix(row, out, length);
-    let room = append(row, out, length);
+    let room = room(row, out, length);
     if row.is_hex() {
         let pairs = room.chunks_exact_mut(2).zip(octets);
-        pairs.for_each(|(pair, octet)| pair.copy_from_slice(&hex::pair(octet)));
+        pairs.for_each(|(pair, octet)| pair.copy_from_slice(&hex::pair_in(row.encoding, octet)));
     } else {
         room.iter_mut().zip(octets).for_each(|(to, octet)| *to = octet);
     }
-    Ok(())
+    Ok(length)
 }
 
-/// Writes `count` digits, given as nibbles, behind their length prefix. Where
-/// they are packed, the pad nibble is zero.
+/// Writes `count` digits, given as nibbles. Where they are packed and their
+/// count is odd, the row's pad nibble goes beside them.
 pub(crate) fn put_digits(
     row: &Field,
     out: &mut BytesMut,
     count: usize,
     nibbles: impl Iterator<Item = u8>,
-) -> Result<(), EncodeErrorKind> {
+) -> Result<u16, EncodeErrorKind> {
     let length = measure(row, count)?;
-    put_prefix(row, out, length);
-    let room = append(row, out, length);
+    let room = room(row, out, length);
+    fill_digits(row, length, room, nibbles);
+    Ok(length)
+}
+
+/// Fills a room of zeros with digits.
+fn fill_digits(row: &Field, count: u16, room: &mut [u8], nibbles: impl Iterator<Item = u8>) {
     match row.encoding {
         Encoding::Packed => {
-            let first = usize::from(row.pads_first(length));
+            let first = usize::from(row.pads_first(count));
             for (index, nibble) in (first..).zip(nibbles) {
                 room[index / 2] |= if index.is_multiple_of(2) { nibble << 4 } else { nibble };
             }
+            if row.pad != 0 && !count.is_multiple_of(2) {
+                let (at, pad) = if first == 1 { (0, row.pad << 4) } else { (room.len() - 1, row.pad) };
+                room[at] |= pad;
+            }
         }
         // One form goes out: the separator is `=`, whichever was given.
-        Encoding::Ascii => room.iter_mut().zip(nibbles).for_each(|(to, nibble)| {
+        Encoding::Ascii | Encoding::Binary => room.iter_mut().zip(nibbles).for_each(|(to, nibble)| {
             *to = if nibble > 9 { b'=' } else { b'0' + nibble };
         }),
+        Encoding::Ebcdic(_) => room.iter_mut().zip(nibbles).for_each(|(to, nibble)| {
+            *to = if nibble > 9 { 0x7E } else { 0xF0 + nibble };
+        }),
     }
-    Ok(())
 }
 
-/// Room for a value at the end of the buffer, all zero.
-fn append<'o>(row: &Field, out: &'o mut BytesMut, length: u16) -> &'o mut [u8] {
+/// Writes the prefix, and makes room for a value at the end of the buffer, all zero.
+fn room<'o>(row: &Field, out: &'o mut BytesMut, length: u16) -> &'o mut [u8] {
+    let bytes = row.bytes_for(length);
+    put_prefix(row, out, if row.counts_bytes { bytes } else { length.into() });
     let at = out.len();
-    out.put_bytes(0, row.bytes_for(length));
+    out.put_bytes(0, bytes);
     &mut out[at..]
 }
 
 /// The length as the table counts it, if the table allows it.
-fn measure(row: &Field, given: usize) -> Result<u16, EncodeErrorKind> {
+pub(crate) fn measure(row: &Field, given: usize) -> Result<u16, EncodeErrorKind> {
     let length = u16::try_from(given).ok().filter(|&length| match row.length {
         Length::Fixed(needs) => length == needs,
         Length::Variable { max, .. } => length <= max,
     });
-    length.ok_or(match row.length {
-        Length::Fixed(needs) => EncodeErrorKind::WrongLength { needs, given },
-        Length::Variable { max, .. } => EncodeErrorKind::TooLong { max, given },
-    })
+    let Some(length) = length else {
+        return Err(match row.length {
+            Length::Fixed(needs) => EncodeErrorKind::WrongLength { needs, given },
+            Length::Variable { max, .. } => EncodeErrorKind::TooLong { max, given },
+        });
+    };
+    if row.counts_bytes && row.unit == Unit::Nibble && row.pad <= 9 && !length.is_multiple_of(2) {
+        return Err(EncodeErrorKind::OddDigits);
+    }
+    Ok(length)
 }
 
-fn put_prefix(row: &Field, out: &mut BytesMut, length: u16) {
+/// Writes a length prefix; `counted` is what the row says that it counts.
+pub(crate) fn put_prefix(row: &Field, out: &mut BytesMut, counted: usize) {
     let Length::Variable { prefix, .. } = row.length else { return };
-    #[expect(clippy::cast_possible_truncation, reason = "two decimal digits, at most 0x99")]
-    let packed = |two_digits: u16| (((two_digits / 10) << 4) | (two_digits % 10)) as u8;
-    let ascii = |power: u16| b'0' + (length / power % 10) as u8;
-    match (prefix, row.encoding) {
-        (Prefix::Ll, Encoding::Packed) => out.put_u8(packed(length)),
-        (Prefix::Lll, Encoding::Packed) => out.put_slice(&[packed(length / 100), packed(length % 100)]),
-        (Prefix::Ll, Encoding::Ascii) => out.put_slice(&[ascii(10), ascii(1)]),
-        (Prefix::Lll, Encoding::Ascii) => out.put_slice(&[ascii(100), ascii(10), ascii(1)]),
+    match (row.prefix_encoding, prefix) {
+        // Most prefixes are one of these; the rest take the long way.
+        (_, Prefix::None) => {}
+        (PrefixEncoding::Bcd, Prefix::Ll) => out.put_u8(packed(counted)),
+        (PrefixEncoding::Bcd, Prefix::Lll) => {
+            out.put_slice(&[packed(counted / 100), packed(counted % 100)]);
+        }
+        (encoding, _) => {
+            let at = out.len();
+            out.put_bytes(0, row.prefix_bytes());
+            put_number(encoding, counted, &mut out[at..]);
+        }
     }
+}
+
+/// Writes a number into a room of its own, with leading zeros. What does not fit is cut off: callers have checked.
+pub(crate) fn put_number(encoding: PrefixEncoding, mut number: usize, room: &mut [u8]) {
+    for slot in room.iter_mut().rev() {
+        #[expect(clippy::cast_possible_truncation, reason = "a remainder of at most 255")]
+        let (digit, base) = match encoding {
+            PrefixEncoding::Ascii => (b'0' + (number % 10) as u8, 10),
+            PrefixEncoding::Ebcdic => (0xF0 + (number % 10) as u8, 10),
+            PrefixEncoding::Bcd => (packed(number % 100), 100),
+            PrefixEncoding::Binary => ((number % 256) as u8, 256),
+        };
+        *slot = digit;
+        number /= base;
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "two decimal digits, at most 0x99")]
+fn packed(two_digits: usize) -> u8 {
+    (((two_digits / 10) << 4) | (two_digits % 10)) as u8
 }
 
 /// The nibble of an ASCII digit or of a track separator, written `=` or `D`.

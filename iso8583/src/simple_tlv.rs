@@ -8,12 +8,13 @@ use std::fmt;
 use std::iter::FusedIterator;
 
 use crate::error::{DecodeError, DecodeErrorKind, FieldPath};
+use crate::path::{Path, Step};
 use crate::tlv::Tlv;
 
 /// The objects of a field in the order they came; after an error there are no
 /// more.
 ///
-/// Errors name the object as [`FieldPath::Tag`] and count from the MTI's first
+/// Errors name the object as [`FieldPath::Part`] and count from the MTI's first
 /// byte, as those of decoding do.
 #[derive(Clone)]
 pub struct SimpleTlvs<'a> {
@@ -31,7 +32,7 @@ impl<'a> SimpleTlvs<'a> {
     /// Takes one object off, whose tag stands before `after`.
     fn object(&mut self, tag: u8, after: &'a [u8]) -> Result<Tlv<'a>, DecodeError> {
         let tag = u32::from(tag);
-        let path = FieldPath::Tag { field: self.field, tag };
+        let path = FieldPath::from(Path::new(self.field).step_if_room(Step::tag(tag)));
         let Some((&length, after)) = after.split_first() else {
             return Err(DecodeError { path, offset: self.at + 1, kind: DecodeErrorKind::BadTagLength });
         };

@@ -1,33 +1,50 @@
 //! Field tables: what each field of a dialect looks like on the wire.
 //!
-//! A table is data. It is read from TOML once (`table_file`), checked, and from
-//! then on is an array indexed by the field number. Start at [`Spec`]; what the
-//! fields mean to a switch is not its business.
+//! A table is data. It is written down as a [`SpecFile`], compiled once (`compile`),
+//! and from then on is an array indexed by the field number. Start at [`Spec`];
+//! what the fields mean to a switch is not its business.
 
 use std::fmt;
 use std::sync::LazyLock;
 
-use crate::table_file::{self, SpecError};
+use crate::compile;
+use crate::field::{Encoding, Field};
+use crate::spec_error::SpecError;
+use crate::spec_file::{MessageRule, SpecFile, Tertiary, Version};
 
 /// A dialect's field table, compiled.
 pub struct Spec {
     name: String,
     pub(crate) mti: Encoding,
     pub(crate) bitmap: Encoding,
+    pub(crate) version: Option<Version>,
+    pub(crate) tertiary: Tertiary,
     /// Indexed by field number; 0 and 1 stay empty. Boxed, because a table is
     /// passed around and never copied.
-    fields: Box<[Option<Field>; 129]>,
+    fields: Box<[Option<Field>; FIELDS]>,
+    pub(crate) messages: Vec<MessageRule>,
 }
 
+/// Numbers of fields from 0 to the last that a tertiary bitmap promises.
+pub(crate) const FIELDS: usize = 193;
+
 impl Spec {
-    /// Compiles a table from its file; the crate's front page describes the
-    /// format.
+    /// Reads and compiles a table; `SPEC-FORMAT.md` describes the format.
     ///
     /// # Errors
     /// Any key that is unknown, missing or out of range; the error names the
     /// field and the key.
     pub fn from_toml(text: &str) -> Result<Spec, SpecError> {
-        table_file::compile(text)
+        Spec::compile(&SpecFile::from_toml(text)?)
+    }
+
+    /// Checks a specification and makes the table that messages are read by.
+    ///
+    /// # Errors
+    /// Keys that contradict one another or cannot be; the error names the
+    /// place and the key.
+    pub fn compile(file: &SpecFile) -> Result<Spec, SpecError> {
+        compile::compile(file)
     }
 
     /// The table of the UnionPay-style POS dialect.
@@ -66,22 +83,24 @@ impl Spec {
     }
 
     pub(crate) fn empty(name: String, mti: Encoding, bitmap: Encoding) -> Spec {
-        Spec { name, mti, bitmap, fields: Box::new([const { None }; 129]) }
+        let fields = Box::new([const { None }; FIELDS]);
+        let (version, tertiary) = (None, Tertiary::None);
+        Spec { name, mti, bitmap, version, tertiary, fields, messages: Vec::new() }
     }
 
     /// Bytes of the MTI on the wire.
     pub(crate) fn mti_bytes(&self) -> usize {
         match self.mti {
-            Encoding::Packed => 2,
-            Encoding::Ascii => 4,
+            Encoding::Packed | Encoding::Binary => 2,
+            Encoding::Ascii | Encoding::Ebcdic(_) => 4,
         }
     }
 
     /// Bytes of one bitmap on the wire.
     pub(crate) fn bitmap_bytes(&self) -> usize {
         match self.bitmap {
-            Encoding::Packed => 8,
-            Encoding::Ascii => 16,
+            Encoding::Packed | Encoding::Binary => 8,
+            Encoding::Ascii | Encoding::Ebcdic(_) => 16,
         }
     }
 
@@ -109,203 +128,10 @@ impl fmt::Debug for Spec {
     }
 }
 
-/// One row of a field table.
-#[derive(Clone, Debug)]
-pub struct Field {
-    pub(crate) name: String,
-    pub(crate) class: Class,
-    pub(crate) encoding: Encoding,
-    pub(crate) length: Length,
-    pub(crate) align: Align,
-    pub(crate) show: Show,
-}
-
-impl Field {
-    /// The field's name in the trade's words, for people.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// What the value is made of.
-    #[must_use]
-    pub fn class(&self) -> Class {
-        self.class
-    }
-
-    /// How the value and its length prefix are written.
-    #[must_use]
-    pub fn encoding(&self) -> Encoding {
-        self.encoding
-    }
-
-    /// How long the value is and how its length is known.
-    #[must_use]
-    pub fn length(&self) -> Length {
-        self.length
-    }
-
-    /// The longest value, in digits (classes `n` and `z`) or bytes.
-    #[must_use]
-    pub fn max(&self) -> u16 {
-        match self.length {
-            Length::Fixed(length) => length,
-            Length::Variable { max, .. } => max,
-        }
-    }
-
-    /// Where an odd count of digits stands in its bytes.
-    #[must_use]
-    pub fn align(&self) -> Align {
-        self.align
-    }
-
-    /// How much of the value may be shown.
-    #[must_use]
-    pub fn show(&self) -> Show {
-        self.show
-    }
-
-    /// Bytes of the length prefix, 0 for a fixed field.
-    pub(crate) fn prefix_bytes(&self) -> usize {
-        match self.length {
-            Length::Fixed(_) => 0,
-            Length::Variable { prefix, .. } => match self.encoding {
-                Encoding::Packed => prefix.bytes(),
-                Encoding::Ascii => prefix.digits(),
-            },
-        }
-    }
-
-    /// Bytes on the wire for a value of this length.
-    #[inline]
-    pub(crate) fn bytes_for(&self, length: u16) -> usize {
-        let length = usize::from(length);
-        match (self.encoding, self.class) {
-            (Encoding::Packed, Class::Numeric | Class::Track) => length.div_ceil(2),
-            (Encoding::Ascii, Class::Binary) => 2 * length,
-            _ => length,
-        }
-    }
-
-    /// Whether its bytes are written as hex characters.
-    #[inline]
-    pub(crate) fn is_hex(&self) -> bool {
-        self.encoding == Encoding::Ascii && self.class == Class::Binary
-    }
-
-    /// Whether a value of this many digits begins with a pad nibble.
-    #[inline]
-    pub(crate) fn pads_first(&self, digits: u16) -> bool {
-        self.align == Align::Right && !digits.is_multiple_of(2)
-    }
-}
-
-/// How the parts of a message that are not text are written.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Encoding {
-    /// Digits two to a byte (BCD), bytes as they are.
-    Packed,
-    /// Digits as ASCII characters, bytes as two upper-case hex characters each.
-    Ascii,
-}
-
-/// What a value is made of.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Class {
-    /// `n`: decimal digits.
-    Numeric,
-    /// `z`: track digits and separators, packed as `D`, in ASCII `=` or `D`.
-    Track,
-    /// `an`: ASCII letters, digits and spaces.
-    Alphanumeric,
-    /// `ans`: text; any byte is accepted, since terminals send GBK.
-    Text,
-    /// `b`: bytes.
-    Binary,
-    /// `tlv`: BER-TLV objects.
-    Tlv,
-}
-
-impl Class {
-    /// Whether lengths count digits and not bytes.
-    #[must_use]
-    #[inline]
-    pub fn counts_digits(self) -> bool {
-        matches!(self, Class::Numeric | Class::Track)
-    }
-}
-
-/// How long a value is, in digits (classes `n` and `z`) or bytes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Length {
-    /// Always this long.
-    Fixed(u16),
-    /// As long as its prefix says.
-    Variable {
-        /// The form of the prefix.
-        prefix: Prefix,
-        /// The longest value.
-        max: u16,
-    },
-}
-
-/// The form of a length prefix.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Prefix {
-    /// `LL`: two digits.
-    Ll,
-    /// `LLL`: three digits, right-aligned where they are packed.
-    Lll,
-}
-
-impl Prefix {
-    /// Bytes a packed prefix takes; an ASCII one takes [`Prefix::digits`].
-    #[must_use]
-    #[inline]
-    pub fn bytes(self) -> usize {
-        match self {
-            Prefix::Ll => 1,
-            Prefix::Lll => 2,
-        }
-    }
-
-    /// Digits of the prefix.
-    #[must_use]
-    #[inline]
-    pub fn digits(self) -> usize {
-        match self {
-            Prefix::Ll => 2,
-            Prefix::Lll => 3,
-        }
-    }
-}
-
-/// Where an odd count of digits stands in its bytes.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Align {
-    /// Digits first, the pad nibble last.
-    Left,
-    /// The pad nibble first.
-    Right,
-}
-
-/// How much of a value may be shown to a person or a log.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub enum Show {
-    /// All of it.
-    Clear,
-    /// A card number: the first six digits and the last four.
-    Pan,
-    /// Track data: its length only.
-    Track,
-    /// Its length only.
-    Secret,
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::field::{Class, Length, Prefix, Show};
 
     #[test]
     fn the_pos_table_is_the_documented_one() {

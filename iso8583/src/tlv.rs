@@ -13,6 +13,7 @@ use nom::{IResult, Parser};
 
 use crate::content::Violation;
 use crate::error::DecodeErrorKind;
+use crate::path::Step;
 
 /// One object: its tag and what it holds.
 ///
@@ -84,13 +85,64 @@ fn object(input: &[u8]) -> Result<(&[u8], Tlv<'_>), Violation> {
         tag(input).map_err(|_| Violation { at: 0, tag: None, kind: DecodeErrorKind::BadTag })?;
     let (rest, length) = length(rest).map_err(|_| Violation {
         at: at(rest),
-        tag: Some(tag),
+        tag: Some(Step::tag(tag)),
         kind: DecodeErrorKind::BadTagLength,
     })?;
     let short = DecodeErrorKind::TooShort { needs: length.into(), left: rest.len() };
-    let (rest, value) =
-        content(rest, length).map_err(|_| Violation { at: at(rest), tag: Some(tag), kind: short })?;
+    let (rest, value) = content(rest, length).map_err(|_| Violation {
+        at: at(rest),
+        tag: Some(Step::tag(tag)),
+        kind: short,
+    })?;
     Ok((rest, Tlv { tag, value }))
+}
+
+/// An object of any size that a message can hold: tags of up to four bytes, lengths of up to five (ISO/IEC 8825-1,
+/// 8.1), its tag and the bytes of both as they are.
+pub(crate) struct WideObject<'a> {
+    pub(crate) tag: &'a [u8],
+    /// Bytes of tag and length.
+    pub(crate) head: usize,
+    pub(crate) value: &'a [u8],
+}
+
+/// Takes one object off; a violation's position counts from `input`'s start.
+pub(crate) fn wide_object(input: &[u8]) -> Result<WideObject<'_>, Violation> {
+    let ends = |byte: &u8| byte & 0x80 == 0;
+    let tag_bytes = match input {
+        [first, ..] if first & 0x1F != 0x1F => Some(1),
+        [_, rest @ ..] => rest.iter().take(3).position(ends).map(|index| index + 2),
+        [] => None,
+    };
+    let Some((tag, rest)) = tag_bytes.and_then(|count| input.split_at_checked(count)) else {
+        return Err(Violation { at: 0, tag: None, kind: DecodeErrorKind::BadTag });
+    };
+    let named = Some(Step::hex(tag));
+    let Ok((rest, length)) = wide_length(rest) else {
+        return Err(Violation { at: tag.len(), tag: named, kind: DecodeErrorKind::BadTagLength });
+    };
+    let head = input.len() - rest.len();
+    match rest.split_at_checked(length as usize) {
+        Some((value, _)) => Ok(WideObject { tag, head, value }),
+        None => {
+            let kind = DecodeErrorKind::TooShort { needs: length as usize, left: rest.len() };
+            Err(Violation { at: head, tag: named, kind })
+        }
+    }
+}
+
+/// One byte below 128, or 81 to 84 and as many bytes as its low digit says.
+fn wide_length(input: &[u8]) -> IResult<&[u8], u32> {
+    let (rest, first) = byte(input)?;
+    match first {
+        0..=0x7F => Ok((rest, first.into())),
+        0x81..=0x84 => {
+            let number =
+                |bytes: &[u8]| bytes.iter().fold(0u32, |number, &byte| number << 8 | u32::from(byte));
+            map(take(first & 0x7F), number).parse(rest)
+        }
+        _ => Err(nom::Err::Error(nom::error::make_error(input, nom::error::ErrorKind::Switch))),
+    }
 }
 
 fn content(input: &[u8], length: u16) -> IResult<&[u8], &[u8]> {
@@ -110,6 +162,18 @@ fn tag(input: &[u8]) -> IResult<&[u8], u32> {
         return Ok((rest, two));
     }
     map_opt(byte, |third| (third & 0x80 == 0).then(|| two << 8 | u32::from(third))).parse(rest)
+}
+
+/// Whether these bytes are one whole tag of at most four.
+pub(crate) fn is_tag(bytes: &[u8]) -> bool {
+    let more = |byte: &u8| byte & 0x80 != 0;
+    match bytes {
+        [first] => first & 0x1F != 0x1F,
+        [first, middle @ .., last] => {
+            first & 0x1F == 0x1F && middle.len() <= 2 && middle.iter().all(more) && !more(last)
+        }
+        [] => false,
+    }
 }
 
 /// One byte below 128, or 81 and one byte, or 82 and two.
@@ -178,7 +242,7 @@ mod tests {
             ),
         ] {
             let fault = check(&[&good[..], tail].concat()).expect_err(name);
-            assert_eq!((fault.at, fault.tag, fault.kind), (at, tag, kind), "{name}");
+            assert_eq!((fault.at, fault.tag, fault.kind), (at, tag.map(Step::tag), kind), "{name}");
         }
     }
 }

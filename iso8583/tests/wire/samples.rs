@@ -93,12 +93,12 @@ pub(crate) fn value(message: &Message<'_>, number: u8) -> Vec<u8> {
             let digits = message.digits(number).expect("digits");
             digits.copy_ascii(&mut room).expect("enough room").to_vec()
         }
-        (Class::Alphanumeric | Class::Text, _) => message.text(number).expect("text").to_vec(),
+        (Class::Alphanumeric | Class::Text | Class::Signed, _) => {
+            message.text(number).expect("text").to_vec()
+        }
         (Class::Binary | Class::Tlv, Encoding::Packed) => message.raw(number).expect("bytes").to_vec(),
         // Every `b` field of an ASCII table of this crate has 8 bytes.
-        (Class::Binary | Class::Tlv, Encoding::Ascii) => {
-            message.fixed::<8>(number).expect("8 bytes").to_vec()
-        }
+        (Class::Binary | Class::Tlv, _) => message.fixed::<8>(number).expect("8 bytes").to_vec(),
     }
 }
 
@@ -111,7 +111,7 @@ pub(crate) fn put(
 ) -> Result<(), EncodeError> {
     match class {
         Class::Numeric | Class::Track => builder.digits(number, value).map(drop),
-        Class::Alphanumeric | Class::Text => builder.text(number, value).map(drop),
+        Class::Alphanumeric | Class::Text | Class::Signed => builder.text(number, value).map(drop),
         Class::Binary | Class::Tlv => builder.bytes(number, value).map(drop),
     }
 }

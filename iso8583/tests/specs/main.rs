@@ -1,0 +1,3 @@
+//! Specifications as files: what they may say, and that they say it both ways.
+
+mod rules;
