@@ -9,6 +9,7 @@ use std::ops::Range;
 use bytes::{BufMut, BytesMut};
 
 use crate::MESSAGE_BYTES_MAX;
+use crate::build_parts::{self, PartsBuilder};
 use crate::charset;
 use crate::cursor::Found;
 use crate::error::{EncodeError, EncodeErrorKind, FieldPath};
@@ -117,6 +118,65 @@ impl<'s, 'b> Builder<'s, 'b> {
         self.put(field, |row, out| pack::bytes(row, out, raw))
     }
 
+    /// Puts a field that is made up of parts.
+    ///
+    /// ```
+    /// # use bytes::BytesMut;
+    /// # use iso8583::{Builder, Message, Mti, Spec};
+    /// # let spec = Spec::shipped("ipm").expect("shipped");
+    /// let mut wire = BytesMut::new();
+    /// let mut builder = Builder::new(spec, &mut wire, Mti::new(0x1240));
+    /// builder.parts(48, |parts| {
+    ///     parts.text("PDS0052", b"210")?.text("PDS0158", b"CIR2200001  01")?;
+    ///     Ok(())
+    /// })?;
+    /// builder.finish()?;
+    /// let message = Message::decode(spec, &wire)?;
+    /// assert!(message.part(&"48.PDS0052".parse()?).is_some_and(|part| part.is_text(b"210")));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// Any that `fill` returns, any rule of the table, or a field that has no
+    /// parts or is out of order.
+    pub fn parts(
+        &mut self,
+        field: u8,
+        fill: impl FnOnce(&mut PartsBuilder<'s, '_>) -> Result<(), EncodeError>,
+    ) -> Result<&mut Self, EncodeError> {
+        let mut inner = None;
+        let path = Path::new(field);
+        let put = self.put(field, |row, out| {
+            build_parts::write(row, path, out, fill).map_err(|error| {
+                inner = Some(error);
+                error.kind
+            })
+        });
+        match (put.map(drop), inner) {
+            (Ok(()), _) => Ok(self),
+            (Err(error), None) => Err(error),
+            (Err(_), Some(error)) => {
+                self.failed = Some(error);
+                Err(error)
+            }
+        }
+    }
+
+    /// Puts a field of another message byte for byte as it stood there, pad
+    /// nibbles included; nothing if that message lacks it. The other message
+    /// must be of this very table.
+    ///
+    /// # Errors
+    /// Another table, or a field out of order.
+    pub fn keep(&mut self, field: u8, from: &Message<'_>) -> Result<&mut Self, EncodeError> {
+        let Some((_, wire, length)) = from.written(field) else { return Ok(self) };
+        let same = std::ptr::eq(self.spec, from.spec());
+        self.put(field, |_, out| {
+            out.put_slice(wire);
+            if same { Ok(length) } else { Err(EncodeErrorKind::WrongClass) }
+        })
+    }
+
     /// Puts the same value that another message has in this field, as an
     /// answer echoes its request; nothing if that message lacks it. The other
     /// message may be of another table, if the field has the same class there.
@@ -125,13 +185,19 @@ impl<'s, 'b> Builder<'s, 'b> {
     /// # Errors
     /// Any rule of this builder's table, or a field out of order.
     pub fn copy(&mut self, field: u8, from: &Message<'_>) -> Result<&mut Self, EncodeError> {
-        let Some(source) = from.element(field) else { return Ok(self) };
-        if let Some(wire) = from.wire(field).filter(|_| self.takes_as_it_is(field, from)) {
+        let Some((source, wire, length)) = from.written(field) else { return Ok(self) };
+        if std::ptr::eq(self.spec, from.spec()) && takes_as_it_is(source, length) {
             return self.put(field, |_, out| {
                 out.put_slice(wire);
-                Ok(source.length)
+                Ok(length)
             });
         }
+        self.copy_value(field, from)
+    }
+
+    /// Puts a value anew that another table may write otherwise.
+    fn copy_value(&mut self, field: u8, from: &Message<'_>) -> Result<&mut Self, EncodeError> {
+        let Some(source) = from.element(field) else { return Ok(self) };
         self.put(field, |row, out| {
             if Some(row.class) != source.row.map(Field::class) {
                 return Err(EncodeErrorKind::WrongClass);
@@ -151,20 +217,6 @@ impl<'s, 'b> Builder<'s, 'b> {
                 (None, Some(text)) => pack::put_characters(row, out, text),
                 _ => pack::raw(row, out, source.raw()),
             }
-        })
-    }
-
-    /// Whether a field can be copied byte by byte: it was checked by this very
-    /// table, and has neither a pad nibble nor separators that might have to be
-    /// written otherwise.
-    fn takes_as_it_is(&self, field: u8, from: &Message<'_>) -> bool {
-        let has_pad = || from.digits(field).is_some_and(|digits| !digits.len().is_multiple_of(2));
-        let row = self.spec.field(field).filter(|_| std::ptr::eq(self.spec, from.spec()));
-        row.is_some_and(|row| match row.unit {
-            _ if row.class == Class::Track => false,
-            Unit::Nibble => !has_pad(),
-            Unit::SignAndNibbles => false,
-            Unit::Byte | Unit::Pair => true,
         })
     }
 
@@ -225,7 +277,7 @@ impl<'s, 'b> Builder<'s, 'b> {
     pub(crate) fn put(
         &mut self,
         field: u8,
-        write: impl FnOnce(&Field, &mut BytesMut) -> Result<u16, EncodeErrorKind>,
+        write: impl FnOnce(&'s Field, &mut BytesMut) -> Result<u16, EncodeErrorKind>,
     ) -> Result<&mut Self, EncodeError> {
         if let Some(error) = self.failed {
             return Err(error);
@@ -244,7 +296,7 @@ impl<'s, 'b> Builder<'s, 'b> {
     fn try_put(
         &mut self,
         field: u8,
-        write: impl FnOnce(&Field, &mut BytesMut) -> Result<u16, EncodeErrorKind>,
+        write: impl FnOnce(&'s Field, &mut BytesMut) -> Result<u16, EncodeErrorKind>,
     ) -> Result<(), (FieldPath, EncodeErrorKind)> {
         let fault = |kind| (FieldPath::Field(field), kind);
         if self.after_mac {
@@ -333,6 +385,18 @@ impl fmt::Debug for Builder<'_, '_> {
             .entries(self.present.filter(|&number| number != 1 && self.spec.field(number).is_some()))
             .finish()?;
         f.write_str(")")
+    }
+}
+
+/// Whether a value that this very table checked can be copied byte by byte: it
+/// has neither a pad nibble nor separators that might have to be written
+/// otherwise.
+#[inline]
+fn takes_as_it_is(row: &Field, length: u16) -> bool {
+    match row.unit {
+        Unit::Byte | Unit::Pair => row.class != Class::Track,
+        Unit::Nibble => row.class != Class::Track && length.is_multiple_of(2),
+        Unit::SignAndNibbles => !length.is_multiple_of(2),
     }
 }
 

@@ -78,6 +78,13 @@ impl TagLayout {
         width(self.size.encoding, self.size.length)
     }
 
+    /// The most bytes of a value that a length can say.
+    pub(crate) fn size_max(&self) -> usize {
+        let digits = u32::from(self.size.length);
+        let base: usize = if self.size.encoding == PrefixEncoding::Binary { 256 } else { 10 };
+        base.checked_pow(digits).map_or(usize::MAX, |limit| limit - 1)
+    }
+
     /// The step of a path that a tag makes.
     pub(crate) fn step(&self, tag: Tag) -> Step {
         match self.tag.encoding {

@@ -33,11 +33,9 @@ impl Violation {
 pub(crate) fn check(field: &Field, length: u16, value: &[u8]) -> Result<(), Violation> {
     let allowed = field.allowed;
     if allowed != ANYTHING {
-        // Almost always every byte is good and the table alone decides.
-        return match value.iter().position(|&byte| ALLOWED[usize::from(byte)] & allowed == 0) {
-            None => Ok(()),
-            Some(at) => fault(field, length, value, at),
-        };
+        // Almost always every byte is good, so which one is not is asked only when one is not.
+        let common = value.iter().fold(allowed, |common, &byte| common & ALLOWED[usize::from(byte)]);
+        return if common != 0 { Ok(()) } else { fault(field, length, value) };
     }
     match field.class {
         Class::Tlv => tlv::check(value),
@@ -46,9 +44,9 @@ pub(crate) fn check(field: &Field, length: u16, value: &[u8]) -> Result<(), Viol
     }
 }
 
-/// What is wrong with a value that has a byte at `at` which the table does not have.
+/// What is wrong with a value that has a byte which its class does not allow.
 #[cold]
-fn fault(field: &Field, length: u16, value: &[u8], at: usize) -> Result<(), Violation> {
+fn fault(field: &Field, length: u16, value: &[u8]) -> Result<(), Violation> {
     if field.unit == Unit::Nibble {
         return check_nibbles(field, length, value);
     }
@@ -57,6 +55,8 @@ fn fault(field: &Field, length: u16, value: &[u8], at: usize) -> Result<(), Viol
         Class::Binary => DecodeErrorKind::BadHexDigit,
         _ => DecodeErrorKind::BadCharacter,
     };
+    let wrong = |&byte: &u8| ALLOWED[usize::from(byte)] & field.allowed == 0;
+    let at = value.iter().position(wrong).unwrap_or_default();
     Err(Violation { at, tag: None, kind })
 }
 

@@ -27,6 +27,9 @@ pub struct Element<'a> {
     /// In the units of the row; bytes without one.
     pub(crate) length: u16,
     pub(crate) value: &'a [u8],
+    /// The value with its head: a prefix, or a tag and a length, and filler
+    /// around them.
+    pub(crate) wire: &'a [u8],
     /// Of packed digits amid others: how many stand before them in the first byte.
     pub(crate) first: u8,
     /// Whether the message decoded to its end, so that this is what it seems.
@@ -56,6 +59,12 @@ impl<'a> Element<'a> {
     #[must_use]
     pub fn raw(&self) -> &'a [u8] {
         self.value
+    }
+
+    /// The value with its head as it is on the wire: a prefix, or a tag and a length with the zero bytes before them.
+    #[must_use]
+    pub fn wire(&self) -> &'a [u8] {
+        self.wire
     }
 
     /// The digits of class `n` or `z`, pad nibbles left out.

@@ -166,6 +166,16 @@ pub enum EncodeErrorKind {
         /// The field put before.
         last: u8,
     },
+    /// The composite cannot have such a part.
+    #[error("no such part in the field table")]
+    UnknownPart,
+    /// Parts with numbers go in ascending order, positional ones without a
+    /// gap.
+    #[error("put after part {last}, which it does not follow")]
+    PartOutOfOrder {
+        /// The part put before, 0 if none.
+        last: u8,
+    },
     /// A field was put behind the MAC, which must be the last.
     #[error("put after the MAC, which is the last field")]
     AfterMac,

@@ -88,6 +88,16 @@ impl Field {
         self.composite.is_some()
     }
 
+    /// What the value is made up of: its composite, or of a `tlv` value the
+    /// objects.
+    pub(crate) fn parts_of(&self) -> Option<&Composite> {
+        match &self.composite {
+            Some(composite) => Some(composite),
+            None if self.class == Class::Tlv => Some(&ANY_TLV),
+            None => None,
+        }
+    }
+
     /// Bytes of the length prefix, 0 for a fixed field.
     #[inline]
     pub(crate) fn prefix_bytes(&self) -> usize {
@@ -118,6 +128,9 @@ impl Field {
         self.align == Align::Right && !digits.is_multiple_of(2)
     }
 }
+
+/// BER-TLV objects of which nothing is known.
+static ANY_TLV: Composite = Composite::any_tlv();
 
 /// What one of a length makes on the wire.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

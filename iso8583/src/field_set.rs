@@ -5,62 +5,51 @@
 /// Three words and not one of 192 bits, whose shifts cost several times more.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(crate) struct FieldSet {
-    /// Fields 1 to 64.
-    primary: u64,
-    /// Fields 65 to 128.
-    secondary: u64,
-    /// Fields 129 to 192.
-    tertiary: u64,
+    /// Fields 1 to 64, 65 to 128, 129 to 192.
+    words: [u64; 3],
 }
 
 impl FieldSet {
     /// Adds what an 8-byte primary bitmap promises.
     pub(crate) fn add_primary(&mut self, bitmap: [u8; 8]) {
-        self.primary |= u64::from_be_bytes(bitmap);
+        self.words[0] |= u64::from_be_bytes(bitmap);
     }
 
     /// Adds what an 8-byte secondary bitmap promises.
     pub(crate) fn add_secondary(&mut self, bitmap: [u8; 8]) {
-        self.secondary |= u64::from_be_bytes(bitmap);
+        self.words[1] |= u64::from_be_bytes(bitmap);
     }
 
     /// Adds what an 8-byte tertiary bitmap promises.
     pub(crate) fn add_tertiary(&mut self, bitmap: [u8; 8]) {
-        self.tertiary |= u64::from_be_bytes(bitmap);
+        self.words[2] |= u64::from_be_bytes(bitmap);
     }
 
     /// The primary, the secondary and the tertiary bitmap.
     pub(crate) fn to_bitmaps(self) -> [[u8; 8]; 3] {
-        [self.primary, self.secondary, self.tertiary].map(u64::to_be_bytes)
+        self.words.map(u64::to_be_bytes)
     }
 
     #[inline]
     pub(crate) fn contains(self, number: u8) -> bool {
-        match number {
-            1..=64 => self.primary & bit(number) != 0,
-            65..=128 => self.secondary & bit(number) != 0,
-            129..=192 => self.tertiary & bit(number) != 0,
-            _ => false,
-        }
+        let (word, bit) = place(number);
+        self.words.get(word).is_some_and(|word| word & bit != 0)
     }
 
     /// Puts a number in; one that is no field's is ignored.
     #[inline]
     pub(crate) fn insert(&mut self, number: u8) {
-        match number {
-            1..=64 => self.primary |= bit(number),
-            65..=128 => self.secondary |= bit(number),
-            129..=192 => self.tertiary |= bit(number),
-            _ => {}
+        let (word, bit) = place(number);
+        if let Some(word) = self.words.get_mut(word) {
+            *word |= bit;
         }
     }
 
+    #[inline]
     pub(crate) fn remove(&mut self, number: u8) {
-        match number {
-            1..=64 => self.primary &= !bit(number),
-            65..=128 => self.secondary &= !bit(number),
-            129..=192 => self.tertiary &= !bit(number),
-            _ => {}
+        let (word, bit) = place(number);
+        if let Some(word) = self.words.get_mut(word) {
+            *word &= !bit;
         }
     }
 }
@@ -71,10 +60,10 @@ impl Iterator for FieldSet {
     /// Takes the lowest field number out of the set.
     #[inline]
     fn next(&mut self) -> Option<u8> {
-        let (word, base) = match (self.primary, self.secondary) {
-            (0, 0) => (&mut self.tertiary, 129),
-            (0, _) => (&mut self.secondary, 65),
-            _ => (&mut self.primary, 1),
+        let (word, base) = match self.words {
+            [0, 0, _] => (&mut self.words[2], 129),
+            [0, ..] => (&mut self.words[1], 65),
+            _ => (&mut self.words[0], 1),
         };
         if *word == 0 {
             return None;
@@ -84,15 +73,19 @@ impl Iterator for FieldSet {
             reason = "a word that is not 0 has at most 63 leading zeros"
         )]
         let index = word.leading_zeros() as u8;
-        *word &= !bit(base + index);
+        *word ^= FIRST >> index;
         Some(base + index)
     }
 }
 
-/// The bit of a field in its word.
+/// The bit of the lowest number of a word.
+const FIRST: u64 = 1 << 63;
+
+/// The word and the bit of a number; of 0, a word that there is not.
 #[inline]
-fn bit(number: u8) -> u64 {
-    1 << (63 - (number - 1) % 64)
+fn place(number: u8) -> (usize, u64) {
+    let index = number.wrapping_sub(1);
+    (usize::from(index / 64), FIRST >> (index % 64))
 }
 
 #[cfg(test)]

@@ -57,6 +57,7 @@
 //! nothing; building allocates only when the caller's buffer has to grow.
 
 mod build;
+mod build_parts;
 mod charset;
 mod compile;
 mod compile_composite;
@@ -74,12 +75,14 @@ pub mod framing;
 pub mod guess;
 pub mod header;
 mod hex;
+pub mod import;
 mod message;
 mod mti;
 mod pack;
 mod part_bitmap;
 mod parts;
 mod path;
+mod shipped;
 mod signed;
 mod simple_tlv;
 mod spec;
@@ -88,6 +91,7 @@ mod spec_file;
 mod tlv;
 
 pub use build::Builder;
+pub use build_parts::PartsBuilder;
 pub use charset::Text;
 pub use digits::Digits;
 pub use element::{Element, Octets};

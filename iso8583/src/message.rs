@@ -135,9 +135,7 @@ impl<'a> Message<'a> {
     /// A field as it is on the wire, its length prefix included.
     #[must_use]
     pub fn wire(&self, field: u8) -> Option<&'a [u8]> {
-        let (row, value, span) = self.value(field)?;
-        let start = usize::from(span.start);
-        self.bytes.get(start - row.prefix_bytes()..start + value.len())
+        self.written(field).map(|(_, wire, _)| wire)
     }
 
     /// The digits of an `n` or `z` field, pad nibbles left out.
@@ -176,8 +174,9 @@ impl<'a> Message<'a> {
     #[must_use]
     pub fn element(&self, field: u8) -> Option<Element<'a>> {
         let (row, value, span) = self.value(field)?;
-        let (path, offset, length) = (Path::new(field), span.start.into(), span.length);
-        Some(Element { path, row: Some(row), offset, length, value, first: 0, sure: self.complete })
+        let (path, offset, length) = (Path::new(field), usize::from(span.start), span.length);
+        let wire = self.bytes.get(offset - row.prefix_bytes()..offset + value.len())?;
+        Some(Element { path, row: Some(row), offset, length, value, wire, first: 0, sure: self.complete })
     }
 
     /// Its fields with all their views, ascending.
@@ -233,6 +232,20 @@ impl<'a> Message<'a> {
         let (row, value, span) = self.value(field)?;
         let fits = row.class == Class::Binary && row.encoding == Encoding::Packed;
         fits.then(|| SimpleTlvs::new(field, span.start.into(), value))
+    }
+
+    /// A field it has: its row in the table, its bytes with the prefix, and its
+    /// length in the units of the row.
+    #[inline]
+    pub(crate) fn written(&self, field: u8) -> Option<(&'a Field, &'a [u8], u16)> {
+        if !self.has(field) {
+            return None;
+        }
+        let row = self.spec.field(field)?;
+        let span = *self.spans.get(usize::from(field))?;
+        let start = usize::from(span.start);
+        let wire = self.bytes.get(start - row.prefix_bytes()..start + row.bytes_for(span.length))?;
+        Some((row, wire, span.length))
     }
 
     /// A field it has: its row in the table, its bytes, and its span.

@@ -11,7 +11,7 @@ use bytes::{BufMut, BytesMut};
 use crate::charset::Text;
 use crate::content;
 use crate::error::{DecodeErrorKind, EncodeErrorKind};
-use crate::field::{Class, Encoding, Field, Length, Prefix, Unit};
+use crate::field::{Align, Class, Encoding, Field, Length, Prefix, Unit};
 use crate::hex;
 use crate::signed::{self, Signed};
 use crate::spec_file::PrefixEncoding;
@@ -21,11 +21,32 @@ pub(crate) fn digits(row: &Field, out: &mut BytesMut, ascii: &[u8]) -> Result<u1
     if !row.class.counts_digits() || row.encoding == Encoding::Binary {
         return Err(EncodeErrorKind::WrongClass);
     }
-    let bad = |&byte: &u8| ascii_nibble(byte).is_none_or(|nibble| nibble > 9 && row.class != Class::Track);
-    if let Some(index) = ascii.iter().position(bad) {
-        return Err(EncodeErrorKind::Content { index, rule: content::digit_rule(row.class) });
+    if row.class == Class::Numeric {
+        if !ascii.iter().fold(true, |good, byte| good & byte.is_ascii_digit()) {
+            let index = ascii.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or_default();
+            return Err(EncodeErrorKind::Content { index, rule: DecodeErrorKind::BadDigit });
+        }
+        return put_ascii_digits(row, out, ascii);
+    }
+    if let Some(index) = ascii.iter().position(|&byte| ascii_nibble(byte).is_none()) {
+        return Err(EncodeErrorKind::Content { index, rule: DecodeErrorKind::BadTrackDigit });
     }
     put_digits(row, out, ascii.len(), ascii.iter().copied().filter_map(ascii_nibble))
+}
+
+/// Writes ASCII digits; a pair makes a byte where they are packed.
+fn put_ascii_digits(row: &Field, out: &mut BytesMut, ascii: &[u8]) -> Result<u16, EncodeErrorKind> {
+    let length = measure(row, ascii.len())?;
+    let room = room(row, out, length);
+    match row.encoding {
+        Encoding::Ascii => room.copy_from_slice(ascii),
+        Encoding::Packed if length.is_multiple_of(2) => {
+            let pairs = room.iter_mut().zip(ascii.chunks_exact(2));
+            pairs.for_each(|(to, pair)| *to = pair[0] << 4 | pair[1] & 0x0F);
+        }
+        _ => fill_digits(row, length, room, ascii.iter().map(|digit| digit & 0x0F)),
+    }
+    Ok(length)
 }
 
 /// A number with leading zeros into a fixed `n` value.
@@ -36,12 +57,12 @@ pub(crate) fn number(row: &Field, out: &mut BytesMut, value: u64) -> Result<u16,
     if row.encoding == Encoding::Binary {
         return binary(out, length, value);
     }
-    let power = |exponent: u16| 10u64.checked_pow(exponent.into());
-    if power(length).is_some_and(|limit| value >= limit) {
-        return Err(EncodeErrorKind::NumberTooLarge { digits: length });
+    let room = room(row, out, length);
+    if fill_number(row, length, room, value) {
+        Ok(length)
+    } else {
+        Err(EncodeErrorKind::NumberTooLarge { digits: length })
     }
-    let digit = |exponent| power(exponent).map_or(0, |power| (value / power % 10) as u8);
-    put_digits(row, out, length.into(), (0..length).rev().map(digit))
 }
 
 /// A big-endian number of 1 to 8 bytes.
@@ -61,16 +82,49 @@ pub(crate) fn signed(row: &Field, out: &mut BytesMut, value: Signed) -> Result<u
         return Err(EncodeErrorKind::WrongClass);
     };
     let digits = length - 1;
-    let power = |exponent: u16| 10u64.checked_pow(exponent.into());
-    if power(digits).is_some_and(|limit| value.amount >= limit) {
-        return Err(EncodeErrorKind::NumberTooLarge { digits });
-    }
-    let digit = |exponent| power(exponent).map_or(0, |power| (value.amount / power % 10) as u8);
     let at = out.len() + 1;
     out.put_u8(signed::sign(row, value.debit));
     out.put_bytes(0, row.bytes_for(length) - 1);
-    fill_digits(row, digits, &mut out[at..], (0..digits).rev().map(digit));
-    Ok(length)
+    match fill_number(row, digits, &mut out[at..], value.amount) {
+        true => Ok(length),
+        false => Err(EncodeErrorKind::NumberTooLarge { digits }),
+    }
+}
+
+/// Fills a room of zeros with a number of so many digits, from the last on; false if it has more.
+fn fill_number(row: &Field, count: u16, room: &mut [u8], mut value: u64) -> bool {
+    if row.encoding == Encoding::Packed {
+        // An odd count that is left-aligned ends in the middle of its last byte.
+        let odd = !count.is_multiple_of(2);
+        let (bytes, last) = room.split_at_mut(if odd {
+            room.len() - usize::from(row.align == Align::Left)
+        } else {
+            room.len()
+        });
+        if let [last] = last {
+            *last = tens(&mut value, 10) << 4 | row.pad;
+        }
+        bytes.iter_mut().rev().for_each(|to| *to = packed(usize::from(tens(&mut value, 100))));
+        if odd && row.align == Align::Right {
+            let first = &mut room[0];
+            let digit_only = *first <= 0x0F;
+            *first |= row.pad << 4;
+            return value == 0 && digit_only;
+        }
+    } else {
+        let zero = if matches!(row.encoding, Encoding::Ebcdic(_)) { 0xF0 } else { b'0' };
+        room.iter_mut().rev().for_each(|to| *to = zero + tens(&mut value, 10));
+    }
+    value == 0
+}
+
+/// Takes the last digit, or the last two, off a number.
+fn tens(value: &mut u64, base: u64) -> u8 {
+    let rest = *value % base;
+    *value /= base;
+    #[expect(clippy::cast_possible_truncation, reason = "less than 100")]
+    let digits = rest as u8;
+    digits
 }
 
 /// Text of an `an`, `ans` or `xn` value, given in ISO 8859-1, of which ASCII is a part.
@@ -201,6 +255,7 @@ fn fill_digits(row: &Field, count: u16, room: &mut [u8], nibbles: impl Iterator<
 }
 
 /// Writes the prefix, and makes room for a value at the end of the buffer, all zero.
+#[inline]
 fn room<'o>(row: &Field, out: &'o mut BytesMut, length: u16) -> &'o mut [u8] {
     let bytes = row.bytes_for(length);
     put_prefix(row, out, if row.counts_bytes { bytes } else { length.into() });
@@ -210,6 +265,7 @@ fn room<'o>(row: &Field, out: &'o mut BytesMut, length: u16) -> &'o mut [u8] {
 }
 
 /// The length as the table counts it, if the table allows it.
+#[inline]
 pub(crate) fn measure(row: &Field, given: usize) -> Result<u16, EncodeErrorKind> {
     let length = u16::try_from(given).ok().filter(|&length| match row.length {
         Length::Fixed(needs) => length == needs,
@@ -227,7 +283,16 @@ pub(crate) fn measure(row: &Field, given: usize) -> Result<u16, EncodeErrorKind>
     Ok(length)
 }
 
+/// The length, in the row's units, of a value of which the bytes are there, if the table allows it.
+pub(crate) fn measure_bytes(row: &Field, given: usize) -> Result<u16, EncodeErrorKind> {
+    match row.unit {
+        Unit::Byte => measure(row, given),
+        Unit::Nibble | Unit::Pair | Unit::SignAndNibbles => Err(EncodeErrorKind::WrongClass),
+    }
+}
+
 /// Writes a length prefix; `counted` is what the row says that it counts.
+#[inline]
 pub(crate) fn put_prefix(row: &Field, out: &mut BytesMut, counted: usize) {
     let Length::Variable { prefix, .. } = row.length else { return };
     match (row.prefix_encoding, prefix) {

@@ -11,7 +11,7 @@ use crate::content;
 use crate::cursor::{Cursor, Fault, Found, units_in};
 use crate::element::Element;
 use crate::error::{DecodeError, DecodeErrorKind, FieldPath};
-use crate::field::{Class, Field, Length};
+use crate::field::{Field, Length};
 use crate::part_bitmap::PartBitmap;
 use crate::path::{Path, Step};
 use crate::spec_file::PrefixEncoding;
@@ -70,11 +70,7 @@ impl<'a> Parts<'a> {
     /// The parts of an element that was checked, if it is made up of parts.
     pub(crate) fn of(element: &Element<'a>) -> Option<Parts<'a>> {
         let field = element.row?;
-        let composite = match &field.composite {
-            Some(composite) => composite,
-            None if field.class == Class::Tlv => &ANY_TLV,
-            None => return None,
-        };
+        let composite = field.parts_of()?;
         Some(Parts { walk: Walk::new(&Held::of(element, field, composite)) })
     }
 
@@ -89,9 +85,6 @@ impl<'a> Parts<'a> {
         }
     }
 }
-
-/// BER-TLV objects of which nothing is known.
-static ANY_TLV: Composite = Composite::any_tlv();
 
 impl<'a> Iterator for Parts<'a> {
     type Item = Element<'a>;
@@ -197,7 +190,8 @@ impl<'a> Walk<'a> {
         let value = &self.value[from / 2..end.div_ceil(2)];
         let first = u8::from(!from.is_multiple_of(2));
         let offset = self.base + from / 2;
-        Ok(Some(Element { path, row: Some(row), offset, length: needs, value, first, sure: self.sure }))
+        let sure = self.sure;
+        Ok(Some(Element { path, row: Some(row), offset, length: needs, value, wire: value, first, sure }))
     }
 
     /// The number of the part behind the last.
@@ -248,10 +242,11 @@ impl<'a> Walk<'a> {
     /// A part that has no tag.
     fn plain(&mut self, key: Key, row: &'a Field) -> Stepped<Element<'a>> {
         let path = self.path_of(key);
+        let from = self.cursor.at();
         let found = self.cursor.element(row).map_err(|fault| (path, fault))?;
         let Found { start, length, value } = found;
-        let offset = self.base + start;
-        Ok(Element { path, row: Some(row), offset, length, value, first: 0, sure: self.sure })
+        let (offset, wire) = (self.base + start, &self.value[from..self.cursor.at()]);
+        Ok(Element { path, row: Some(row), offset, length, value, wire, first: 0, sure: self.sure })
     }
 
     fn ber(&mut self) -> Stepped<Option<Element<'a>>> {
@@ -269,11 +264,14 @@ impl<'a> Walk<'a> {
                 return Err((violation.path(self.path), Fault { at: at + violation.at, kind }));
             }
         };
-        let start = at + wide.head;
+        let from = self.cursor.at();
         let whole = filler + wide.head + wide.value.len();
-        self.cursor.take(whole).map_err(|fault| (self.path, fault))?;
+        // Filler at the end belongs to the last object.
+        let rest = &rest[whole..];
+        let tail = if rest.iter().all(|&byte| byte == 0) { rest.len() } else { 0 };
+        self.cursor.take(whole + tail).map_err(|fault| (self.path, fault))?;
         let Some(tag) = Tag::new(wide.tag) else { return self.fault(self.path, DecodeErrorKind::BadTag) };
-        self.behind_tag(tag, start, wide.value).map(Some)
+        self.behind_tag(tag, from, at + wide.head, wide.value).map(Some)
     }
 
     fn tagged(&mut self, layout: &TagLayout) -> Stepped<Option<Element<'a>>> {
@@ -291,11 +289,11 @@ impl<'a> Walk<'a> {
             self.cursor.number(layout.size.encoding, layout.size_bytes()).map_err(|fault| (path, fault))?;
         let start = self.cursor.at();
         let value = self.cursor.take(count as usize).map_err(|fault| (path, fault))?;
-        self.behind_tag(tag, start, value).map(Some)
+        self.behind_tag(tag, at, start, value).map(Some)
     }
 
     /// A part that was found behind a tag, measured by its row if there is one.
-    fn behind_tag(&mut self, tag: Tag, start: usize, value: &'a [u8]) -> Stepped<Element<'a>> {
+    fn behind_tag(&mut self, tag: Tag, from: usize, start: usize, value: &'a [u8]) -> Stepped<Element<'a>> {
         let key = Key::Tag(tag);
         self.last = Some(key);
         let path = self.path_of(key);
@@ -305,7 +303,8 @@ impl<'a> Walk<'a> {
             // INVARIANT: a message has at most 65535 bytes, and so has what is in it.
             None => u16::try_from(value.len()).unwrap_or(u16::MAX),
         };
-        Ok(Element { path, row, offset: self.base + start, length, value, first: 0, sure: self.sure })
+        let (offset, wire) = (self.base + start, &self.value[from..self.cursor.at()]);
+        Ok(Element { path, row, offset, length, value, wire, first: 0, sure: self.sure })
     }
 }
 

@@ -5,7 +5,6 @@
 //! what the fields mean to a switch is not its business.
 
 use std::fmt;
-use std::sync::LazyLock;
 
 use crate::compile;
 use crate::field::{Encoding, Field};
@@ -45,28 +44,6 @@ impl Spec {
     /// place and the key.
     pub fn compile(file: &SpecFile) -> Result<Spec, SpecError> {
         compile::compile(file)
-    }
-
-    /// The table of the UnionPay-style POS dialect.
-    #[must_use]
-    pub fn pos() -> &'static Spec {
-        static POS: LazyLock<Spec> = LazyLock::new(|| own(include_str!("../specs/pos.toml")));
-        &POS
-    }
-
-    /// The table of ISO 8583:1987 in ASCII, as ATM hosts speak it, with hex
-    /// bitmaps.
-    #[must_use]
-    pub fn atm() -> &'static Spec {
-        static ATM: LazyLock<Spec> = LazyLock::new(|| own(ATM_TOML));
-        &ATM
-    }
-
-    /// The same table with binary bitmaps, as other ATM hosts send them.
-    #[must_use]
-    pub fn atm_binary_bitmap() -> &'static Spec {
-        static ATM: LazyLock<Spec> = LazyLock::new(|| Spec { bitmap: Encoding::Packed, ..own(ATM_TOML) });
-        &ATM
     }
 
     /// The table's own name, such as `pos`.
@@ -112,14 +89,6 @@ impl Spec {
         }
         true
     }
-}
-
-const ATM_TOML: &str = include_str!("../specs/atm.toml");
-
-/// Compiles a table of this crate.
-fn own(text: &str) -> Spec {
-    // INVARIANT: the file is part of this crate, and its tests compile it.
-    Spec::from_toml(text).expect("the table in this crate is valid")
 }
 
 impl fmt::Debug for Spec {
