@@ -1,15 +1,19 @@
 //! `cardswitch decode`: a message in hex, shown field by field with its secrets masked.
 //!
-//! Start at [`run`]. Whether a frame or a bare message was given is told by its length bytes.
+//! Start at [`run`]. Whether a frame or a bare message was given is told by its length bytes. With `--spec` and `--guess`
+//! the codec's own `guess` finds out how the message is framed, and says why.
 
 use std::convert::Infallible;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::str::FromStr;
 
-use iso8583::{Message, Spec};
+use iso8583::{
+    Message, Spec,
+    guess::{explain, guess},
+};
 
-use super::{Failure, chain};
+use super::{Failure, chain, spec};
 use crate::channel::framing::{self, LengthForm, Next};
 use crate::config::EXIT_USAGE;
 use crate::dialect::pos::{DIAL_RECORD, MESSAGE_AT};
@@ -23,14 +27,26 @@ const TEXT_BYTES_MAX: u64 = 1 << 18;
   cardswitch decode 0820 0020000000800010 000042 3331303030303031 0011 000000013010
   xxd -p frame.bin | cardswitch decode --dialect pos
   xxd -p frame.bin | cardswitch decode --dialect atm
+  cardswitch decode --guess --raw < frame.bin
+  cardswitch decode --spec mine.toml 0800…
 
-Takes a whole frame (length, headers, message) or the message alone, and says which.
+Takes a whole frame (length, headers, message) or the message alone, and says which. With --guess it tries every
+length, the usual headers and all built-in specifications (or those of --spec), and tells why they fit or do not.
 Card numbers, tracks, PIN blocks and keys are never shown. Exit code 0 if it decodes, 1 if it does not,
 64 if the text is no hex.")]
 pub(super) struct Args {
-    /// Which field table to read it by
+    /// Which of the switch's dialects to read it by
     #[arg(long, value_enum, default_value = "pos")]
     dialect: Dialect,
+    /// A specification to read it by instead: a built-in one's name or a file; may be given several times
+    #[arg(long, value_name = "NAME|FILE", conflicts_with = "dialect")]
+    spec: Vec<String>,
+    /// Tell which framing, headers and specification fit, and why the others do not
+    #[arg(long, conflicts_with = "dialect")]
+    guess: bool,
+    /// Standard input has the bytes themselves, not hex
+    #[arg(long, conflicts_with = "hex")]
+    raw: bool,
     /// The bytes in hex, white space ignored; without them, standard input is read
     hex: Vec<Hex>,
 }
@@ -74,6 +90,10 @@ enum HexError {
     Empty,
     #[error("the text is longer than {TEXT_BYTES_MAX} bytes")]
     TooLong,
+    #[error("there are no bytes")]
+    NoBytes,
+    #[error("there are more than {} bytes", TEXT_BYTES_MAX / 2)]
+    TooManyBytes,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -96,13 +116,60 @@ impl From<CommandError> for Failure {
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
-    let bytes = if args.hex.is_empty() {
+    let bytes = if args.raw {
+        raw_input(io::stdin().lock())?
+    } else if args.hex.is_empty() {
         from_input(io::stdin().lock())?
     } else {
         let text: String = args.hex.iter().map(|piece| piece.0.as_str()).collect();
         parse_hex(&text).map_err(CommandError::Hex)?
     };
-    Ok(show(&bytes, args.dialect, out)?)
+    if args.spec.is_empty() && !args.guess {
+        return Ok(show(&bytes, args.dialect, out)?);
+    }
+    let own: Vec<(&str, Spec)> = args
+        .spec
+        .iter()
+        .map(|name| Ok((name.as_str(), spec::load(name)?.1)))
+        .collect::<Result<_, spec::LoadError>>()
+        .map_err(|error| Failure::usage(&error))?;
+    let mut specs: Vec<(&str, &Spec)> = own.iter().map(|(name, spec)| (*name, spec)).collect();
+    if specs.is_empty() {
+        specs.extend(Spec::shipped_names().filter_map(|name| Some((name, Spec::shipped(name)?))));
+    }
+    Ok(show_guess(&bytes, &specs, args.guess, out)?)
+}
+
+/// What the bytes are by the likeliest reading; `whole` adds what it was chosen for and why the others do not fit.
+fn show_guess(
+    bytes: &[u8],
+    specs: &[(&str, &Spec)],
+    whole: bool,
+    out: &mut dyn Write,
+) -> Result<(), CommandError> {
+    let guesses = guess(bytes, specs);
+    if whole {
+        writeln!(out, "{}", explain(&guesses))?;
+    }
+    let best = guesses.first().filter(|best| best.spec.is_some());
+    let named =
+        best.and_then(|best| Some((best, specs.iter().find(|(name, _)| Some(*name) == best.spec)?.1)));
+    let Some((best, spec)) = named else { return Err(CommandError::Broken) };
+    if !whole {
+        writeln!(out, "{best}")?;
+    }
+    let start = best.message.start;
+    show_message(spec, &bytes[best.message.clone()], start, out)
+}
+
+fn raw_input(input: impl Read) -> Result<Vec<u8>, CommandError> {
+    let mut bytes = Vec::new();
+    input.take(TEXT_BYTES_MAX / 2 + 1).read_to_end(&mut bytes).map_err(CommandError::Input)?;
+    match bytes.len() as u64 {
+        0 => Err(HexError::NoBytes.into()),
+        count if count > TEXT_BYTES_MAX / 2 => Err(HexError::TooManyBytes.into()),
+        _ => Ok(bytes),
+    }
 }
 
 fn from_input(input: impl Read) -> Result<Vec<u8>, CommandError> {
@@ -144,7 +211,12 @@ fn show(bytes: &[u8], dialect: Dialect, out: &mut dyn Write) -> Result<(), Comma
         Dialect::Atm if has_hex_bitmap(&bytes[start..]) => Spec::atm(),
         Dialect::Atm => Spec::atm_binary_bitmap(),
     };
-    let (message, error) = Message::decode_partial(spec, &bytes[start..]);
+    show_message(spec, &bytes[start..], start, out)
+}
+
+/// The fields of a message that begins at byte `start` of what was given, and where it is wrong if it is.
+fn show_message(spec: &Spec, message: &[u8], start: usize, out: &mut dyn Write) -> Result<(), CommandError> {
+    let (message, error) = Message::decode_partial(spec, message);
     writeln!(out, "{}", message.describe())?;
     let Some(error) = error else { return Ok(()) };
     writeln!(out, "does not decode: {error}")?;
@@ -276,6 +348,31 @@ mod tests {
             let text = String::from_utf8(out).unwrap();
             assert!(good && text.contains(want) && text.contains("DE 11 STAN: 000042\n"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_guess_says_what_it_is_and_shows_it() {
+        let message = b"08008220000100000000040000000000000011220035000000420831060110301";
+        let framed = [&[0, 65][..], message].concat();
+        let specs: Vec<_> = Spec::shipped_names().map(|name| (name, Spec::shipped(name).unwrap())).collect();
+        for whole in [true, false] {
+            let mut out = Vec::new();
+            let good = show_guess(&framed, &specs, whole, &mut out).is_ok();
+            let text = String::from_utf8(out).unwrap();
+            assert!(good && text.contains("length binary2, atm: fits"), "{text}");
+            assert!(text.ends_with("DE 70 network management code: 301\n"), "{text}");
+            assert_eq!(text.contains("Why not otherwise"), whole, "{text}");
+        }
+        let mut out = Vec::new();
+        assert!(show_guess(b"hello, world", &specs, true, &mut out).is_err());
+        assert!(String::from_utf8(out).unwrap().contains("Nothing fits whole"));
+    }
+
+    #[test]
+    fn raw_input_has_a_limit() {
+        let most = usize::try_from(TEXT_BYTES_MAX / 2).unwrap();
+        assert_eq!(raw_input(&vec![1; most][..]).unwrap().len(), most);
+        assert!(raw_input(&vec![1; most + 1][..]).is_err() && raw_input(&[][..]).is_err());
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod serve;
 mod settle;
 mod show_terminal;
 mod source;
+mod spec;
 mod terminal;
 mod top;
 
@@ -46,6 +47,8 @@ enum Command {
     Terminal(terminal::Args),
     /// Show a message: its fields, masked, or where it is wrong
     Decode(decode::Args),
+    /// Specifications of messages: show, check, import other people's
+    Spec(spec::Args),
     /// Look at the ledger: prove it, its balances, its entries
     Ledger(ledger::Args),
     /// Clear a business day: end it if it is open, and write its files
@@ -114,6 +117,7 @@ pub fn main() -> ExitCode {
         Command::CheckConfig(args) => check_config::run(args, &mut out),
         Command::Terminal(args) => terminal::run(args, &mut out),
         Command::Decode(args) => decode::run(args, &mut out),
+        Command::Spec(args) => spec::run(args, &mut out),
         Command::Ledger(args) => ledger::run(args, &mut out),
         Command::Settle(args) => settle::run(args, &mut out),
         Command::Notices(args) => notices::run(args, &mut out),
