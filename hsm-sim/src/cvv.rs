@@ -11,12 +11,22 @@ use zeroize::Zeroizing;
 /// most 19. Card number, expiry and service code, filled with zeros to 32
 /// digits, go through the same chain as a retail MAC.
 pub(crate) fn cvv(key: &DesKey, pan: &[u8], expiry: &[u8; 4], service_code: &[u8; 3]) -> [u8; 3] {
+    value_of(&mac::x919(key, &*packed(pan, expiry, service_code)))
+}
+
+/// What the chain goes over.
+pub(crate) fn packed(pan: &[u8], expiry: &[u8; 4], service_code: &[u8; 3]) -> Zeroizing<[u8; 16]> {
     let mut packed = Zeroizing::new([0; 16]);
     for (place, digit) in pan.iter().chain(expiry).chain(service_code).enumerate() {
         let shift = if place % 2 == 0 { 4 } else { 0 };
         packed[place / 2] |= (digit & 15) << shift;
     }
-    decimalise(&mac::x919(key, &*packed))
+    packed
+}
+
+/// The value out of the chain's end.
+pub(crate) fn value_of(chained: &[u8; 8]) -> [u8; 3] {
+    decimalise(chained)
 }
 
 #[cfg(test)]

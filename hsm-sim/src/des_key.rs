@@ -1,7 +1,8 @@
 //! DES and double-length triple DES keys with their schedules expanded.
 //!
 //! This is the table-based single-message path. A [`DesKey`] is wiped on drop
-//! (the `des` crate does it) and prints nothing.
+//! (the `des` crate does it) and prints nothing. It remembers its bytes for batches,
+//! which need no schedules.
 
 use cbc_mac::CbcMac;
 use cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit, common::InnerInit as _};
@@ -13,6 +14,7 @@ use zeroize::Zeroizing;
 pub(crate) struct DesKey {
     left: Des,
     right: Option<Des>,
+    halves: Zeroizing<[u64; 2]>,
 }
 
 /// Why some bytes are not a usable DES key.
@@ -33,7 +35,25 @@ impl DesKey {
         }
         let (left, right) = key.split_at(8);
         let half = |bytes| Des::new_from_slice(bytes).map_err(|_| DesKeyError::Length);
-        Ok(Self { left: half(left)?, right: if right.is_empty() { None } else { Some(half(right)?) } })
+        let right = if right.is_empty() { None } else { Some(right) };
+        let number = |half: &[u8]| half.iter().fold(0, |number, byte| number << 8 | u64::from(*byte));
+        let halves = Zeroizing::new([number(left), number(right.unwrap_or(left))]);
+        Ok(Self { left: half(left)?, right: right.map(half).transpose()?, halves })
+    }
+
+    /// A double-length key from its halves, highest byte first.
+    pub(crate) fn from_halves(halves: [u64; 2]) -> Result<Self, DesKeyError> {
+        let mut key = Zeroizing::new([0; 16]);
+        for (bytes, half) in key.as_chunks_mut().0.iter_mut().zip(halves) {
+            *bytes = half.to_be_bytes();
+        }
+        Self::new(&*key)
+    }
+
+    /// The halves, highest byte first; of a single-length key twice the same, which
+    /// makes triple DES single DES.
+    pub(crate) fn halves(&self) -> [u64; 2] {
+        *self.halves
     }
 
     /// Encrypts one block: DES, or encrypt-decrypt-encrypt with two keys.

@@ -14,6 +14,7 @@ use crate::{
     schedule::Schedule,
     token,
 };
+use batch::Batch;
 use std::fmt;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
@@ -29,6 +30,7 @@ const KEY_MAX: usize = 32;
 pub struct Hsm {
     lmk: Lmk,
     keys: KeyTable,
+    batch: Batch,
 }
 
 impl Hsm {
@@ -41,7 +43,7 @@ impl Hsm {
     /// An HSM without keys.
     #[must_use]
     pub fn with_limits(lmk: Lmk, limits: HsmLimits) -> Self {
-        Self { lmk, keys: KeyTable::new(limits) }
+        Self { lmk, keys: KeyTable::new(limits), batch: Batch::default() }
     }
 
     /// Whether its local master key is the well-known test key.
@@ -123,49 +125,43 @@ impl Hsm {
     /// Checks MACs: [`HsmError::VerificationFailed`] where one does not match,
     /// compared in constant time.
     pub fn verify_macs(&mut self, items: &[MacCheck<'_>], out: &mut Vec<Result<(), HsmError>>) {
-        out.clear();
-        out.extend(
-            items.iter().map(|item| matches(&self.mac(item.key, item.algorithm, item.data)?, &item.mac)),
-        );
+        let request = |at: usize| {
+            let MacCheck { key, algorithm, data, .. } = items[at];
+            MacRequest { key, algorithm, data }
+        };
+        self.macs(items.len(), request, |at, mac| matches(&mac, &items[at].mac), out);
     }
 
     /// Makes MACs.
     pub fn generate_macs(&mut self, items: &[MacRequest<'_>], out: &mut Vec<Result<[u8; 8], HsmError>>) {
-        out.clear();
-        out.extend(items.iter().map(|item| self.mac(item.key, item.algorithm, item.data)));
+        self.macs(items.len(), |at| items[at], |_, mac| Ok(mac), out);
     }
 
     /// Checks PINs: `Ok` for the right one, [`HsmError::VerificationFailed`] for a
     /// wrong one, [`HsmError::PinBlock`] if the block is no block for this card.
     pub fn verify_pins(&mut self, items: &[PinCheck<'_>], out: &mut Vec<Result<(), HsmError>>) {
-        out.clear();
-        out.extend(items.iter().map(|item| self.verify_pin(item)));
+        let request = |at: usize| {
+            let PinCheck { pin_key, block, pan, pvk, pvki, .. } = items[at];
+            PvvRequest { pin_key, block, pan, pvk, pvki }
+        };
+        self.pvvs(items.len(), request, |at, pvv| matches(&pvv, &items[at].pvv), out);
     }
 
     /// Makes the verification values of new PINs: four ASCII digits each.
     /// [`HsmError::PinBlock`] where the block is no block for its card.
     pub fn derive_pvvs(&mut self, items: &[PvvRequest<'_>], out: &mut Vec<Result<[u8; 4], HsmError>>) {
-        out.clear();
-        out.extend(items.iter().map(|item| self.pvv(item)));
+        self.pvvs(items.len(), |at| items[at], |_, pvv| Ok(pvv), out);
     }
 
     /// Decrypts tracks: [`HsmError::Track`] where there is none inside. A message's
     /// MAC must be found right before its track is opened.
     pub fn open_tracks(&mut self, items: &[TrackRequest<'_>], out: &mut Vec<Result<Track2, HsmError>>) {
-        out.clear();
-        out.extend(items.iter().map(|item| {
-            let key = self.keys.item_key(&self.lmk, item.key, Purpose::Track)?;
-            Track2::open(&key, item.data)
-        }));
+        self.tracks(items, out);
     }
 
     /// Checks card verification values.
     pub fn verify_cvvs(&mut self, items: &[CvvCheck<'_>], out: &mut Vec<Result<(), HsmError>>) {
-        out.clear();
-        out.extend(items.iter().map(|item| {
-            let value = self.cvv(item.cvk, item.pan, &item.expiry, &item.service_code)?;
-            matches(&value, &item.cvv)
-        }));
+        self.cvvs(items, out);
     }
 
     /// Turns card numbers into tokens.
@@ -197,9 +193,13 @@ impl Hsm {
         mac::compute(&*self.keys.item_key(&self.lmk, key, purpose)?, algorithm, data)
     }
 
-    fn verify_pin(&mut self, item: &PinCheck<'_>) -> Result<(), HsmError> {
-        let PinCheck { pin_key, block, pan, pvk, pvki, pvv } = *item;
-        matches(&self.pvv(&PvvRequest { pin_key, block, pan, pvk, pvki })?, &pvv)
+    fn track(&mut self, item: &TrackRequest<'_>) -> Result<Track2, HsmError> {
+        let key = self.keys.item_key(&self.lmk, item.key, Purpose::Track)?;
+        Track2::open(&key, item.data)
+    }
+
+    fn verify_cvv(&mut self, item: &CvvCheck<'_>) -> Result<(), HsmError> {
+        matches(&self.cvv(item.cvk, item.pan, &item.expiry, &item.service_code)?, &item.cvv)
     }
 
     fn pvv(&mut self, item: &PvvRequest<'_>) -> Result<[u8; 4], HsmError> {
@@ -348,6 +348,7 @@ fn matches(computed: &[u8], presented: &[u8]) -> Result<(), HsmError> {
     if computed.ct_eq(presented).into() { Ok(()) } else { Err(HsmError::VerificationFailed) }
 }
 
+mod batch;
 mod chip;
 mod pins;
 mod zone;

@@ -88,7 +88,7 @@ pub struct HsmLimits {
     /// Loaded keys at a time. Each costs about 170 bytes once it is loaded.
     pub key_slots: usize,
     /// Unwrapped keys at a time, at least one, and from the first PSAM on as many
-    /// keys of PSAMs. Each costs about 300 bytes.
+    /// keys of PSAMs. Each costs about 320 bytes.
     pub unwrapped_keys: usize,
 }
 
@@ -293,3 +293,6 @@ fn find(slots: &mut [Slot], handle: KeyHandle) -> Result<&mut Slot, HsmError> {
 }
 
 mod derived;
+mod lane;
+
+pub(crate) use lane::LaneKey;

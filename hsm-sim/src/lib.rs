@@ -17,6 +17,7 @@
 //! only for sample data.
 
 mod aes_key;
+mod bitslice;
 #[cfg(any(test, feature = "cli"))]
 pub mod check;
 mod cmac;
@@ -52,6 +53,7 @@ mod usage;
 mod vectors;
 mod zone_master;
 
+pub use bitslice::DesEngine;
 pub use commands::{
     ArpcRequest, ArqcCheck, CvvCheck, EncryptedPin, ImportedKey, KeyRef, MacCheck, MacRequest, OffsetCheck,
     OffsetRequest, PinCheck, PinTranslation, PurseLoad, PursePurchase, PvvRequest, TacCheck, TokenRequest,

@@ -6,6 +6,7 @@
 use crate::{
     HsmError, KeyUsage,
     aes_key::AesKey,
+    bitslice::Message,
     cmac,
     des_key::{DesKey, xor},
     hex,
@@ -156,7 +157,25 @@ fn union_pay_ecb(key: &DesKey, data: &[u8]) -> [u8; 8] {
     mac
 }
 
-fn fold(data: &[u8]) -> [u8; 8] {
+/// The blocks of `data`, which is not empty, padded as the algorithm does it.
+pub(crate) fn padded(algorithm: MacAlgorithm, data: &[u8]) -> Message<'_> {
+    let (blocks, mark) = match algorithm {
+        MacAlgorithm::Psam
+        | MacAlgorithm::X919Padded
+        | MacAlgorithm::Cbc3DesPadded
+        | MacAlgorithm::CbcDesPadded => (data.len() / 8 + 1, Some(0x80)),
+        _ => (data.len().div_ceil(8), None),
+    };
+    let (blocks, tail) = data.split_at((blocks - 1) * 8);
+    let mut last = [0; 8];
+    for (byte, of) in last.iter_mut().zip(tail.iter().copied().chain(mark)) {
+        *byte = of;
+    }
+    Message { blocks: blocks.as_chunks().0, last: u64::from_be_bytes(last) }
+}
+
+/// The XOR of all blocks, of which the last is as if zeros followed.
+pub(crate) fn fold(data: &[u8]) -> [u8; 8] {
     let mut folded = [0; 8];
     for chunk in data.chunks(8) {
         for (byte, other) in folded.iter_mut().zip(chunk) {

@@ -9,7 +9,7 @@ use crate::{
     des_key::{DesKey, xor},
 };
 use std::fmt;
-use zeroize::Zeroize;
+use zeroize::{Zeroize, Zeroizing};
 
 pub(crate) mod formats;
 pub(crate) mod offset;
@@ -81,6 +81,12 @@ impl Pin {
     /// card number without its check digit, the key index, and the leftmost four
     /// digits of the PIN.
     pub(crate) fn pvv(&self, key: &DesKey, key_index: u8, pan: &Pan) -> Result<[u8; 4], HsmError> {
+        let block = Zeroizing::new(self.pvv_parameter(key_index, pan)?);
+        Ok(pvv_of(&key.encrypt(*block)))
+    }
+
+    /// The block whose encryption is the verification value. It holds digits of the PIN.
+    pub(crate) fn pvv_parameter(&self, key_index: u8, pan: &Pan) -> Result<[u8; 8], HsmError> {
         if key_index > 9 {
             return Err(HsmError::PvvKeyIndex);
         }
@@ -92,12 +98,15 @@ impl Pin {
         }
         parameter[11] = key_index;
         parameter[12..].copy_from_slice(&self.digits[..4]);
-        let mut block = bytes(&parameter);
-        let value = decimalise(&key.encrypt(block));
+        let block = bytes(&parameter);
         parameter.zeroize();
-        block.zeroize();
-        Ok(value)
+        Ok(block)
     }
+}
+
+/// The verification value out of the encrypted parameter.
+pub(crate) fn pvv_of(encrypted: &[u8; 8]) -> [u8; 4] {
+    decimalise(encrypted)
 }
 
 impl Drop for Pin {

@@ -54,7 +54,7 @@ impl Track2 {
 
     /// All nibbles are looked at and there is one error for all faults, so it does
     /// not tell where the fault is.
-    fn from_bcd(bcd: &[u8]) -> Result<Self, HsmError> {
+    pub(crate) fn from_bcd(bcd: &[u8]) -> Result<Self, HsmError> {
         let mut track = Self { characters: [0; CHARACTERS_MAX], length: 0 };
         let (mut separators, mut padding, mut good) = (0, 0, true);
         for nibble in bcd.iter().flat_map(|byte| [byte >> 4, byte & 15]) {

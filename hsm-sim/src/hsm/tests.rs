@@ -9,6 +9,7 @@ use crate::{
 };
 use proptest::prelude::*;
 
+mod batch;
 mod chip;
 mod dukpt;
 mod pins;
