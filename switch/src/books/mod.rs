@@ -10,6 +10,7 @@ pub mod apply;
 pub mod card;
 pub mod decide;
 pub mod event;
+mod index;
 pub mod notices;
 pub mod originals;
 pub mod parties;

@@ -11,7 +11,7 @@ use arrayvec::ArrayVec;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Seq, policy::Policy, request::Kind, transactions::TransactionKey};
+use super::{Seq, index::Index, policy::Policy, request::Kind, transactions::TransactionKey};
 use crate::ledger::{AccountId, Currency, Minor, Posting, holds::HoldId, purse::PURSES_MAX};
 
 /// An approved transaction.
@@ -70,13 +70,27 @@ pub fn approval_code(seq: Seq) -> u32 {
 pub struct Originals {
     /// In the order of their records.
     entries: VecDeque<Original>,
-    /// The newest with this card and approval code.
-    by_code: HashMap<(u32, u32), Seq>,
-    /// The newest whose request was known by this.
-    by_key: HashMap<TransactionKey, Seq>,
+    /// What each of them leaves by. Beside the entries, of which one is six times as large: when the oldest leaves, its
+    /// entry has not been looked at for a long time, and need not be.
+    leaving: VecDeque<Leaving>,
+    /// How many have left, counted in 32 bits. An entry's number is this and its position; it keeps it.
+    left: u32,
+    /// The newest with this card and approval code, by number.
+    by_code: Index,
+    /// The newest whose request was known by this, by number.
+    by_key: Index,
     /// Whose hold it is, for each live one.
     holders: HashMap<HoldId, Seq>,
     evicted: u64,
+}
+
+/// See [`Originals`].
+#[derive(Clone, Copy, Debug)]
+struct Leaving {
+    time_ms: i64,
+    seq: Seq,
+    card: u32,
+    key: TransactionKey,
 }
 
 impl Originals {
@@ -85,20 +99,27 @@ impl Originals {
     pub(super) fn reserve(&mut self, policy: &Policy) {
         let more = (policy.originals_max as usize).saturating_sub(self.entries.len());
         self.entries.reserve(more);
-        self.by_code.reserve(more);
-        self.by_key.reserve(more);
+        self.leaving.reserve(more);
+        let Self { entries, left, by_code, by_key, .. } = self;
+        by_code.reserve(more, |number| code(numbered(entries, *left, number)));
+        by_key.reserve(more, |number| numbered(entries, *left, number).key);
     }
 
     /// The approved transaction of this card with this approval code.
     #[must_use]
     pub fn find(&self, card: u32, approval: u32) -> Option<&Original> {
-        self.at(*self.by_code.get(&(card, approval))?)
+        let found = self.by_code.find(&(card, approval), |number| code(self.numbered(number)))?;
+        Some(self.numbered(found))
+    }
+
+    fn numbered(&self, number: u32) -> &Original {
+        numbered(&self.entries, self.left, number)
     }
 
     /// The approved transaction whose request was known by this, if a reversal of it would still move something.
     #[must_use]
     pub fn reversible(&self, key: &TransactionKey) -> Option<&Original> {
-        let original = self.at(*self.by_key.get(key)?)?;
+        let original = self.numbered(self.by_key.find(key, |number| self.numbered(number).key)?);
         let moves = original.hold.is_some() || original.returned < original.debited();
         (moves && !original.reversed).then_some(original)
     }
@@ -149,7 +170,7 @@ impl Originals {
 
     /// Adds the newest.
     pub(super) fn add(&mut self, entry: Original, policy: &Policy) {
-        while self.entries.front().is_some_and(|old| entry.time_ms - old.time_ms >= policy.refund_ms) {
+        while self.leaving.front().is_some_and(|old| entry.time_ms - old.time_ms >= policy.refund_ms) {
             self.drop_oldest();
         }
         if self.entries.len() >= policy.originals_max as usize {
@@ -160,26 +181,30 @@ impl Originals {
     }
 
     fn insert(&mut self, entry: Original) {
-        self.by_code.insert((entry.card, approval_code(entry.seq)), entry.seq);
-        self.by_key.insert(entry.key, entry.seq);
+        // INVARIANT: the policy's maximum is 32 bits, and `add` keeps to it.
+        let number = self.left.wrapping_add(self.entries.len() as u32);
+        let Original { time_ms, seq, card, key, .. } = entry;
+        self.leaving.push_back(Leaving { time_ms, seq, card, key });
         if let Some(hold) = entry.hold {
             self.holders.insert(hold, entry.seq);
         }
         self.entries.push_back(entry);
+        let Self { entries, left, by_code, by_key, .. } = self;
+        by_code.insert(&(card, approval_code(seq)), number, |number| code(numbered(entries, *left, number)));
+        by_key.insert(&key, number, |number| numbered(entries, *left, number).key);
     }
 
     fn drop_oldest(&mut self) {
-        let Some(old) = self.entries.pop_front() else { return };
-        let code = (old.card, approval_code(old.seq));
-        if self.by_code.get(&code) == Some(&old.seq) {
-            self.by_code.remove(&code);
-        }
-        if self.by_key.get(&old.key) == Some(&old.seq) {
-            self.by_key.remove(&old.key);
-        }
-        if let Some(hold) = old.hold {
+        let Some(old) = self.leaving.pop_front() else { return };
+        self.by_code.remove(&(old.card, approval_code(old.seq)), self.left);
+        self.by_key.remove(&old.key, self.left);
+        if !self.holders.is_empty()
+            && let Some(hold) = self.entries.front().and_then(|entry| entry.hold)
+        {
             self.holders.remove(&hold);
         }
+        self.entries.pop_front();
+        self.left = self.left.wrapping_add(1);
     }
 
     /// All entries, oldest first.
@@ -213,6 +238,16 @@ impl Originals {
     pub(super) fn restore_evicted(&mut self, evicted: u64) {
         self.evicted = evicted;
     }
+}
+
+/// What an original is found by on a receipt.
+fn code(entry: &Original) -> (u32, u32) {
+    (entry.card, approval_code(entry.seq))
+}
+
+/// The entry with a number that an index holds.
+fn numbered(entries: &VecDeque<Original>, left: u32, number: u32) -> &Original {
+    &entries[number.wrapping_sub(left) as usize]
 }
 
 #[cfg(test)]

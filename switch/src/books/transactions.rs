@@ -4,12 +4,12 @@
 //! in all. An entry that leaves before its time is counted. Everything here happens in `apply`, so a replay keeps
 //! and evicts exactly what the books did.
 
-use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::{
     Seq,
     event::Pvv,
+    index::Index,
     policy::Policy,
     reason::Reason,
     request::{Kind, Shown},
@@ -84,10 +84,10 @@ pub struct Transaction {
 
 const NONE: u32 = u32::MAX;
 
-/// A slot of the slab: an entry in the list of all (oldest first) and in its terminal's list.
-#[derive(Clone, Debug)]
-struct Slot {
-    entry: Transaction,
+/// Where an entry stands in the list of all (oldest first) and in its terminal's list. Apart from the entries: whoever
+/// leaves touches its neighbours' links, and an entry of them would be some five times as much memory to wait for.
+#[derive(Clone, Copy, Debug)]
+struct Links {
     older: u32,
     newer: u32,
     newer_of_terminal: u32,
@@ -148,9 +148,12 @@ impl Default for TerminalList {
 /// The table.
 #[derive(Clone, Debug)]
 pub struct Transactions {
-    slots: Vec<Slot>,
+    /// The entries, each in a place that it keeps.
+    entries: Vec<Transaction>,
+    /// The links of the entry in the same place.
+    links: Vec<Links>,
     free: Vec<u32>,
-    by_key: HashMap<TransactionKey, u32>,
+    by_key: Index,
     by_terminal: Vec<TerminalList>,
     oldest: u32,
     newest: u32,
@@ -160,9 +163,10 @@ pub struct Transactions {
 impl Default for Transactions {
     fn default() -> Self {
         Self {
-            slots: Vec::new(),
+            entries: Vec::new(),
+            links: Vec::new(),
             free: Vec::new(),
-            by_key: HashMap::new(),
+            by_key: Index::default(),
             by_terminal: Vec::new(),
             oldest: NONE,
             newest: NONE,
@@ -176,9 +180,11 @@ impl Transactions {
     /// touched only as entries come.
     pub fn reserve(&mut self, policy: &Policy) {
         let max = policy.duplicates_max as usize;
-        self.slots.reserve(max.saturating_sub(self.slots.len()));
+        self.entries.reserve(max.saturating_sub(self.entries.len()));
+        self.links.reserve(max.saturating_sub(self.links.len()));
         self.free.reserve(max.saturating_sub(self.free.len()));
-        self.by_key.reserve(max.saturating_sub(self.by_key.len()));
+        let Self { entries, by_key, .. } = self;
+        by_key.reserve(max.saturating_sub(by_key.len()), |at| entries[at as usize].key);
     }
 
     /// Makes room for a terminal's list; called when the terminal is installed.
@@ -189,7 +195,11 @@ impl Transactions {
     /// The request remembered under this key.
     #[must_use]
     pub fn find(&self, key: &TransactionKey) -> Option<&Transaction> {
-        self.by_key.get(key).map(|slot| &self.slots[*slot as usize].entry)
+        Some(&self.entries[self.place(key)? as usize])
+    }
+
+    fn place(&self, key: &TransactionKey) -> Option<u32> {
+        self.by_key.find(key, |at| self.entries[at as usize].key)
     }
 
     /// How many requests are remembered.
@@ -248,8 +258,8 @@ impl Transactions {
 
     /// Marks a request as taken back.
     pub fn mark_reversed(&mut self, key: &TransactionKey) {
-        if let Some(slot) = self.by_key.get(key) {
-            self.slots[*slot as usize].entry.standing = Standing::Reversed;
+        if let Some(at) = self.place(key) {
+            self.entries[at as usize].standing = Standing::Reversed;
         }
     }
 
@@ -257,9 +267,9 @@ impl Transactions {
     pub fn iter(&self) -> impl Iterator<Item = &Transaction> {
         let mut at = self.oldest;
         std::iter::from_fn(move || {
-            let slot = self.slots.get(at as usize)?;
-            at = slot.newer;
-            Some(&slot.entry)
+            let entry = self.entries.get(at as usize)?;
+            at = self.links[at as usize].newer;
+            Some(entry)
         })
     }
 
@@ -276,8 +286,8 @@ impl Transactions {
     /// Drops a few entries older than the window: at most twice as many as come in, so the cost stays even.
     fn expire(&mut self, now_ms: i64, policy: &Policy) {
         for _ in 0..2 {
-            let Some(slot) = self.slots.get(self.oldest as usize) else { return };
-            if now_ms - slot.entry.time_ms < policy.duplicate_window_ms {
+            let Some(oldest) = self.entries.get(self.oldest as usize) else { return };
+            if now_ms - oldest.time_ms < policy.duplicate_window_ms {
                 return;
             }
             self.remove(self.oldest);
@@ -285,15 +295,15 @@ impl Transactions {
     }
 
     fn forget(&mut self, key: &TransactionKey) {
-        if let Some(slot) = self.by_key.get(key).copied() {
-            self.remove(slot);
+        if let Some(at) = self.place(key) {
+            self.remove(at);
         }
     }
 
     fn evict(&mut self, at: u32, policy: &Policy) {
-        let Some(slot) = self.slots.get(at as usize) else { return };
-        let until_ms = slot.entry.time_ms.saturating_add(policy.duplicate_window_ms);
-        let key = slot.entry.key;
+        let Some(entry) = self.entries.get(at as usize) else { return };
+        let until_ms = entry.time_ms.saturating_add(policy.duplicate_window_ms);
+        let key = entry.key;
         self.by_terminal[key.terminal as usize].lacks.add(&key, until_ms);
         self.remove(at);
         self.evicted += 1;
@@ -301,46 +311,49 @@ impl Transactions {
 
     fn insert(&mut self, entry: Transaction) {
         let key = entry.key;
-        let slot = Slot { entry, older: self.newest, newer: NONE, newer_of_terminal: NONE };
+        let links = Links { older: self.newest, newer: NONE, newer_of_terminal: NONE };
         let at = match self.free.pop() {
             Some(at) => {
-                self.slots[at as usize] = slot;
+                self.entries[at as usize] = entry;
+                self.links[at as usize] = links;
                 at
             }
             None => {
-                self.slots.push(slot);
+                self.entries.push(entry);
+                self.links.push(links);
                 // INVARIANT: the policy's maximum is 32 bits and `remember` keeps to it.
-                u32::try_from(self.slots.len() - 1).expect("fewer than 2^32 slots")
+                u32::try_from(self.entries.len() - 1).expect("fewer than 2^32 places")
             }
         };
-        match self.slots.get_mut(self.newest as usize) {
+        match self.links.get_mut(self.newest as usize) {
             Some(newest) => newest.newer = at,
             None => self.oldest = at,
         }
         self.newest = at;
         let list = &mut self.by_terminal[key.terminal as usize];
-        match self.slots.get_mut(list.newest as usize) {
+        match self.links.get_mut(list.newest as usize) {
             Some(newest) => newest.newer_of_terminal = at,
             None => list.oldest = at,
         }
         list.newest = at;
         list.count += 1;
-        self.by_key.insert(key, at);
+        let Self { entries, by_key, .. } = self;
+        by_key.insert(&key, at, |at| entries[at as usize].key);
     }
 
     fn remove(&mut self, at: u32) {
-        let Slot { older, newer, newer_of_terminal, ref entry } = self.slots[at as usize];
-        let key = entry.key;
-        match self.slots.get_mut(older as usize) {
-            Some(slot) => slot.newer = newer,
+        let Links { older, newer, newer_of_terminal } = self.links[at as usize];
+        let key = self.entries[at as usize].key;
+        match self.links.get_mut(older as usize) {
+            Some(links) => links.newer = newer,
             None => self.oldest = newer,
         }
-        match self.slots.get_mut(newer as usize) {
-            Some(slot) => slot.older = older,
+        match self.links.get_mut(newer as usize) {
+            Some(links) => links.older = older,
             None => self.newest = older,
         }
         self.unlink_from_terminal(at, key.terminal, newer_of_terminal);
-        self.by_key.remove(&key);
+        self.by_key.remove(&key, at);
         self.free.push(at);
     }
 
@@ -357,10 +370,10 @@ impl Transactions {
             return;
         }
         let mut before = list.oldest;
-        while self.slots[before as usize].newer_of_terminal != at {
-            before = self.slots[before as usize].newer_of_terminal;
+        while self.links[before as usize].newer_of_terminal != at {
+            before = self.links[before as usize].newer_of_terminal;
         }
-        self.slots[before as usize].newer_of_terminal = next;
+        self.links[before as usize].newer_of_terminal = next;
         if list.newest == at {
             list.newest = before;
         }
