@@ -76,6 +76,37 @@ fn every_wrapping_of_every_dialect_is_found_first() {
 }
 
 #[test]
+fn a_message_of_every_shipped_specification_is_found_in_a_frame() {
+    let specs: Vec<_> =
+        Spec::shipped_names().map(|name| (name, Spec::shipped(name).expect("shipped"))).collect();
+    for &(name, spec) in &specs {
+        let mut message = BytesMut::new();
+        let mti = match name {
+            "iso1993-ascii" | "iso1993-binary" | "ipm" => 0x1200,
+            "iso2003-binary" => 0x2200,
+            _ => 0x0200,
+        };
+        let mut builder = Builder::new(spec, &mut message, Mti::new(mti));
+        let fill = builder.digits(2, PAN).and_then(|builder| builder.text(38, b"ABC123"));
+        fill.expect("every table has these");
+        builder.finish().expect("every table has these");
+        let guesses = guess(&framed("ascii4", &message), &specs);
+        let found = guesses.iter().find(|guess| guess.spec == Some(name) && guess.fits());
+        let found = found.unwrap_or_else(|| panic!("{name}\n{}", explain(&guesses)));
+        assert_eq!((found.length, found.score), (Some(LengthHeader::ASCII_4), guesses[0].score), "{name}");
+        // What is written otherwise does not fit.
+        let ebcdic = |name: &str| name == "ipm";
+        assert!(
+            guesses
+                .iter()
+                .filter(|guess| guess.fits())
+                .all(|guess| guess.spec.is_some_and(ebcdic) == ebcdic(name))
+        );
+        hides(&guesses);
+    }
+}
+
+#[test]
 fn what_speaks_for_a_guess_is_told_in_order() {
     let bytes = framed("binary2", &[TPDU, APPLICATION, &message(Spec::pos())].concat());
     let guesses = guess(&bytes, &specs());

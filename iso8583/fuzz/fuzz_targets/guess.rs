@@ -1,0 +1,4 @@
+//! Bytes for `iso8583_fuzz::guess`, which says what must hold.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| iso8583_fuzz::guess(bytes));
