@@ -43,6 +43,7 @@ pub struct Builder<'s, 'b> {
     /// stands, counted from the MTI.
     high_at: Option<usize>,
     tertiary_at: Option<usize>,
+    owes_tertiary: bool,
     /// The first error; every later call repeats it.
     failed: Option<EncodeError>,
     finished: bool,
@@ -63,8 +64,21 @@ impl<'s, 'b> Builder<'s, 'b> {
             (!mti.is_bcd()).then_some(EncodeError { path: FieldPath::Mti, kind: EncodeErrorKind::BadMti });
         let present = FieldSet::default();
         let (high_at, tertiary_at) = (None, None);
-        let (after_mac, finished) = (false, false);
-        Builder { spec, out, start, mti, present, last: 1, after_mac, high_at, tertiary_at, failed, finished }
+        let (after_mac, owes_tertiary, finished) = (false, false, false);
+        Builder {
+            spec,
+            out,
+            start,
+            mti,
+            present,
+            last: 1,
+            after_mac,
+            high_at,
+            tertiary_at,
+            owes_tertiary,
+            failed,
+            finished,
+        }
     }
 
     /// Begins a message that has the secondary bitmap from the start, so that a
@@ -249,6 +263,9 @@ impl<'s, 'b> Builder<'s, 'b> {
         if let Some(error) = self.failed {
             return Err(error);
         }
+        if self.owes_tertiary && self.tertiary_at.is_none() {
+            self.open_tertiary();
+        }
         let [primary, secondary, tertiary] = self.present.to_bitmaps();
         let mut at = self.start + self.spec.mti_bytes();
         self.put_bitmap(&mut at, primary);
@@ -327,6 +344,19 @@ impl<'s, 'b> Builder<'s, 'b> {
         Ok(())
     }
 
+    /// Begins with as many bitmaps as a message had, whether fields need them or
+    /// not; a tertiary one in the place of field 65 waits for its turn.
+    pub(crate) fn open_as(&mut self, bitmaps: u8) {
+        if bitmaps > 1 {
+            self.open_secondary();
+        }
+        match self.spec.tertiary {
+            Tertiary::Head if bitmaps > 2 => self.open_tertiary(),
+            Tertiary::Field => self.owes_tertiary = bitmaps > 2,
+            _ => {}
+        }
+    }
+
     /// Makes room for the bitmap that this field above 64 needs.
     fn open_bitmaps(&mut self, field: u8) {
         if !self.present.contains(1) {
@@ -335,7 +365,7 @@ impl<'s, 'b> Builder<'s, 'b> {
         if self.high_at.is_none() {
             self.high_at = Some(self.out.len() - self.start);
         }
-        if field > 128 && self.tertiary_at.is_none() {
+        if (field > 128 || self.owes_tertiary) && self.tertiary_at.is_none() {
             self.open_tertiary();
         }
     }

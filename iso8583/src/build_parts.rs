@@ -11,7 +11,7 @@ use crate::error::{EncodeError, EncodeErrorKind};
 use crate::field::{Encoding, Field, Length};
 use crate::hex;
 use crate::pack;
-use crate::path::Path;
+use crate::path::{Path, Step};
 use crate::signed::Signed;
 
 /// Writes the parts of one composite value, ascending where they have numbers, in any order where they have tags.
@@ -71,15 +71,13 @@ impl<'s> PartsBuilder<'s, '_> {
     /// # Errors
     /// Any rule of the specification, or a part out of order.
     pub fn bytes(&mut self, step: &str, raw: &[u8]) -> Put<'_, Self> {
-        let (path, key) = self.named(step)?;
-        if self.composite.part(key).is_none() && matches!(key, Key::Tag(_)) {
-            let written = self.tagged(key, |out| {
+        self.put_or_unknown(step, |row, out| match row {
+            Some(row) => pack::bytes(row, out, raw),
+            None => {
                 out.put_slice(raw);
                 Ok(0)
-            });
-            return self.done(path, written.map(drop));
-        }
-        self.put(step, |row, out| pack::bytes(row, out, raw))
+            }
+        })
     }
 
     /// Puts a part that is made up of parts.
@@ -111,7 +109,7 @@ impl<'s> PartsBuilder<'s, '_> {
     /// # Errors
     /// A part from elsewhere, or out of order.
     pub fn keep(&mut self, part: &Element<'_>) -> Put<'_, Self> {
-        let step = part.path.steps().last().map(crate::path::Step::as_str).unwrap_or_default();
+        let step = part.path.steps().last().map(Step::as_str).unwrap_or_default();
         let (path, key) = self.named(step)?;
         if let Some(digits) = part.digits().filter(|_| matches!(self.composite.kind, Kind::Digits)) {
             let written = self.number_of(key).map(|()| {
@@ -121,6 +119,49 @@ impl<'s> PartsBuilder<'s, '_> {
         }
         let written = self.number_of(key).map(|()| self.out.put_slice(part.wire));
         self.done(path, written)
+    }
+
+    /// Puts a part of another message that is made up of parts; `fill` says which they are now. Its tag is written as
+    /// it was, and so is its length in whatever form, as long as the value has that length.
+    ///
+    /// # Errors
+    /// Any that `fill` returns, or a part from elsewhere or out of order.
+    pub fn edit(
+        &mut self,
+        part: &Element<'_>,
+        fill: impl FnOnce(&mut PartsBuilder<'s, '_>) -> Result<(), EncodeError>,
+    ) -> Put<'_, Self> {
+        let at = self.out.len();
+        let step = part.path.steps().last().copied();
+        let step = step.as_ref().map(Step::as_str).unwrap_or_default();
+        self.parts(step, fill)?;
+        // What was written is a head and a value; the value goes behind the old head if that still fits.
+        let (old_head, old_tail) = part.around();
+        let (_, key) = self.named(step)?;
+        let new_head = self.head_bytes(key, at);
+        let value = self.out.len() - at - new_head;
+        if matches!(key, Key::Tag(_)) && value == part.value.len() {
+            let value = self.out.split_off(at + new_head);
+            self.out.truncate(at);
+            self.out.put_slice(old_head);
+            self.out.put_slice(&value);
+            self.out.put_slice(old_tail);
+        }
+        Ok(self)
+    }
+
+    /// Bytes of tag and length of the object that was written at this place.
+    fn head_bytes(&self, key: Key, at: usize) -> usize {
+        match (&self.composite.kind, key) {
+            (Kind::Tags(layout), _) => layout.tag_bytes() + layout.size_bytes(),
+            (_, Key::Tag(tag)) => {
+                let tag = tag.bytes().len();
+                let size = self.out.get(at + tag).copied().unwrap_or_default();
+                // 81 and 82 are followed by so many bytes of length.
+                tag + 1 + if size > 0x80 { usize::from(size & 0x7F) } else { 0 }
+            }
+            _ => 0,
+        }
     }
 
     fn named(&self, step: &str) -> Result<(Path, Key), EncodeError> {
@@ -135,6 +176,20 @@ impl<'s> PartsBuilder<'s, '_> {
             Ok(()) => Ok(self),
             Err(kind) => Err(EncodeError { path: path.into(), kind }),
         }
+    }
+
+    /// Puts a part, known or not: `value` is given its row, or none for a tag that the specification does not know.
+    pub(crate) fn put_or_unknown(
+        &mut self,
+        step: &str,
+        value: impl FnOnce(Option<&'s Field>, &mut BytesMut) -> Result<u16, EncodeErrorKind>,
+    ) -> Put<'_, Self> {
+        let (path, key) = self.named(step)?;
+        if self.composite.part(key).is_some() || !matches!(key, Key::Tag(_)) {
+            return self.put(step, |row, out| value(Some(row), out));
+        }
+        let written = self.tagged(key, |out| value(None, out));
+        self.done(path, written.map(drop))
     }
 
     fn put(

@@ -35,11 +35,12 @@ impl<'a> Message<'a> {
     fn walk(&mut self, walk: &mut Walk<'a>) -> Result<(), DecodeError> {
         let spec: &'a Spec = self.spec;
         self.mti = walk.mti(spec)?;
-        let mut promised = walk.bitmaps(spec)?;
+        let mut promised = walk.bitmaps(spec, &mut self.bitmaps)?;
         while let Some(number) = promised.next() {
             let Some(field) = spec.field(number) else {
                 if number == 65 && spec.tertiary == Tertiary::Field {
                     promised.add_tertiary(walk.bitmap(spec.bitmap)?);
+                    self.bitmaps = 3;
                     continue;
                 }
                 return Err(walk.error(FieldPath::Field(number), DecodeErrorKind::UnknownField));
@@ -118,16 +119,18 @@ impl Walk<'_> {
 
     /// The fields promised. Bits 1 and, where there is a tertiary bitmap, 65
     /// promise bitmaps and no fields.
-    fn bitmaps(&mut self, spec: &Spec) -> Result<FieldSet, DecodeError> {
+    fn bitmaps(&mut self, spec: &Spec, count: &mut u8) -> Result<FieldSet, DecodeError> {
         let mut promised = FieldSet::default();
         promised.add_primary(self.bitmap(spec.bitmap)?);
         if promised.contains(1) {
             promised.add_secondary(self.bitmap(spec.bitmap)?);
             promised.remove(1);
+            *count = 2;
         }
         if spec.tertiary == Tertiary::Head && promised.contains(65) {
             promised.add_tertiary(self.bitmap(spec.bitmap)?);
             promised.remove(65);
+            *count = 3;
         }
         Ok(promised)
     }

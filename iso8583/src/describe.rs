@@ -64,11 +64,32 @@ impl fmt::Display for Element<'_> {
                 count => write!(f, "{count} parts"),
             };
         }
-        match self.row().map(Field::show).filter(|_| self.sure) {
-            Some(Show::Clear) => clear(self, f),
-            Some(Show::Pan) => pan(self, f),
-            Some(Show::Track | Show::Secret) | None => hidden(self, f),
+        match (self.is_shown(), self.masked_pan()) {
+            (true, _) => clear(self, f),
+            (false, Some(pan)) => f.write_str(&pan),
+            (false, None) => write!(f, "…({} bytes)", self.raw().len()),
         }
+    }
+}
+
+impl Element<'_> {
+    /// Whether all of it may be shown.
+    pub(crate) fn is_shown(&self) -> bool {
+        self.sure && self.row().map(Field::show) == Some(Show::Clear)
+    }
+
+    /// The first six digits of a card number and the last four (PCI DSS
+    /// 3.4.1). A shorter number than any card's would be given away by them.
+    pub(crate) fn masked_pan(&self) -> Option<String> {
+        let is_pan = self.sure && self.row().map(Field::show) == Some(Show::Pan);
+        let digits = self.digits().filter(|digits| is_pan && digits.len() >= PAN_SHOWN_FROM_DIGITS)?;
+        let hidden = 6..digits.len() - 4;
+        let character = |(index, digit)| match digit {
+            _ if hidden.contains(&index) => '*',
+            0..=9 => char::from(b'0' + digit),
+            _ => '=',
+        };
+        Some(digits.iter().enumerate().map(character).collect())
     }
 }
 
@@ -91,22 +112,6 @@ fn clear(element: &Element<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     }
     let octets = element.octets();
     octets.iter().flat_map(Octets::iter).try_for_each(|octet| write!(f, "{octet:02X}"))
-}
-
-/// The first six digits and the last four (PCI DSS 3.4.1). A shorter
-/// number than any card's would be given away by them.
-fn pan(element: &Element<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let Some(digits) = element.digits().filter(|digits| digits.len() >= PAN_SHOWN_FROM_DIGITS) else {
-        return hidden(element, f);
-    };
-    let hidden = 6..digits.len() - 4;
-    digits.iter().enumerate().try_for_each(|(index, digit)| {
-        if hidden.contains(&index) { f.write_str("*") } else { write_digit(f, digit) }
-    })
-}
-
-fn hidden(element: &Element<'_>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(f, "…({} bytes)", element.raw().len())
 }
 
 /// With one digit less, the hidden two and the Luhn digit among the shown

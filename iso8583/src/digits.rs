@@ -90,6 +90,19 @@ impl<'a> Digits<'a> {
         })
     }
 
+    /// Whether the last digit is the Luhn check digit of those before it
+    /// (ISO/IEC 7812-1, annex B); not if there are none, or a separator is
+    /// among them.
+    #[must_use]
+    pub fn pass_luhn(&self) -> bool {
+        let digits = (0..self.len).rev().map(|index| u32::from(self.nibble(index)));
+        let sum = digits.enumerate().try_fold(0, |sum, (place, digit)| {
+            let doubled = if place % 2 == 1 { digit / 5 + 2 * digit % 10 } else { digit };
+            (digit <= 9).then_some(sum + doubled)
+        });
+        !self.is_empty() && sum.is_some_and(|sum: u32| sum.is_multiple_of(10))
+    }
+
     /// Writes them as ASCII (`0`–`9`, separators as `=`) to the front of `out`
     /// and returns that part; `None`, and nothing written, if it is too small.
     pub fn copy_ascii<'o>(&self, out: &'o mut [u8]) -> Option<&'o [u8]> {

@@ -30,6 +30,8 @@ pub struct Element<'a> {
     /// The value with its head: a prefix, or a tag and a length, and filler
     /// around them.
     pub(crate) wire: &'a [u8],
+    /// Bytes of `wire` before the value.
+    pub(crate) head: u16,
     /// Of packed digits amid others: how many stand before them in the first byte.
     pub(crate) first: u8,
     /// Whether the message decoded to its end, so that this is what it seems.
@@ -65,6 +67,12 @@ impl<'a> Element<'a> {
     #[must_use]
     pub fn wire(&self) -> &'a [u8] {
         self.wire
+    }
+
+    /// What stands before and behind the value in its wire form.
+    pub(crate) fn around(&self) -> (&'a [u8], &'a [u8]) {
+        let (head, rest) = self.wire.split_at(self.head.into());
+        (head, rest.get(self.value.len()..).unwrap_or_default())
     }
 
     /// The digits of class `n` or `z`, pad nibbles left out.

@@ -166,6 +166,9 @@ pub enum EncodeErrorKind {
         /// The field put before.
         last: u8,
     },
+    /// A text that should be bytes is not hex.
+    #[error("not an even count of hex digits")]
+    NotHex,
     /// The composite cannot have such a part.
     #[error("no such part in the field table")]
     UnknownPart,

@@ -98,6 +98,12 @@ impl Field {
         }
     }
 
+    /// Whether its parts can be put together again one by one: packed digits
+    /// share bytes and a pad, so they are kept whole.
+    pub(crate) fn is_taken_apart(&self) -> bool {
+        self.unit == Unit::Byte && self.parts_of().is_some()
+    }
+
     /// Bytes of the length prefix, 0 for a fixed field.
     #[inline]
     pub(crate) fn prefix_bytes(&self) -> usize {

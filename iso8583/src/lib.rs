@@ -1,8 +1,9 @@
 //! ISO 8583 messages as values: bytes in, [`Message`] out, and back by a [`Builder`].
 //!
 //! This crate performs no I/O, reads no clock, starts no thread and logs
-//! nothing. Framing (the length and the headers in front of a message) and the
-//! meaning of fields live in the switch; keys and MACs in the HSM.
+//! nothing. The meaning of fields lives in the switch; keys and MACs in the HSM.
+//! What stands in front of a message is in [`header`] and [`framing`]; what bytes
+//! of unknown origin may be, [`guess`] tells.
 //!
 //! Start at [`Message::decode`]. What a field looks like on the wire is data,
 //! not code: a [`Spec`] compiled from a field table. [`Spec::pos`] packs digits
@@ -76,12 +77,15 @@ pub mod guess;
 pub mod header;
 mod hex;
 pub mod import;
+#[cfg(feature = "json")]
+pub mod json;
 mod message;
 mod mti;
 mod pack;
 mod part_bitmap;
 mod parts;
 mod path;
+mod repack;
 mod shipped;
 mod signed;
 mod simple_tlv;
@@ -89,6 +93,7 @@ mod spec;
 mod spec_error;
 mod spec_file;
 mod tlv;
+mod validate;
 
 pub use build::Builder;
 pub use build_parts::PartsBuilder;
@@ -111,6 +116,7 @@ pub use spec_file::{
     Tertiary, ValueEncoding, Version,
 };
 pub use tlv::{Tlv, Tlvs};
+pub use validate::{Fault, FaultKind, Rules};
 
 /// The longest message, in bytes from the MTI on: what the 2-byte length of a
 /// frame can announce.

@@ -12,7 +12,8 @@ use crate::error::DecodeError;
 use crate::field::{Class, Encoding, Field};
 use crate::field_set::FieldSet;
 use crate::mti::Mti;
-use crate::path::Path;
+use crate::parts::Parts;
+use crate::path::{PATH_STEPS_MAX, Path};
 use crate::simple_tlv::SimpleTlvs;
 use crate::spec::{FIELDS, Spec};
 use crate::tlv::Tlvs;
@@ -29,6 +30,8 @@ pub struct Message<'a> {
     pub(crate) present: FieldSet,
     /// Indexed by field number; meaningful where `present` says so.
     pub(crate) spans: [Span; FIELDS],
+    /// Bitmaps there are, 1 to 3.
+    pub(crate) bitmaps: u8,
     /// Whether the whole of it decoded. If not, its fields may be shifted, and
     /// what stands where a harmless field should be may be a card number.
     pub(crate) complete: bool,
@@ -75,6 +78,7 @@ impl<'a> Message<'a> {
             mti: Mti::default(),
             present: FieldSet::default(),
             spans: [Span::default(); FIELDS],
+            bitmaps: 1,
             complete: false,
         }
     }
@@ -170,13 +174,30 @@ impl<'a> Message<'a> {
         (is_text && !matches!(row.encoding, Encoding::Ebcdic(_))).then_some(value)
     }
 
+    /// The parts, anywhere in it, that the specification does not know, in the order they came. They are kept when it
+    /// is packed again.
+    pub fn unknown(&self) -> impl Iterator<Item = Element<'a>> + '_ {
+        self.elements().flat_map(Unknown::below)
+    }
+
     /// A field with all its views.
     #[must_use]
     pub fn element(&self, field: u8) -> Option<Element<'a>> {
         let (row, value, span) = self.value(field)?;
         let (path, offset, length) = (Path::new(field), usize::from(span.start), span.length);
         let wire = self.bytes.get(offset - row.prefix_bytes()..offset + value.len())?;
-        Some(Element { path, row: Some(row), offset, length, value, wire, first: 0, sure: self.complete })
+        let head = row.prefix_bytes.into();
+        Some(Element {
+            path,
+            row: Some(row),
+            offset,
+            length,
+            value,
+            wire,
+            head,
+            first: 0,
+            sure: self.complete,
+        })
     }
 
     /// Its fields with all their views, ascending.
@@ -259,6 +280,41 @@ impl<'a> Message<'a> {
         let start = usize::from(span.start);
         let value = self.bytes.get(start..start + row.bytes_for(span.length))?;
         Some((row, value, span))
+    }
+}
+
+/// A walk over the parts below an element that stops at those without a row.
+struct Unknown<'a> {
+    /// One walk for each level that is open.
+    open: [Option<Parts<'a>>; PATH_STEPS_MAX],
+    depth: usize,
+}
+
+impl<'a> Unknown<'a> {
+    fn below(element: Element<'a>) -> Unknown<'a> {
+        let is_composite = element.row().is_some_and(Field::is_composite);
+        Unknown { open: [element.parts().filter(|_| is_composite), None, None, None], depth: 0 }
+    }
+}
+
+impl<'a> Iterator for Unknown<'a> {
+    type Item = Element<'a>;
+
+    fn next(&mut self) -> Option<Element<'a>> {
+        loop {
+            let Some(part) = self.open.get_mut(self.depth)?.as_mut().and_then(Iterator::next) else {
+                self.depth = self.depth.checked_sub(1)?;
+                continue;
+            };
+            match part.row() {
+                None => return Some(part),
+                Some(row) if row.is_composite() && self.depth + 1 < PATH_STEPS_MAX => {
+                    self.depth += 1;
+                    self.open[self.depth] = part.parts();
+                }
+                Some(_) => {}
+            }
+        }
     }
 }
 

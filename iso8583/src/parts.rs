@@ -191,7 +191,17 @@ impl<'a> Walk<'a> {
         let first = u8::from(!from.is_multiple_of(2));
         let offset = self.base + from / 2;
         let sure = self.sure;
-        Ok(Some(Element { path, row: Some(row), offset, length: needs, value, wire: value, first, sure }))
+        Ok(Some(Element {
+            path,
+            row: Some(row),
+            offset,
+            length: needs,
+            value,
+            wire: value,
+            head: 0,
+            first,
+            sure,
+        }))
     }
 
     /// The number of the part behind the last.
@@ -246,7 +256,17 @@ impl<'a> Walk<'a> {
         let found = self.cursor.element(row).map_err(|fault| (path, fault))?;
         let Found { start, length, value } = found;
         let (offset, wire) = (self.base + start, &self.value[from..self.cursor.at()]);
-        Ok(Element { path, row: Some(row), offset, length, value, wire, first: 0, sure: self.sure })
+        Ok(Element {
+            path,
+            row: Some(row),
+            offset,
+            length,
+            value,
+            wire,
+            head: head_of(from, start),
+            first: 0,
+            sure: self.sure,
+        })
     }
 
     fn ber(&mut self) -> Stepped<Option<Element<'a>>> {
@@ -304,8 +324,24 @@ impl<'a> Walk<'a> {
             None => u16::try_from(value.len()).unwrap_or(u16::MAX),
         };
         let (offset, wire) = (self.base + start, &self.value[from..self.cursor.at()]);
-        Ok(Element { path, row, offset, length, value, wire, first: 0, sure: self.sure })
+        Ok(Element {
+            path,
+            row,
+            offset,
+            length,
+            value,
+            wire,
+            head: head_of(from, start),
+            first: 0,
+            sure: self.sure,
+        })
     }
+}
+
+/// Bytes from where a part begins to where its value does.
+fn head_of(from: usize, start: usize) -> u16 {
+    // INVARIANT: a message has at most 65535 bytes, and so has what is in it.
+    u16::try_from(start - from).unwrap_or(u16::MAX)
 }
 
 fn is_tag(encoding: PrefixEncoding, tag: &[u8]) -> bool {

@@ -182,7 +182,7 @@ impl Reader {
         let mut parts = Vec::new();
         for (&id, subfield) in rows {
             if id < first {
-                self.findings.note(&subfield.place, "is left out: it is below `firstField`");
+                self.note_left_out(subfield, "it is below `firstField`");
                 continue;
             }
             let Some(element) = self.part(subfield, outside) else { continue };
@@ -223,13 +223,21 @@ impl Reader {
                 continue;
             }
             if id < first || !promises(&kind, id) {
-                self.findings.note(&subfield.place, "is left out: no bit of the bitmap promises it");
+                self.note_left_out(subfield, "no bit of the bitmap promises it");
                 continue;
             }
             let Some(element) = self.part(subfield, outside) else { continue };
             parts.push(PartDef { key: PartKey::Number(id), element });
         }
         self.whole(row, kind, parts)
+    }
+
+    /// Tells of a subfield that is not read, unless it says itself that it is none.
+    fn note_left_out(&mut self, row: &Row<'_>, why: &str) {
+        let class = row.xml.attribute("class").unwrap_or_default();
+        if !class.ends_with(".IF_NOP") && !class.ends_with(".IF_UNUSED") {
+            self.findings.note(&row.place, format!("is left out: {why}"));
+        }
     }
 
     /// A subfield that is there by its place or its bit.

@@ -66,7 +66,10 @@ fn subfields_numbered_from_0_or_with_gaps_are_numbered_from_1() {
     assert_eq!(value_in(&imported, "21.3", wire), "AABBCC");
     assert_eq!(notes(&imported), ["field 21.0: is field 21.1 here"]);
 
-    // Without `firstField`, jPOS never reads row 0.
+    // Without `firstField`, jPOS never reads row 0. Often that says itself that it is nothing.
+    let rows =
+        composite(43, "IF_CHAR", 1, POSITIONAL, &[(0, "IF_NOP", 0), (1, "IF_CHAR", 1), (2, "IF_CHAR", 1)]);
+    assert_eq!(notes(&import_rows(&rows).unwrap()), [""; 0]);
     let rows = composite(21, "IF_CHAR", 1, POSITIONAL, &[(0, "IF_CHAR", 1), (1, "IF_CHAR", 1)]);
     assert_eq!(notes(&import_rows(&rows).unwrap()), ["field 21.0: is left out: it is below `firstField`"]);
 }

@@ -368,8 +368,7 @@ impl Reader {
         let length = match value.prefix {
             None => Length::Fixed(length),
             Some((written, prefix)) => {
-                self.check_prefix(row, length, written, prefix)?;
-                Length::Variable { prefix, max: length }
+                Length::Variable { prefix, max: self.within(row, length, written, prefix) }
             }
         };
         let mut element = ElementDef::new(&self.name(row), class, length);
@@ -384,22 +383,16 @@ impl Reader {
         Some(element)
     }
 
-    /// jPOS itself refuses a length that the class's prefix cannot say.
-    fn check_prefix(
-        &mut self,
-        row: &Row<'_>,
-        length: u16,
-        written: PrefixEncoding,
-        prefix: Prefix,
-    ) -> Option<()> {
+    /// The longest value, or as long as the prefix can say: files of old have
+    /// more, which jPOS once let pass.
+    fn within(&mut self, row: &Row<'_>, length: u16, written: PrefixEncoding, prefix: Prefix) -> u16 {
         let digits = u32::try_from(prefix.digits()).unwrap_or(u32::MAX);
         let base: u32 = if written == PrefixEncoding::Binary { 256 } else { 10 };
         let most = base.checked_pow(digits).map_or(u32::MAX, |past| past - 1);
-        if u32::from(length) <= most {
-            return Some(());
+        if u32::from(length) > most {
+            self.findings.note(&row.place, format!("`length` is {most}, the most its class can say"));
         }
-        self.bad(&row.place, row.xml, "length", &format!("is more than its class can say, {most}"));
-        None
+        length.min(u16::try_from(most).unwrap_or(u16::MAX))
     }
 
     /// The attribute `length`, where a million means what a message can hold.
