@@ -4,7 +4,7 @@
 //! `cli`. Start at [`main`].
 
 use clap::{Parser, Subcommand};
-use hsm_sim::check::{self, FamilyReport};
+use hsm_sim::check::{self, FamilyReport, made};
 use std::{
     fs,
     io::{self, Write},
@@ -41,12 +41,30 @@ enum Command {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
+    /// Make vectors for other implementations to check.
+    ///
+    /// Key blocks and PIN blocks that hold random parts of this engine's, with the clear keys and PINs in them, all
+    /// drawn from the seed and good for nothing else. Prints a file of the form that check-vectors reads.
+    MakeVectors {
+        /// How many for each family.
+        #[arg(long, default_value_t = 1000)]
+        count: usize,
+        /// From the same seed come the same vectors.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
 }
 
 fn main() -> ExitCode {
-    let Command::CheckVectors { show, files } = Arguments::parse().command;
-    // A reader that goes away early, as `head` does, is no fault.
-    check_vectors(&files, show, &mut io::stdout().lock()).unwrap_or(ExitCode::FAILURE)
+    let out = &mut io::stdout().lock();
+    let done = match Arguments::parse().command {
+        Command::CheckVectors { show, files } => check_vectors(&files, show, out),
+        Command::MakeVectors { count, seed } => {
+            writeln!(out, "{}", made::vectors(count, seed)).map(|()| ExitCode::SUCCESS)
+        }
+    };
+    // A reader that goes away early, as `head` does, leaves work undone.
+    done.unwrap_or(ExitCode::FAILURE)
 }
 
 fn check_vectors(files: &[PathBuf], show: bool, out: &mut dyn Write) -> io::Result<ExitCode> {

@@ -12,6 +12,7 @@ mod blocks;
 mod chips;
 mod devices;
 mod macs;
+pub mod made;
 mod pins;
 mod vector;
 

@@ -2,7 +2,10 @@
 //!
 //! Each item names its own keys, so that one call serves many terminals.
 
-use crate::{AesKsn, Direction, KeyBlock, KeyHandle, KeyUsage, Ksn, MacAlgorithm, Pan, PsamNumber};
+use crate::{
+    AesKsn, Direction, KeyBlock, KeyHandle, KeyUsage, Ksn, MacAlgorithm, Pan, PsamNumber, SessionHandle,
+    SessionPurpose,
+};
 use std::fmt;
 
 mod chip;
@@ -59,12 +62,23 @@ pub enum KeyRef {
         /// Which way the message went.
         direction: Direction,
     },
+    /// A key that [`crate::Hsm::derive_sessions`] derived.
+    Session(SessionHandle),
 }
 
 impl From<KeyHandle> for KeyRef {
     fn from(handle: KeyHandle) -> Self {
         Self::Stored(handle)
     }
+}
+
+/// A key of a transaction that several commands will use.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct SessionRequest {
+    /// [`KeyRef::OneTime`] or [`KeyRef::Dukpt`].
+    pub key: KeyRef,
+    /// What the key will do.
+    pub purpose: SessionPurpose,
 }
 
 /// A message whose MAC is to be checked.

@@ -1,6 +1,6 @@
 //! Why the engine refused a command or an item of a batch.
 
-use crate::{KeyBlockError, KeyUsage};
+use crate::{ComponentError, KeyBlockError, KeyUsage};
 
 /// The rule that was broken, never the bytes that broke it.
 ///
@@ -26,6 +26,9 @@ pub enum HsmError {
     /// master is never used itself, and only an authenticator's key is a PSAM's own.
     #[error("a key of usage {0} is not used at this level of derivation")]
     WrongDerivation(KeyUsage),
+    /// The session's key was derived for something else.
+    #[error("session is for another purpose")]
+    WrongSession,
     /// A MAC key was asked for with a usage that is none.
     #[error("usage {0} is no MAC usage")]
     NotMacUsage(KeyUsage),
@@ -35,6 +38,27 @@ pub enum HsmError {
     /// The key's block says that it must not leave.
     #[error("key is not exportable")]
     NotExportable,
+    /// The key is stronger than the one it would be under.
+    #[error("key is stronger than the key it would be protected by")]
+    WeakProtection,
+    /// A key's version is not 0 to 99.
+    #[error("key version must have at most two digits")]
+    KeyVersion,
+    /// The components were refused.
+    #[error("key components refused")]
+    Components(#[source] ComponentError),
+    /// The local master key is being changed already.
+    #[error("a change of the local master key is under way")]
+    RotationUnderWay,
+    /// The local master key is not being changed.
+    #[error("no change of the local master key is under way")]
+    NoRotation,
+    /// The new local master key is the present one.
+    #[error("the new local master key is the present one")]
+    SameLmk,
+    /// Of the old and the new local master key one is the well-known test key.
+    #[error("the test LMK and a real one do not follow each other")]
+    TestLmk,
     /// Two of a set of PSAM masters are the same key.
     #[error("PSAM masters must be different keys")]
     EqualMasters,

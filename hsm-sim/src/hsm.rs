@@ -350,7 +350,10 @@ fn matches(computed: &[u8], presented: &[u8]) -> Result<(), HsmError> {
 
 mod batch;
 mod chip;
+pub(crate) mod exchange;
 mod pins;
+mod rotation;
+mod sessions;
 mod zone;
 
 #[cfg(test)]

@@ -8,9 +8,12 @@ use crate::KeyUsage;
 use arrayvec::ArrayString;
 use std::fmt;
 
-/// The longest key block accepted, in characters: version D around a 32-byte
+/// The longest key block that is kept, in characters: version D around a 32-byte
 /// key, without optional blocks.
 pub const KEY_BLOCK_MAX: usize = 144;
+
+/// The longest key block that is exchanged, in characters: one with optional blocks.
+pub const TRANSPORT_BLOCK_MAX: usize = 512;
 
 /// The fixed part of the header, in characters.
 pub(crate) const HEADER_LENGTH: usize = 16;
@@ -21,6 +24,30 @@ pub(crate) const HEADER_LENGTH: usize = 16;
 /// whether it is genuine. `Debug` shows version and usage, never the rest.
 #[derive(Clone, Eq, PartialEq)]
 pub struct KeyBlock(ArrayString<KEY_BLOCK_MAX>);
+
+/// A TR-31 key block of version B or D on its way to somebody else, perhaps with
+/// optional blocks. `Debug` shows version and usage, never the rest.
+#[derive(Clone, Eq, PartialEq)]
+pub struct TransportBlock(ArrayString<TRANSPORT_BLOCK_MAX>);
+
+impl TransportBlock {
+    /// For the wrapper, which writes only what is well formed.
+    pub(crate) fn from_wrapped(text: ArrayString<TRANSPORT_BLOCK_MAX>) -> Self {
+        Self(text)
+    }
+
+    /// The key block as text, to be sent.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TransportBlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TransportBlock({} {} …)", &self.0[..1], &self.0[5..7])
+    }
+}
 
 /// Why a key block was refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -49,6 +76,9 @@ pub enum KeyBlockError {
     /// The algorithm is not the one of the usage.
     #[error("key block has an algorithm that does not fit its usage")]
     Algorithm,
+    /// It says another check value than its key has.
+    #[error("key block has a check value that is not its key's")]
+    CheckValue,
     /// The mode of use is not the one of the usage.
     #[error("key block has a mode of use that does not fit its usage")]
     Mode,
@@ -70,12 +100,75 @@ impl KeyBlock {
     /// # Errors
     /// [`KeyBlockError`] with the first rule broken.
     pub fn parse(text: &str) -> Result<Self, KeyBlockError> {
-        let mut block = Self(Self::blank());
+        let mut block = Self(blank());
         block.0.try_push_str(text).map_err(|_| KeyBlockError::Length)?;
+        BlockText::parse(text)?;
+        Ok(block)
+    }
+
+    /// The key block as text, to be stored or sent.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// For the wrapper, which writes only what is well formed.
+    pub(crate) fn from_wrapped(text: ArrayString<KEY_BLOCK_MAX>) -> Self {
+        Self(text)
+    }
+
+    pub(crate) fn text(&self) -> BlockText<'_> {
+        BlockText(self.0.as_bytes())
+    }
+
+    pub(crate) fn usage_code(&self) -> &[u8] {
+        &self.0.as_bytes()[5..7]
+    }
+
+    pub(crate) fn algorithm(&self) -> u8 {
+        self.text().algorithm()
+    }
+
+    /// The key's version number: 1 to 99, or 0 if it has none.
+    #[must_use]
+    pub fn key_version(&self) -> u8 {
+        self.text().key_version()
+    }
+
+    /// Whether the key inside may leave under a trusted key. `S`, which would let it
+    /// leave under others too, counts as no.
+    #[must_use]
+    pub fn is_exportable(&self) -> bool {
+        self.text().is_exportable()
+    }
+}
+
+/// Room for the text of a block, all of it zero: otherwise the part that a short block does not take would keep
+/// what was on the stack there, and carry it wherever the block goes.
+pub(crate) fn blank<const N: usize>() -> ArrayString<N> {
+    let mut text = ArrayString::zero_filled();
+    text.clear();
+    text
+}
+
+/// A well-formed key block, wherever its text is kept.
+#[derive(Clone, Copy)]
+pub(crate) struct BlockText<'a>(&'a [u8]);
+
+impl<'a> From<&'a KeyBlock> for BlockText<'a> {
+    fn from(block: &'a KeyBlock) -> Self {
+        block.text()
+    }
+}
+
+impl<'a> BlockText<'a> {
+    /// Checks the structure.
+    pub(crate) fn parse(text: &'a str) -> Result<Self, KeyBlockError> {
         let bytes = text.as_bytes();
         if bytes.len() < HEADER_LENGTH {
             return Err(KeyBlockError::Length);
         }
+        let block = Self(bytes);
         let mac_length = block.mac_length().ok_or(KeyBlockError::Version)?;
         check_header(bytes)?;
         let (header, body) = bytes.split_at(header_length(bytes)?);
@@ -89,50 +182,59 @@ impl KeyBlock {
         Ok(block)
     }
 
-    /// The key block as text, to be stored or sent.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
+    pub(crate) fn version(self) -> u8 {
+        self.0[0]
     }
 
-    /// Room for the text of a block, all of it zero: otherwise the part that a short block does not take would keep
-    /// what was on the stack there, and carry it wherever the block goes.
-    pub(crate) fn blank() -> ArrayString<KEY_BLOCK_MAX> {
-        let mut text = ArrayString::zero_filled();
-        text.clear();
-        text
+    pub(crate) fn usage_code(self) -> &'a [u8] {
+        &self.0[5..7]
     }
 
-    /// For the wrapper, which writes only what is well formed.
-    pub(crate) fn from_wrapped(text: ArrayString<KEY_BLOCK_MAX>) -> Self {
-        Self(text)
+    pub(crate) fn algorithm(self) -> u8 {
+        self.0[7]
     }
 
-    pub(crate) fn version(&self) -> u8 {
-        self.bytes()[0]
+    pub(crate) fn mode(self) -> u8 {
+        self.0[8]
     }
 
-    pub(crate) fn usage_code(&self) -> &[u8] {
-        &self.bytes()[5..7]
+    /// Letters, which may stand there as well, are no version this HSM knows: 0.
+    pub(crate) fn key_version(self) -> u8 {
+        decimal(&self.0[9..11]).and_then(|version| u8::try_from(version).ok()).unwrap_or(0)
     }
 
-    pub(crate) fn algorithm(&self) -> u8 {
-        self.bytes()[7]
+    pub(crate) fn exportability(self) -> char {
+        char::from(self.0[11])
     }
 
-    pub(crate) fn mode(&self) -> u8 {
-        self.bytes()[8]
+    pub(crate) fn is_exportable(self) -> bool {
+        self.exportability() == 'E'
     }
 
-    /// Whether the key inside may leave under a trusted key. `S`, which would let it
-    /// leave under others too, counts as no.
-    pub(crate) fn is_exportable(&self) -> bool {
-        self.bytes()[11] == b'E'
+    /// The optional blocks as they stand there.
+    pub(crate) fn optional_text(self) -> Result<&'a [u8], KeyBlockError> {
+        Ok(&self.0[HEADER_LENGTH..header_length(self.0)?])
+    }
+
+    /// The data of the first optional block of this identifier.
+    pub(crate) fn optional(self, identifier: [u8; 2]) -> Result<Option<&'a [u8]>, KeyBlockError> {
+        let mut rest = self.optional_text()?;
+        while let [a, b, high, low, ..] = *rest {
+            let mut length = [0];
+            let known = crate::hex::decode(&[high, low], &mut length);
+            let (block, next) =
+                rest.split_at_checked(usize::from(length[0])).ok_or(KeyBlockError::OptionalBlock)?;
+            if [a, b] == identifier && known {
+                return Ok(block.get(4..));
+            }
+            rest = next;
+        }
+        Ok(None)
     }
 
     /// Whether algorithm and mode of use are the ones of this usage, for a key of
     /// `key_length` bytes.
-    pub(crate) fn check_attributes(&self, usage: KeyUsage, key_length: usize) -> Result<(), KeyBlockError> {
+    pub(crate) fn check_attributes(self, usage: KeyUsage, key_length: usize) -> Result<(), KeyBlockError> {
         if self.algorithm() != usage.algorithm(key_length) {
             return Err(KeyBlockError::Algorithm);
         }
@@ -142,8 +244,8 @@ impl KeyBlock {
         Ok(())
     }
 
-    pub(crate) fn parts(&self) -> Result<Parts<'_>, KeyBlockError> {
-        let bytes = self.bytes();
+    pub(crate) fn parts(self) -> Result<Parts<'a>, KeyBlockError> {
+        let bytes = self.0;
         let mac_length = self.mac_length().ok_or(KeyBlockError::Version)?;
         let (header, body) = bytes.split_at(header_length(bytes)?);
         let mac_start = body.len().checked_sub(2 * mac_length).ok_or(KeyBlockError::Length)?;
@@ -151,12 +253,8 @@ impl KeyBlock {
         Ok(Parts { header, key, mac })
     }
 
-    fn bytes(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-
     /// MAC in bytes, which is also the cipher's block: 8 for triple DES, 16 for AES.
-    fn mac_length(&self) -> Option<usize> {
+    fn mac_length(self) -> Option<usize> {
         match self.version() {
             b'B' => Some(8),
             b'D' => Some(16),
@@ -267,7 +365,7 @@ mod tests {
         #[test]
         fn no_text_panics(text in "[BD]?[0-9]{0,4}[ -~]{0,140}") {
             if let Ok(block) = KeyBlock::parse(&text) {
-                prop_assert!(block.parts().is_ok());
+                prop_assert!(block.text().parts().is_ok());
             }
         }
 
@@ -276,7 +374,7 @@ mod tests {
             let mut text = GOOD.to_owned();
             text.replace_range(place..=place, &character);
             if let Ok(block) = KeyBlock::parse(&text) {
-                prop_assert!(block.parts().is_ok());
+                prop_assert!(block.text().parts().is_ok());
             }
         }
     }

@@ -10,6 +10,7 @@ use crate::{
     key_cache::KeyCache,
     psam::{diversify, transaction_factor},
     schedule::{HmacKey, Schedule},
+    session_table::{SESSIONS_MAX, SessionTable},
     zone_master::ZoneMaster,
 };
 use std::ops::Deref;
@@ -106,6 +107,7 @@ pub(crate) struct KeyTable {
     free: Vec<u32>,
     cache: KeyCache,
     derived: DerivedCache,
+    sessions: SessionTable,
     slots_max: usize,
 }
 
@@ -128,6 +130,7 @@ impl KeyTable {
             free: Vec::new(),
             cache: KeyCache::new(limits.unwrapped_keys),
             derived: DerivedCache::new(limits.unwrapped_keys),
+            sessions: SessionTable::new(SESSIONS_MAX),
             slots_max: limits.key_slots,
         }
     }
@@ -173,6 +176,11 @@ impl KeyTable {
         Ok(&slot.stored_for(handle)?.block)
     }
 
+    /// Every block that is loaded.
+    pub(crate) fn blocks_mut(&mut self) -> impl Iterator<Item = &mut KeyBlock> {
+        self.slots.iter_mut().filter_map(|slot| slot.stored.as_mut()).map(|stored| &mut stored.block)
+    }
+
     /// The unwrapped key, whatever it may be used for.
     pub(crate) fn schedule(&mut self, lmk: &Lmk, handle: KeyHandle) -> Result<&Schedule, HsmError> {
         let slot = find(&mut self.slots, handle)?;
@@ -214,8 +222,12 @@ impl KeyTable {
         key: KeyRef,
         purpose: Purpose,
     ) -> Result<ItemKey<'_>, HsmError> {
+        if let KeyRef::Session(session) = key {
+            return self.sessions.find(session, purpose.of_session()).map(ItemKey::Kept);
+        }
         let need = self.item_usage(key, purpose)?;
         match key {
+            KeyRef::Session(_) => Err(HsmError::WrongSession),
             KeyRef::Stored(handle) => self.des_key(lmk, handle, need).map(ItemKey::Kept),
             KeyRef::Psam { master, psam } => self.psam_key(lmk, master, need, psam).map(ItemKey::Kept),
             KeyRef::OneTime { master, psam, random, stan } => {
@@ -232,12 +244,20 @@ impl KeyTable {
 
     /// The usage that an item's key, or its master, must have.
     fn item_usage(&self, key: KeyRef, purpose: Purpose) -> Result<KeyUsage, HsmError> {
+        purpose.usage(&key).ok_or(HsmError::WrongDerivation(self.master_usage(key)?))
+    }
+
+    /// The usage that an item's key, or its master, has.
+    fn master_usage(&self, key: KeyRef) -> Result<KeyUsage, HsmError> {
         let (KeyRef::Stored(handle)
         | KeyRef::Psam { master: handle, .. }
         | KeyRef::OneTime { master: handle, .. }
         | KeyRef::Dukpt { bdk: handle, .. }
-        | KeyRef::DukptAes { bdk: handle, .. }) = key;
-        purpose.usage(&key).ok_or(HsmError::WrongDerivation(self.usage(handle)?))
+        | KeyRef::DukptAes { bdk: handle, .. }) = key
+        else {
+            return Err(HsmError::WrongSession);
+        };
+        self.usage(handle)
     }
 
     /// A PSAM's own key, from the cache or derived.

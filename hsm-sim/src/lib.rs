@@ -22,6 +22,7 @@ mod bitslice;
 pub mod check;
 mod cmac;
 pub mod commands;
+mod components;
 mod cvv;
 mod decimalise;
 mod derived_cache;
@@ -38,13 +39,16 @@ mod hsm;
 mod key_block;
 mod key_cache;
 mod key_table;
+mod key_versions;
 mod lmk;
 mod mac;
 mod pan;
 mod pin;
 mod psam;
 mod purse;
+mod replay_guard;
 mod schedule;
+mod session_table;
 mod token;
 mod tr31;
 mod track;
@@ -56,17 +60,22 @@ mod zone_master;
 pub use bitslice::DesEngine;
 pub use commands::{
     ArpcRequest, ArqcCheck, CvvCheck, EncryptedPin, ImportedKey, KeyRef, MacCheck, MacRequest, OffsetCheck,
-    OffsetRequest, PinCheck, PinTranslation, PurseLoad, PursePurchase, PvvRequest, TacCheck, TokenRequest,
-    TrackRequest, WorkingKeyRequest, WorkingKeys,
+    OffsetRequest, PinCheck, PinTranslation, PurseLoad, PursePurchase, PvvRequest, SessionRequest, TacCheck,
+    TokenRequest, TrackRequest, WorkingKeyRequest, WorkingKeys,
 };
+pub use components::{ComponentError, ComponentForm, KeyComponent};
 pub use dukpt::{Direction, Ksn, KsnError};
 pub use dukpt_aes::AesKsn;
 pub use emv::{Arpc, CryptogramVersion, IssuerResponse};
 pub use entropy::Entropy;
 pub use error::HsmError;
-pub use hsm::Hsm;
-pub use key_block::{KEY_BLOCK_MAX, KeyBlock, KeyBlockError};
+pub use hsm::{
+    Hsm,
+    exchange::{ExportOptions, KeyOptions},
+};
+pub use key_block::{KEY_BLOCK_MAX, KeyBlock, KeyBlockError, TRANSPORT_BLOCK_MAX, TransportBlock};
 pub use key_table::{HsmLimits, KeyHandle};
+pub use key_versions::{KeyVersions, StaleKeyVersion};
 pub use lmk::Lmk;
 pub use mac::MacAlgorithm;
 pub use pan::{Pan, PanError, check_digit};
@@ -76,6 +85,8 @@ pub use pin::{
 };
 pub use psam::{PsamNumber, PsamNumberError};
 pub use purse::PurseCard;
+pub use replay_guard::{Factor, ReplayError, ReplayGuard};
+pub use session_table::{SESSIONS_MAX, SessionHandle, SessionPurpose};
 pub use token::PanToken;
 pub use track::Track2;
 pub use usage::KeyUsage;

@@ -1,7 +1,8 @@
 //! The local master key: the one key under which all others leave the HSM.
 
 use crate::{
-    Entropy, HsmError, KeyBlock, KeyBlockError, KeyUsage,
+    ComponentError, ComponentForm, Entropy, HsmError, KeyBlock, KeyBlockError, KeyComponent, KeyUsage,
+    components,
     schedule::Schedule,
     tr31::{Attributes, ProtectionKey, cmac_check_value},
 };
@@ -25,6 +26,8 @@ pub struct Lmk {
     protection: ProtectionKey<Aes256>,
     check_value: [u8; 3],
     test: bool,
+    /// While keys are re-wrapped: the key they were under before.
+    previous: Option<Box<Lmk>>,
 }
 
 impl Lmk {
@@ -43,7 +46,37 @@ impl Lmk {
             protection: ProtectionKey::new((&*key).into()),
             check_value: cmac_check_value::<Aes256>((&*key).into()),
             test: key.ct_eq(&TEST_KEY).into(),
+            previous: None,
         }
+    }
+
+    /// A key from two components or more, of 32 bytes each, entered by different
+    /// custodians.
+    ///
+    /// # Errors
+    /// See [`ComponentError`].
+    pub fn from_components(components: &[KeyComponent]) -> Result<Self, ComponentError> {
+        let sum = components::sum(components, ComponentForm::Aes)?;
+        let mut key = Zeroizing::new([0; 32]);
+        if sum.as_bytes().len() != key.len() {
+            return Err(ComponentError::Length);
+        }
+        key.copy_from_slice(sum.as_bytes());
+        Ok(Self::from_bytes(key))
+    }
+
+    /// This key, which from now on opens the blocks of `previous` as well.
+    pub(crate) fn succeeding(self, previous: Self) -> Self {
+        Self { previous: Some(Box::new(previous)), ..self }
+    }
+
+    pub(crate) fn previous(&self) -> Option<&Self> {
+        self.previous.as_deref()
+    }
+
+    /// Wipes the previous key.
+    pub(crate) fn forget_previous(&mut self) {
+        self.previous = None;
     }
 
     /// Whether this is the well-known test key.
@@ -68,13 +101,22 @@ impl Lmk {
         self.protection.wrap(attributes, key, entropy)
     }
 
-    /// Authenticates a block and shows its key to `take`.
+    /// Authenticates a block under this key or the previous one, and shows its key to
+    /// `take`.
     pub(crate) fn unwrap<T>(
         &self,
         block: &KeyBlock,
         take: impl FnOnce(&[u8]) -> T,
     ) -> Result<T, KeyBlockError> {
-        self.protection.unwrap(block, take)
+        match &self.previous {
+            Some(previous) if !self.wraps(block) => previous.unwrap(block, take),
+            _ => self.protection.unwrap(block, take),
+        }
+    }
+
+    /// Whether a block is under this key and not under the previous one.
+    pub(crate) fn wraps(&self, block: &KeyBlock) -> bool {
+        self.protection.unwrap(block, |_| ()).is_ok()
     }
 
     /// Authenticates a block, checks that its header fits together, and expands
@@ -83,7 +125,7 @@ impl Lmk {
         self.unwrap(block, |key| {
             let usage =
                 KeyUsage::from_header(block.usage_code(), block.algorithm()).ok_or(KeyBlockError::Usage)?;
-            block.check_attributes(usage, key.len())?;
+            block.text().check_attributes(usage, key.len())?;
             Ok((usage, Schedule::new(usage, key)?))
         })?
     }
@@ -92,7 +134,9 @@ impl Lmk {
 impl fmt::Debug for Lmk {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let [a, b, c] = self.check_value;
-        write!(f, "Lmk({a:02X}{b:02X}{c:02X}{})", if self.test { ", test" } else { "" })
+        let test = if self.test { ", test" } else { "" };
+        let rotating = if self.previous.is_some() { ", rotating" } else { "" };
+        write!(f, "Lmk({a:02X}{b:02X}{c:02X}{test}{rotating})")
     }
 }
 
@@ -129,7 +173,7 @@ mod tests {
             ("a MAC key without restrictions", "M3", 'T', 'N', KeyBlockError::Mode),
             ("a PIN key that makes MACs", "P0", 'T', 'C', KeyBlockError::Mode),
         ] {
-            let attributes = Attributes { usage, algorithm, mode, exportability: 'N' };
+            let attributes = Attributes { usage, algorithm, mode, version: 0, exportability: 'N' };
             let key: Vec<u8> = (1..=16).collect();
             let block = lmk.protection.wrap(attributes, &key, &mut |bytes: &mut [u8]| bytes.fill(0));
             assert_eq!(lmk.open(&block).err(), Some(HsmError::KeyBlock(want)), "{name}");

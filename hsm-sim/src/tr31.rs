@@ -6,10 +6,11 @@
 //! header's usage means is not decided here.
 
 use crate::{
-    Entropy, KeyBlock, KeyBlockError, KeyUsage, hex,
-    key_block::{HEADER_LENGTH, KEY_BLOCK_MAX, Parts},
+    Entropy, KeyBlock, KeyBlockError, KeyUsage, TransportBlock, hex,
+    key_block::{BlockText, HEADER_LENGTH, KEY_BLOCK_MAX, Parts, blank},
 };
 use aes::{Aes128, Aes192, Aes256};
+use arrayvec::ArrayString;
 use cipher::{Block, BlockCipherDecrypt, Key, KeyInit, common::InnerInit as _, typenum::Unsigned as _};
 use cmac::{Cmac, Mac as _, block_api::CmacCipher};
 use des::{TdesEde2, TdesEde3};
@@ -66,6 +67,8 @@ pub(crate) struct Attributes {
     pub(crate) usage: &'static str,
     pub(crate) algorithm: char,
     pub(crate) mode: char,
+    /// 1 to 99, or 0 for none.
+    pub(crate) version: u8,
     /// `E` if the key may leave under a trusted key, `N` if never.
     pub(crate) exportability: char,
 }
@@ -75,7 +78,13 @@ impl Attributes {
     /// exportable.
     pub(crate) fn of(usage: KeyUsage, key_length: usize) -> Self {
         let algorithm = char::from(usage.algorithm(key_length));
-        Self { usage: usage.code(), algorithm, mode: char::from(usage.mode()), exportability: 'N' }
+        let mode = char::from(usage.mode());
+        Self { usage: usage.code(), algorithm, mode, version: 0, exportability: 'N' }
+    }
+
+    /// The same for a key of this version.
+    pub(crate) fn version(self, version: u8) -> Self {
+        Self { version: version % 100, ..self }
     }
 
     /// The same for a key that may leave again, or may not.
@@ -105,8 +114,45 @@ impl<C: ProtectionCipher> ProtectionKey<C> {
         }
     }
 
-    /// Wraps a key of at most 32 bytes: version number `00`, no optional blocks.
+    /// Wraps a key of at most 32 bytes, without optional blocks.
     pub(crate) fn wrap(&self, attributes: Attributes, key: &[u8], entropy: &mut dyn Entropy) -> KeyBlock {
+        // INVARIANT: KEY_BLOCK_MAX has room for the longest key.
+        let text = self.wrap_with(attributes, &[], key, entropy).expect("it fits without optional blocks");
+        KeyBlock::from_wrapped(text)
+    }
+
+    /// Wraps a key of at most 32 bytes with optional blocks, each an identifier and at most 251 characters. A
+    /// padding block comes after them if their length needs one.
+    ///
+    /// # Errors
+    /// [`KeyBlockError::Length`] if the block has no room for them.
+    pub(crate) fn wrap_for_transport(
+        &self,
+        attributes: Attributes,
+        optional: &[(&str, &str)],
+        key: &[u8],
+        entropy: &mut dyn Entropy,
+    ) -> Result<TransportBlock, KeyBlockError> {
+        let mut blocks = Vec::with_capacity(optional.len() + 1);
+        blocks.extend_from_slice(optional);
+        let length: usize = optional.iter().map(|(_, data)| 4 + data.len()).sum();
+        let unit = C::BlockSize::USIZE;
+        // A padding block is four characters itself; all `0`, because nothing hides in it.
+        let padding =
+            if length.is_multiple_of(unit) { 0 } else { (length + 4).next_multiple_of(unit) - length };
+        if let Some(padding) = padding.checked_sub(4) {
+            blocks.push(("PB", &"0000000000000000"[..padding]));
+        }
+        self.wrap_with(attributes, &blocks, key, entropy).map(TransportBlock::from_wrapped)
+    }
+
+    fn wrap_with<const N: usize>(
+        &self,
+        attributes: Attributes,
+        optional: &[(&str, &str)],
+        key: &[u8],
+        entropy: &mut dyn Entropy,
+    ) -> Result<ArrayString<N>, KeyBlockError> {
         let length = (KEY_LENGTH_BYTES + key.len().max(PADDED_KEY_MIN)).next_multiple_of(C::BlockSize::USIZE);
         let mut payload = Zeroizing::new([0; PAYLOAD_MAX]);
         let payload = &mut payload[..length];
@@ -116,22 +162,16 @@ impl<C: ProtectionCipher> ProtectionKey<C> {
         bits.copy_from_slice(&u16::try_from(key.len() * 8).expect("keys are short").to_be_bytes());
         rest[..key.len()].copy_from_slice(key);
 
-        let characters = HEADER_LENGTH + 2 * (length + C::BlockSize::USIZE);
-        let version = char::from(C::VERSION);
-        let Attributes { usage, algorithm, mode, exportability } = attributes;
-        let mut text = KeyBlock::blank();
-        let header = format_args!("{version}{characters:04}{usage}{algorithm}{mode}00{exportability}0000");
-        // INVARIANT: a 16-character header fits, and so does the body: PAYLOAD_MAX leaves room for both.
-        std::fmt::Write::write_fmt(&mut text, header).expect("the header fits");
-
+        let mut text = blank();
+        let body = 2 * (length + C::BlockSize::USIZE);
+        write_header::<N>(&mut text, C::VERSION, attributes, optional, body)
+            .map_err(|_| KeyBlockError::Length)?;
         let mac = self.mac(text.as_bytes(), payload);
         self.encrypt(payload, &mac);
-        for byte in payload.iter().chain(&mac) {
-            for digit in hex::upper_byte(*byte) {
-                text.push(char::from(digit));
-            }
+        for digit in payload.iter().chain(&mac).flat_map(|byte| hex::upper_byte(*byte)) {
+            text.try_push(char::from(digit)).map_err(|_| KeyBlockError::Length)?;
         }
-        KeyBlock::from_wrapped(text)
+        Ok(text)
     }
 
     /// Authenticates a block and shows its key to `take`. It is not returned, because
@@ -140,11 +180,12 @@ impl<C: ProtectionCipher> ProtectionKey<C> {
     /// # Errors
     /// [`KeyBlockError::Version`] for another cipher's block,
     /// [`KeyBlockError::Authentication`] if anything in it was changed.
-    pub(crate) fn unwrap<T>(
+    pub(crate) fn unwrap<'b, T>(
         &self,
-        block: &KeyBlock,
+        block: impl Into<BlockText<'b>>,
         take: impl FnOnce(&[u8]) -> T,
     ) -> Result<T, KeyBlockError> {
+        let block = block.into();
         if block.version() != C::VERSION {
             return Err(KeyBlockError::Version);
         }
@@ -192,6 +233,26 @@ impl<C: ProtectionCipher> ProtectionKey<C> {
     }
 }
 
+/// The fixed part of the header and the optional blocks, of a block whose body has
+/// `body` characters.
+fn write_header<const N: usize>(
+    text: &mut ArrayString<N>,
+    version: u8,
+    attributes: Attributes,
+    optional: &[(&str, &str)],
+    body: usize,
+) -> std::fmt::Result {
+    use std::fmt::Write as _;
+    let optional_length: usize = optional.iter().map(|(_, data)| 4 + data.len()).sum();
+    let characters = HEADER_LENGTH + optional_length + body;
+    let Attributes { usage, algorithm, mode, version: key_version, exportability } = attributes;
+    write!(text, "{}{characters:04}{usage}{algorithm}{mode}", char::from(version))?;
+    write!(text, "{key_version:02}{exportability}{:02}00", optional.len())?;
+    optional
+        .iter()
+        .try_for_each(|(identifier, data)| write!(text, "{identifier}{:02X}{data}", 4 + data.len()))
+}
+
 /// As many CMACs over counter, usage, zero, algorithm and length as the derived
 /// key needs; the last one is cut.
 fn derive<C: ProtectionCipher>(key: &Key<C>, usage: [u8; 2]) -> C {
@@ -231,7 +292,8 @@ mod tests {
     use crate::vectors;
     use proptest::prelude::*;
 
-    const MAC: Attributes = Attributes { usage: "M3", algorithm: 'T', mode: 'C', exportability: 'N' };
+    const MAC: Attributes =
+        Attributes { usage: "M3", algorithm: 'T', mode: 'C', version: 0, exportability: 'N' };
 
     fn unwrap_as<C: ProtectionCipher>(kbpk: &[u8], block: &KeyBlock) -> Result<Vec<u8>, KeyBlockError> {
         let key = ProtectionKey::<C>::new(kbpk.try_into().unwrap());
@@ -239,7 +301,7 @@ mod tests {
     }
 
     fn unwrap_any(kbpk: &[u8], block: &KeyBlock) -> Result<Vec<u8>, KeyBlockError> {
-        match (block.version(), kbpk.len()) {
+        match (block.text().version(), kbpk.len()) {
             (b'B', 16) => unwrap_as::<TdesEde2>(kbpk, block),
             (b'B', 24) => unwrap_as::<TdesEde3>(kbpk, block),
             (b'D', 16) => unwrap_as::<Aes128>(kbpk, block),
@@ -256,7 +318,7 @@ mod tests {
             assert_eq!(key, vector.expected_bytes("key"), "{}", vector.id);
             assert_eq!(block.usage_code(), vector.expected("key_usage").as_bytes(), "{}", vector.id);
             assert_eq!([block.algorithm()], vector.expected("algorithm").as_bytes(), "{}", vector.id);
-            assert_eq!([block.mode()], vector.expected("mode_of_use").as_bytes(), "{}", vector.id);
+            assert_eq!([block.text().mode()], vector.expected("mode_of_use").as_bytes(), "{}", vector.id);
         }
     }
 

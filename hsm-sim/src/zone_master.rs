@@ -5,8 +5,9 @@
 //! B. Start at [`ZoneMaster`].
 
 use crate::{
-    Entropy, HsmError, KeyBlock, KeyBlockError, KeyUsage,
+    Entropy, HsmError, KeyBlock, KeyBlockError, KeyUsage, TransportBlock,
     des_key::DesKey,
+    key_block::BlockText,
     tr31::{Attributes, ProtectionCipher, ProtectionKey, cmac_check_value},
 };
 use aes::{Aes128, Aes256};
@@ -65,11 +66,45 @@ impl ZoneMaster {
         }
     }
 
+    /// Wraps a key with optional blocks.
+    pub(crate) fn wrap_for_transport(
+        &self,
+        attributes: Attributes,
+        optional: &[(&str, &str)],
+        key: &[u8],
+        entropy: &mut dyn Entropy,
+    ) -> Result<TransportBlock, KeyBlockError> {
+        match &self.protection {
+            Protection::Aes128(protection) => {
+                protection.wrap_for_transport(attributes, optional, key, entropy)
+            }
+            Protection::Aes256(protection) => {
+                protection.wrap_for_transport(attributes, optional, key, entropy)
+            }
+            Protection::Tdes(protection) => protection.wrap_for_transport(attributes, optional, key, entropy),
+        }
+    }
+
+    /// Whether a key of this usage and length is as strong as this one at most: AES
+    /// does not go under triple DES, nor 256 bits under 128.
+    pub(crate) fn is_strong_enough(&self, usage: KeyUsage, key_length: usize) -> bool {
+        match &self.protection {
+            Protection::Aes256(_) => true,
+            Protection::Aes128(_) => !usage.is_aes() || key_length <= 16,
+            Protection::Tdes(_) => !usage.is_aes(),
+        }
+    }
+
+    /// Whether it is AES, and its check value a CMAC.
+    pub(crate) fn is_aes(&self) -> bool {
+        !matches!(self.protection, Protection::Tdes(_))
+    }
+
     /// Authenticates a block and shows its key to `take`. What the header means is not
     /// looked at.
-    pub(crate) fn unwrap<T>(
+    pub(crate) fn unwrap<'b, T>(
         &self,
-        block: &KeyBlock,
+        block: impl Into<BlockText<'b>>,
         take: impl FnOnce(&[u8]) -> T,
     ) -> Result<T, KeyBlockError> {
         match &self.protection {

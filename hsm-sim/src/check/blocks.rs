@@ -2,9 +2,10 @@
 
 use super::{Checker, Fault, Vector, vector::malformed};
 use crate::{
-    KeyBlock, KeyBlockError,
+    KeyBlockError,
     aes_key::AesKey,
     des_key::DesKey,
+    key_block::BlockText,
     tr31::{ProtectionCipher, ProtectionKey},
 };
 use aes::{Aes128, Aes192, Aes256};
@@ -60,8 +61,9 @@ pub(super) fn cup_signon(vector: &Vector, checker: &mut Checker<'_>) -> Result<(
 }
 
 pub(super) fn tr31_unwrap(vector: &Vector, checker: &mut Checker<'_>) -> Result<(), Fault> {
-    let block = KeyBlock::parse(vector.text("key_block")?)?;
-    let header = block.as_str().get(..12).unwrap_or_default();
+    let text = vector.text("key_block")?;
+    let block = BlockText::parse(text)?;
+    let header = text.get(..12).unwrap_or_default();
     for (field, from, to) in [
         ("version", 0, 1),
         ("key_usage", 5, 7),
@@ -71,21 +73,21 @@ pub(super) fn tr31_unwrap(vector: &Vector, checker: &mut Checker<'_>) -> Result<
     ] {
         checker.text(field, &header[from..to]);
     }
-    let key = unwrap(&vector.bytes("kbpk")?, &block)?;
+    let key = unwrap(&vector.bytes("kbpk")?, block)?;
     checker.bytes("key", &key);
     Ok(())
 }
 
 pub(super) fn tr31_reject(vector: &Vector, checker: &mut Checker<'_>) -> Result<(), Fault> {
-    let block = KeyBlock::parse(vector.text("key_block")?)?;
-    let refused = unwrap(&vector.bytes("kbpk")?, &block).err();
+    let block = BlockText::parse(vector.text("key_block")?)?;
+    let refused = unwrap(&vector.bytes("kbpk")?, block).err();
     let found = if refused == Some(KeyBlockError::Authentication) { "MAC mismatch" } else { "none" };
     checker.text("error", found);
     Ok(())
 }
 
-fn unwrap(kbpk: &[u8], block: &KeyBlock) -> Result<Vec<u8>, KeyBlockError> {
-    fn with<C: ProtectionCipher>(kbpk: &[u8], block: &KeyBlock) -> Result<Vec<u8>, KeyBlockError> {
+fn unwrap(kbpk: &[u8], block: BlockText<'_>) -> Result<Vec<u8>, KeyBlockError> {
+    fn with<C: ProtectionCipher>(kbpk: &[u8], block: BlockText<'_>) -> Result<Vec<u8>, KeyBlockError> {
         let key = kbpk.try_into().map_err(|_| KeyBlockError::KeyLength)?;
         ProtectionKey::<C>::new(key).unwrap(block, <[u8]>::to_vec)
     }

@@ -12,8 +12,11 @@ use proptest::prelude::*;
 mod batch;
 mod chip;
 mod dukpt;
+mod exchange;
 mod pins;
 mod psam;
+mod rotation;
+mod sessions;
 mod zone;
 
 const KEY: &str = "0123456789ABCDEFFEDCBA9876543210";

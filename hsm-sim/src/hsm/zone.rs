@@ -1,29 +1,26 @@
-//! Zone keys: PIN and MAC keys that change hands under a zone master key, always
+//! Zone keys, the keys of an ATM host: PIN and MAC keys that change hands under a zone master key, always
 //! as TR-31 key blocks.
 //!
 //! Whether a new key was in use before is the caller's business: it knows the
 //! check values of the earlier ones.
 
 use super::Hsm;
-use crate::{
-    Entropy, HsmError, ImportedKey, KeyBlock, KeyBlockError, KeyHandle, KeyUsage, schedule::Schedule,
-    tr31::Attributes,
-};
+use crate::{Entropy, HsmError, ImportedKey, KeyBlock, KeyHandle, KeyUsage, tr31::Attributes};
 
 impl Hsm {
     /// Takes a zone key out of a block under a zone master key and wraps it under
     /// the local master key. It is not loaded.
     ///
-    /// The block has at most [`crate::KEY_BLOCK_MAX`] characters; usage, algorithm
+    /// The block has at most [`crate::TRANSPORT_BLOCK_MAX`] characters; usage, algorithm
     /// and mode of its header must be exactly those of `usage`. The key stays
     /// exportable only if the block says `E`.
     ///
     /// # Errors
     /// [`HsmError::NotZoneUsage`] unless `usage` is that of a PIN, X9.19 or CBC
     /// triple DES key; [`HsmError::WrongUsage`] if `zmk` is no zone master key;
-    /// [`HsmError::KeyBlock`] with [`KeyBlockError::Authentication`] if anything in
-    /// the block was changed, and with the others of [`KeyBlockError`] for its
-    /// form; [`HsmError::KeyLength`] for a single-length key, [`HsmError::WeakKey`]
+    /// [`HsmError::KeyBlock`] with [`crate::KeyBlockError::Authentication`] if anything in
+    /// the block was changed, and with the others of [`crate::KeyBlockError`] for
+    /// its form; [`HsmError::KeyLength`] for a single-length key, [`HsmError::WeakKey`]
     /// for equal halves.
     pub fn import_zone_key(
         &mut self,
@@ -33,20 +30,7 @@ impl Hsm {
         entropy: &mut dyn Entropy,
     ) -> Result<ImportedKey, HsmError> {
         require_zone_usage(usage)?;
-        let master = self.keys.zone_master(&self.lmk, zmk)?;
-        let block = KeyBlock::parse(block)?;
-        master.unwrap(&block, |key| {
-            if block.usage_code() != usage.code().as_bytes() {
-                return Err(KeyBlockError::Usage.into());
-            }
-            let schedule = Schedule::new(usage, key)?;
-            block.check_attributes(usage, key.len())?;
-            let attributes = Attributes::of(usage, key.len()).exportable(block.is_exportable());
-            Ok(ImportedKey {
-                block: self.lmk.wrap_as(attributes, key, entropy),
-                check_value: schedule.check_value(),
-            })
-        })?
+        self.import_key(zmk, block, usage, entropy)
     }
 
     /// Wraps a loaded zone key under a zone master key. The receiver may not

@@ -1,8 +1,8 @@
 //! Keys of DUKPT transactions, and the AES keys of items.
 
-use super::{KeyTable, Purpose};
+use super::{ItemKey, KeyTable, Purpose};
 use crate::{
-    Direction, HsmError, KeyHandle, KeyRef, KeyUsage, Lmk,
+    Direction, HsmError, KeyHandle, KeyRef, KeyUsage, Lmk, SessionHandle, SessionPurpose,
     aes_key::AesKey,
     dukpt::{self, Variant},
     dukpt_aes,
@@ -27,7 +27,26 @@ impl Deref for ItemAesKey<'_> {
     }
 }
 
+impl From<SessionPurpose> for Purpose {
+    fn from(purpose: SessionPurpose) -> Self {
+        match purpose {
+            SessionPurpose::Pin => Self::Pin,
+            SessionPurpose::Mac(algorithm) => Self::Mac(algorithm),
+            SessionPurpose::Track => Self::Track,
+        }
+    }
+}
+
 impl Purpose {
+    /// The same as a session says it.
+    pub(super) fn of_session(self) -> SessionPurpose {
+        match self {
+            Self::Pin => SessionPurpose::Pin,
+            Self::Mac(algorithm) => SessionPurpose::Mac(algorithm),
+            Self::Track => SessionPurpose::Track,
+        }
+    }
+
     /// What a DUKPT key is made into for this. Its key's usage was asked for before,
     /// so anything but a MAC is a PIN.
     pub(super) fn variant(self, key: &KeyRef) -> Variant {
@@ -43,6 +62,25 @@ impl Purpose {
 }
 
 impl KeyTable {
+    /// Derives the key of a transaction and keeps it.
+    pub(crate) fn derive_session(
+        &mut self,
+        lmk: &Lmk,
+        key: KeyRef,
+        purpose: SessionPurpose,
+    ) -> Result<SessionHandle, HsmError> {
+        let derived = match self.item_key(lmk, key, Purpose::from(purpose))? {
+            ItemKey::Derived(key) => key,
+            ItemKey::Kept(_) => return Err(HsmError::WrongDerivation(self.master_usage(key)?)),
+        };
+        self.sessions.insert(purpose, derived)
+    }
+
+    /// Wipes the key of a session.
+    pub(crate) fn end_session(&mut self, session: SessionHandle) {
+        self.sessions.end(session);
+    }
+
     /// The AES key of an item, if it is of a kind and usage for this purpose.
     pub(crate) fn item_aes_key(
         &mut self,
@@ -64,6 +102,7 @@ impl KeyTable {
                 let variant = purpose.variant(&key);
                 self.dukpt_aes_base(lmk, bdk)?.working_key(&ksn, variant).map(ItemAesKey::Derived)
             }
+            KeyRef::Session(_) => Err(HsmError::WrongSession),
             KeyRef::Psam { master: handle, .. }
             | KeyRef::OneTime { master: handle, .. }
             | KeyRef::Dukpt { bdk: handle, .. } => Err(HsmError::WrongDerivation(self.usage(handle)?)),

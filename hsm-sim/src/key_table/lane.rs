@@ -31,8 +31,13 @@ impl KeyTable {
         purpose: Purpose,
         lane: &mut Lane,
     ) -> Result<LaneKey, HsmError> {
+        if let KeyRef::Session(session) = key {
+            lane.key = self.sessions.find(session, purpose.of_session())?.halves();
+            return Ok(LaneKey::Ready);
+        }
         let need = self.item_usage(key, purpose)?;
         match key {
+            KeyRef::Session(_) => return Err(HsmError::WrongSession),
             KeyRef::Stored(handle) => lane.key = self.des_key(lmk, handle, need)?.halves(),
             KeyRef::Psam { master, psam } => return self.psam_lane(lmk, master, need, psam, lane),
             KeyRef::OneTime { master, psam, random, stan } => {
