@@ -1,4 +1,4 @@
-//! An attack: everything that the attackers of one phase do, on the thread that wages it.
+//! An attack: everything that the attackers of one phase do, on a thread of their own.
 //!
 //! [`wage`] returns when the phase is over and every attacker has gone. What they do on connections that carry whole
 //! frames is in `volley`; crowds of connections that carry next to nothing are in `crowd`, those of the admin port in
@@ -36,9 +36,22 @@ const SULK: Duration = Duration::from_millis(100);
 /// Bytes that a slow reader's system keeps for it.
 const SMALL_BUFFER: u32 = 4_096;
 
+/// Niceness of the attackers. Elsewhere they would have processors of their own; here they take only what the switch and
+/// the honest leave, so that what an attack costs the honest is what it costs the switch.
+const NICENESS: i32 = 19;
+
 /// Wages one kind of attack for so long; with [`Kind::Together`], all of them.
 #[must_use]
 pub fn wage(kind: Kind, time: Duration, ports: Ports, arsenal: Arsenal, seed: u64) -> Tally {
+    let attackers = std::thread::Builder::new().name("attackers".into()).spawn(move || {
+        // On Linux this is the thread's own. A system that refuses it only makes the honest wait longer.
+        let _refused = rustix::process::nice(NICENESS);
+        attack(kind, time, ports, arsenal, seed)
+    });
+    attackers.expect("a thread").join().expect("an attacker does not panic")
+}
+
+fn attack(kind: Kind, time: Duration, ports: Ports, arsenal: Arsenal, seed: u64) -> Tally {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(LocalSet::new().run_until(async move {
         let ground = Rc::new(Ground {
