@@ -182,7 +182,8 @@ impl Originals {
 
     fn insert(&mut self, entry: Original) {
         // INVARIANT: the policy's maximum is 32 bits, and `add` keeps to it.
-        let number = self.left.wrapping_add(self.entries.len() as u32);
+        let position = u32::try_from(self.entries.len()).expect("fewer than 2^32 originals");
+        let number = self.left.wrapping_add(position);
         let Original { time_ms, seq, card, key, .. } = entry;
         self.leaving.push_back(Leaving { time_ms, seq, card, key });
         if let Some(hold) = entry.hold {

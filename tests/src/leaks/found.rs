@@ -5,8 +5,8 @@
 //! which it never asks; PIN blocks that are still encrypted; and the keys in
 //! the two caches of the HSM: `hsm-sim` keeps the keys behind its handles, and those of PSAMs, expanded, in two vectors
 //! that are allocated once (its `key_cache` and `derived_cache`). What lies there is told from a stray copy by its place: whole
-//! schedules at the same offset of equally long entries, three at least, each key once. A key itself, a part of a
-//! schedule, a schedule anywhere else, on a stack, twice: all that is a finding.
+//! schedules, the key behind them, at the same offset of equally long entries, three at least, each key once. A key by itself,
+//! a part of a schedule, a schedule anywhere else, on a stack, twice: all that is a finding.
 //!
 //! Start at [`in_file`] and [`in_memory`].
 
@@ -20,6 +20,8 @@ use crate::search::{Hit, Kind, Ready};
 
 /// How long an entry of the HSM's caches may be: two schedules and what belongs to them.
 const ENTRY: std::ops::RangeInclusive<u64> = 264..=448;
+/// Bytes of a key, which a cache keeps behind its schedules: batches need the key itself.
+const KEY_BYTES: usize = 16;
 /// How many schedules at the same offset of their entries make a cache.
 const CACHE_MIN: usize = 3;
 /// What stands around the sample city's card numbers in the help of commands, which the process builds when it starts.
@@ -126,7 +128,8 @@ fn in_caches(search: &Ready, part: &Part, hits: &[Hit]) -> HashSet<usize> {
     }
     let whole = |hit: &Hit| {
         let is_schedule = hit.form == LEFT || hit.form == RIGHT;
-        is_schedule && (hit.length == DES_SCHEDULE || hit.length == 2 * DES_SCHEDULE)
+        let both = 2 * DES_SCHEDULE;
+        is_schedule && [DES_SCHEDULE, both, both + KEY_BYTES].contains(&hit.length)
     };
     let mut left: Vec<(usize, &Hit)> =
         hits.iter().enumerate().filter(|(_, hit)| whole(hit) && is_kept(search.secret(hit).kind)).collect();

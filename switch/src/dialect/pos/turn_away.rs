@@ -205,7 +205,8 @@ fn bits(fields: &[u8]) -> u64 {
 fn bcd<const N: usize>(mut value: u64) -> [u8; N] {
     let mut bytes = [0; N];
     for byte in bytes.iter_mut().rev() {
-        *byte = (value / 10 % 10 << 4 | value % 10) as u8;
+        let (tens, ones) = (value / 10 % 10, value % 10);
+        *byte = u8::try_from(tens * 16 + ones).unwrap_or_default();
         value /= 100;
     }
     bytes
