@@ -240,6 +240,13 @@ pub enum EncodeErrorKind {
 mod tests {
     use super::*;
 
+    /// They travel in results, which clippy wants below 128 bytes, in callers' own errors too.
+    #[test]
+    fn errors_stay_small() {
+        assert!(size_of::<DecodeError>() <= 96, "{}", size_of::<DecodeError>());
+        assert!(size_of::<EncodeError>() <= 96, "{}", size_of::<EncodeError>());
+    }
+
     #[test]
     fn an_error_reads_as_place_then_rule() {
         let short = |path| {

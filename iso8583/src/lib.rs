@@ -47,10 +47,42 @@
 //!
 //! # Specifications
 //!
-//! A table is data: a TOML file, or a [`SpecFile`] that a program made. Its
-//! format is described in `SPEC-FORMAT.md` beside this crate and, member by
-//! member, at [`SpecFile`]; `specs/pos.toml` (packed) and `specs/atm.toml`
-//! (ASCII) are two examples. [`Spec::from_toml`] reads and compiles one.
+//! A table is data: a TOML file, or a [`SpecFile`] that a program or [`import`]
+//! made. Its format is described in `SPEC-FORMAT.md` beside this crate and,
+//! member by member, at [`SpecFile`]; [`Spec::shipped_names`] are examples, and
+//! the editions of the standard to begin from. A field may be made up of parts,
+//! which have paths of their own.
+//!
+//! ```
+//! use bytes::BytesMut;
+//! use iso8583::{Builder, Message, Mti, Rules, Spec};
+//!
+//! let spec = Spec::from_toml(r#"
+//!     name = "toy"
+//!     mti = "ascii"
+//!     bitmap = "hex"
+//!     encoding = "ascii"
+//!     field = [
+//!         { number = 13, name = "local date", class = "n", length = 4, format = "MMDD", show = "clear" },
+//!         { number = 48, name = "extras", class = "ans", prefix = "lll", max = 999, composite = {
+//!             kind = "tags", tag = { encoding = "ascii", length = 2 }, size = { encoding = "ascii", length = 2 },
+//!             part = [{ tag = "07", name = "table", class = "n", max = 3, show = "clear" }] } },
+//!     ]
+//!     message = [{ mti = "02x0", required = [13] }]
+//! "#)?;
+//! let mut wire = BytesMut::new();
+//! let mut builder = Builder::new(&spec, &mut wire, Mti::new(0x0200));
+//! builder.parts(48, |parts| parts.digits("07", b"12")?.bytes("99", b"unheard of").map(drop))?;
+//! builder.finish()?;
+//! assert_eq!(&wire[20..], b"0200702129910unheard of");
+//!
+//! let message = Message::decode(&spec, &wire)?;
+//! assert_eq!(message.part(&"48.07".parse()?).and_then(|part| part.number()), Some(12));
+//! assert_eq!(message.unknown().map(|part| part.path().to_string()).collect::<Vec<_>>(), ["DE 48.99"]);
+//! // It can be read, but it is not what the specification asks of a 0200.
+//! assert_eq!(message.validate(&Rules::ALL)[0].to_string(), "DE 13: missing in a message of this type");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 //!
 //! # Limits
 //!

@@ -130,6 +130,8 @@ mod tests {
         ] {
             let field = spec.field(number).expect("defined");
             assert_eq!((field.class(), field.length()), (class, length), "DE {number}");
+            // Text too: what stands between packed fields is one of them.
+            assert_eq!(field.encoding(), Encoding::Packed, "DE {number}");
         }
     }
 

@@ -48,7 +48,7 @@ pub enum FaultKind {
     #[error("not allowed in a message of this type")]
     NotAllowed,
     /// There is no such date or time.
-    #[error("no date or time of the form {0:?}")]
+    #[error("no date or time of the form {0}")]
     NoSuchTime(Format),
     /// The last digit is not the Luhn check digit (ISO/IEC 7812-1, annex B).
     #[error("wrong check digit")]

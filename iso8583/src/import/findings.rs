@@ -50,10 +50,11 @@ impl Findings {
         Err(ImportError::of(self.refusals))
     }
 
-    /// Compiles field by field, so that every one at fault is named. What is
-    /// found here are rules of this crate that a document breaks, such as
-    /// composites too deep in each other.
+    /// Compiles; if that fails, field by field, so that every one at fault is
+    /// named. What is found here are rules of this crate that a document
+    /// breaks, such as composites too deep in each other.
     fn compile(&mut self, spec: &SpecFile) {
+        let Err(error) = Spec::compile(spec) else { return };
         let mut one = SpecFile { fields: Vec::new(), ..spec.clone() };
         for field in &spec.fields {
             one.fields = vec![FieldDef::clone(field)];
@@ -62,9 +63,7 @@ impl Findings {
                 self.refuse(&place, None, Rule::Other(error.to_string()));
             }
         }
-        if self.refusals.is_empty()
-            && let Err(error) = Spec::compile(spec)
-        {
+        if self.refusals.is_empty() {
             self.refuse(&Place::Document, None, Rule::Other(error.to_string()));
         }
     }

@@ -281,6 +281,13 @@ pub enum Format {
     Yymmddhhmmss,
 }
 
+/// Its word in a specification file, `MMDD`.
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(words::word(words::FORMAT, self))
+    }
+}
+
 /// How a value is made up of parts.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct CompositeDef {

@@ -1,6 +1,8 @@
 //! Every shipped specification, and one with everything in it, under any bytes: no panic, errors that point inside,
 //! and what decodes goes there and back again.
 
+use std::sync::LazyLock;
+
 use bytes::BytesMut;
 use iso8583::{Message, Spec, SpecFile, json};
 use proptest::prelude::*;
@@ -8,16 +10,16 @@ use proptest::prelude::*;
 use crate::any;
 use crate::everything::EVERYTHING;
 
-/// The files that are tried, with their tables.
-fn tried() -> Vec<(SpecFile, &'static Spec)> {
-    static OWN: std::sync::LazyLock<Spec> =
-        std::sync::LazyLock::new(|| Spec::from_toml(EVERYTHING).expect("it compiles"));
-    let read = |text| SpecFile::from_toml(text).expect("it reads");
-    let shipped = Spec::shipped_names().map(|name| {
-        let text = Spec::shipped_toml(name).expect("shipped");
-        (read(text), Spec::shipped(name).expect("shipped"))
+/// The files that are tried, with their tables; read once, since every case asks for all.
+fn tried() -> &'static [(SpecFile, Spec)] {
+    static TRIED: LazyLock<Vec<(SpecFile, Spec)>> = LazyLock::new(|| {
+        let shipped = Spec::shipped_names().map(|name| Spec::shipped_toml(name).expect("shipped"));
+        let texts = shipped.chain([EVERYTHING]);
+        let files = texts.map(|text| SpecFile::from_toml(text).expect("it reads"));
+        let compile = |file| (SpecFile::clone(&file), Spec::compile(&file).expect("it compiles"));
+        files.map(compile).collect()
     });
-    shipped.chain([(read(EVERYTHING), &*OWN)]).collect()
+    &TRIED
 }
 
 /// Decodes bytes, and does with the message, or what there is of it, whatever can be done.
@@ -52,7 +54,7 @@ fn there_and_back(spec: &Spec, message: &Message<'_>) {
 fn what_is_built_decodes_and_comes_back() {
     for (file, spec) in tried() {
         for seed in 1..40 {
-            let bytes = any::message(&file, spec, seed * 0x9E37_79B9, 5);
+            let bytes = any::message(file, spec, seed * 0x9E37_79B9, 5);
             let message =
                 Message::decode(spec, &bytes).unwrap_or_else(|error| panic!("{}: {error}", file.name));
             examine(spec, &bytes);
@@ -67,7 +69,7 @@ fn what_is_built_decodes_and_comes_back() {
 #[test]
 fn every_truncation_and_every_change_of_one_byte_is_survived() {
     for (file, spec) in tried() {
-        let sample = any::message(&file, spec, 77, 3);
+        let sample = any::message(file, spec, 77, 3);
         for end in 0..sample.len() {
             assert!(Message::decode(spec, &sample[..end]).is_err(), "{} cut at {end}", file.name);
             examine(spec, &sample[..end]);
@@ -98,7 +100,7 @@ proptest! {
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
     ) {
         for (file, spec) in tried() {
-            let mut bytes = any::message(&file, spec, seed, 4).to_vec();
+            let mut bytes = any::message(file, spec, seed, 4).to_vec();
             examine(spec, &bytes);
             for (at, byte) in &changes {
                 let at = at.index(bytes.len());

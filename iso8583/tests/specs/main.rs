@@ -7,3 +7,4 @@ mod on_the_wire;
 mod rules;
 mod schema;
 mod shipped;
+mod views;

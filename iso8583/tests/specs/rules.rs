@@ -138,3 +138,314 @@ fn what_a_table_leaves_open_is_hidden() {
     let spec = Spec::from_toml(&format!("{HEAD}{row}")).expect("valid");
     assert_eq!(spec.field(4).map(Field::show), Some(Show::Secret));
 }
+
+/// A head of every kind, and one field with these keys.
+fn field(encoding: &str, keys: &str) -> String {
+    format!(
+        "name = \"toy\"\nmti = \"ascii\"\nbitmap = \"hex\"\nencoding = \"{encoding}\"\n\
+         [[field]]\nnumber = 4\nname = \"x\"\n{keys}"
+    )
+}
+
+#[test]
+fn keys_that_contradict_one_another_are_refused() {
+    for (name, encoding, keys, want) in [
+        (
+            "text that is packed",
+            "packed",
+            "class = \"an\"\nencoding = \"bcd\"\nlength = 2",
+            "`encoding` does not fit the class",
+        ),
+        (
+            "bytes in ASCII",
+            "ascii",
+            "class = \"b\"\nencoding = \"ascii\"\nlength = 2",
+            "`encoding` does not fit the class",
+        ),
+        (
+            "a track in binary",
+            "packed",
+            "class = \"z\"\nencoding = \"binary\"\nlength = 2",
+            "`encoding` does not fit the class",
+        ),
+        (
+            "chip data in hex",
+            "packed",
+            "class = \"tlv\"\nencoding = \"hex\"\nlength = 2",
+            "`encoding` does not fit the class",
+        ),
+        (
+            "a binary number of nine bytes",
+            "packed",
+            "class = \"n\"\nencoding = \"binary\"\nlength = 9",
+            "`length` of a binary number must be 1 to 8 bytes",
+        ),
+        (
+            "a variable amount with a sign",
+            "ascii",
+            "class = \"xn\"\nprefix = \"ll\"\nmax = 9",
+            "`length` of a signed amount must be fixed, its sign counted",
+        ),
+        (
+            "a sign alone",
+            "ascii",
+            "class = \"xn\"\nlength = 1",
+            "`length` of a signed amount must be fixed, its sign counted",
+        ),
+        (
+            "a max over one digit",
+            "ascii",
+            "class = \"n\"\nprefix = \"l\"\nmax = 10",
+            "`max` does not fit into the prefix",
+        ),
+        (
+            "a max over one byte",
+            "packed",
+            "class = \"b\"\nprefix = \"l\"\nprefix_encoding = \"binary\"\nmax = 256",
+            "`max` does not fit into the prefix",
+        ),
+        (
+            "hex characters over one digit",
+            "ascii",
+            "class = \"b\"\nprefix = \"l\"\ncounts = \"bytes\"\nmax = 5",
+            "`max` does not fit into the prefix",
+        ),
+        (
+            "a binary prefix of five bytes",
+            "packed",
+            "class = \"b\"\nprefix = \"lllll\"\nprefix_encoding = \"binary\"\nmax = 256",
+            "`prefix` of binary numbers has at most four bytes",
+        ),
+        (
+            "a prefix's encoding without a prefix",
+            "packed",
+            "class = \"b\"\nlength = 2\nprefix_encoding = \"binary\"",
+            "`prefix_encoding` is only for a prefix",
+        ),
+        (
+            "counting without a prefix",
+            "packed",
+            "class = \"n\"\nlength = 2\ncounts = \"bytes\"",
+            "`counts` is only for a prefix",
+        ),
+        (
+            "a pad of an even count",
+            "packed",
+            "class = \"n\"\nlength = 2\npad = \"f\"",
+            "`pad` is only for packed digits whose count can be odd",
+        ),
+        (
+            "a pad of two digits",
+            "packed",
+            "class = \"n\"\nlength = 3\nalign = \"left\"\npad = \"ff\"",
+            "`pad` must be one hex digit in quotes",
+        ),
+        (
+            "a date of the wrong length",
+            "ascii",
+            "class = \"n\"\nlength = 6\nformat = \"MMDD\"",
+            "`format` needs class \"n\" and a length to match",
+        ),
+        (
+            "a date of text",
+            "ascii",
+            "class = \"an\"\nlength = 4\nformat = \"MMDD\"",
+            "`format` needs class \"n\" and a length to match",
+        ),
+    ] {
+        let refused = Spec::from_toml(&field(encoding, keys)).err().map(|error| error.to_string());
+        assert_eq!(refused, Some(format!("DE 4: {want}")), "{name}");
+    }
+}
+
+#[test]
+fn what_may_be_said_is_taken() {
+    for keys in [
+        "class = \"b\"\nprefix = \"l\"\nprefix_encoding = \"binary\"\nmax = 255",
+        "class = \"n\"\nprefix = \"l\"\nprefix_encoding = \"binary\"\ncounts = \"bytes\"\nmax = 510",
+        "class = \"n\"\nprefix = \"ll\"\nmax = 19\nalign = \"right\"\npad = \"f\"",
+        "class = \"ans\"\nprefix = \"llllll\"\nmax = 65535",
+        "class = \"tlv\"\nencoding = \"binary\"\nlength = 9",
+        "class = \"n\"\nlength = 16\nformat = \"luhn\"",
+    ] {
+        assert_eq!(Spec::from_toml(&field("packed", keys)).err(), None, "{keys}");
+    }
+}
+
+/// A field of bytes with this composite.
+fn composite(keys: &str) -> Option<String> {
+    let class = "class = \"b\"\nencoding = \"binary\"\nprefix = \"lll\"\nmax = 99\n";
+    let text = field("packed", &format!("{class}[field.composite]\n{keys}"));
+    Spec::from_toml(&text).err().map(|error| error.to_string())
+}
+
+#[test]
+fn a_composite_has_rules_of_its_own() {
+    let part = |key: &str, keys: &str| {
+        format!("[[field.composite.part]]\n{key}\nname = \"x\"\nclass = \"b\"\n{keys}\n")
+    };
+    let (one, two) = (part("number = 1", "length = 1"), part("number = 2", "length = 1"));
+    let tags = "kind = \"tags\"\ntag = { encoding = \"ascii\", length = 4 }\nsize = { encoding = \"ascii\", length = 3 }\n";
+    for (name, keys, want) in [
+        ("no kind", String::new(), "DE 4: `kind` is missing"),
+        ("a key of another kind", "kind = \"positional\"\nbytes = 2".to_owned(), "DE 4: unknown key `bytes`"),
+        (
+            "no parts",
+            "kind = \"positional\"".to_owned(),
+            "DE 4: `part` of a positional composite must be numbered from 1 without a gap",
+        ),
+        (
+            "a gap",
+            format!("kind = \"positional\"\n{two}"),
+            "DE 4: `part` of a positional composite must be numbered from 1 without a gap",
+        ),
+        ("a part twice", format!("kind = \"positional\"\n{one}{one}"), "DE 4: `part` is defined twice"),
+        (
+            "a tag where numbers are",
+            format!("kind = \"positional\"\n{}", part("tag = \"01\"", "length = 1")),
+            "DE 4: `number` is missing",
+        ),
+        ("a number where tags are", format!("kind = \"ber-tlv\"\n{one}"), "DE 4: `tag` is missing"),
+        (
+            "a rest amid others",
+            format!("kind = \"positional\"\n{}{two}", part("number = 1", "")),
+            "DE 4.1: `length` is missing",
+        ),
+        ("bits without a size", "kind = \"bitmap\"\nbitmap = \"hex\"".to_owned(), "DE 4: `bytes` is missing"),
+        (
+            "a bit beyond",
+            format!("kind = \"bitmap\"\nbitmap = \"hex\"\nbytes = 1\n{}", part("number = 9", "length = 1")),
+            "DE 4: `number` of a part is no bit that promises one",
+        ),
+        (
+            "a bit that continues",
+            format!(
+                "kind = \"bitmap\"\nbitmap = \"hex\"\nbytes = 1\ncontinued = true\n{}",
+                part("number = 9", "length = 1")
+            ),
+            "DE 4: `number` of a part is no bit that promises one",
+        ),
+        (
+            "a tag that goes on",
+            format!("kind = \"ber-tlv\"\n{}", part("tag = \"9F\"", "")),
+            "DE 4: `tag` of a part is no BER-TLV tag in hex",
+        ),
+        (
+            "a tag of two",
+            format!("kind = \"ber-tlv\"\n{}", part("tag = \"9526\"", "")),
+            "DE 4: `tag` of a part is no BER-TLV tag in hex",
+        ),
+        (
+            "a tag too short",
+            format!("{tags}{}", part("tag = \"158\"", "")),
+            "DE 4: `tag` of a part is not as long as the composite says",
+        ),
+        (
+            "a prefix behind a tag",
+            format!("{tags}{}", part("tag = \"0158\"", "prefix = \"ll\"\nmax = 9")),
+            "DE 4.0158: `prefix` is not for a part behind a tag, whose length stands there",
+        ),
+        ("tags of seven", tags.replace('4', "7"), "DE 4: `length` is not a whole number in its range"),
+        (
+            "binary tags of five",
+            tags.replace("ascii\", length = 4", "binary\", length = 5"),
+            "DE 4: `tag` has a length that is none of its encoding's",
+        ),
+        (
+            "packed tags of three",
+            tags.replace("ascii\", length = 4", "bcd\", length = 3"),
+            "DE 4: `tag` has a length that is none of its encoding's",
+        ),
+        (
+            "a small label",
+            format!("{tags}label = \"pds\""),
+            "DE 4: `label` must be at most four capital letters",
+        ),
+    ] {
+        assert_eq!(composite(&keys).as_deref(), Some(want), "{name}");
+    }
+    assert_eq!(composite(&format!("kind = \"positional\"\n{one}{}", part("number = 2", ""))), None);
+}
+
+#[test]
+fn composites_stand_where_they_can_and_not_too_deep() {
+    let parts = "[field.composite]\nkind = \"positional\"\n[[field.composite.part]]\nnumber = 1\nname = \"x\"\nclass = \"n\"\n";
+    for (keys, want) in [
+        (
+            "class = \"z\"\nlength = 4\n",
+            Some("DE 4: `composite` needs text, bytes as they are, or if positional packed digits"),
+        ),
+        (
+            "class = \"b\"\nencoding = \"hex\"\nlength = 4\n",
+            Some("DE 4: `composite` needs text, bytes as they are, or if positional packed digits"),
+        ),
+        ("class = \"n\"\nlength = 4\n", None),
+    ] {
+        let text = field("packed", &format!("{keys}{parts}length = 2"));
+        assert_eq!(Spec::from_toml(&text).err().map(|error| error.to_string()).as_deref(), want, "{keys}");
+    }
+    let text = field("packed", &format!("class = \"n\"\nlength = 4\n{parts}length = 2\nalign = \"left\""));
+    let refused = Spec::from_toml(&text).err().map(|error| error.to_string());
+    let want = "DE 4.1: `class` of a part of packed digits must be \"n\", with `length` and nothing else";
+    assert_eq!(refused.as_deref(), Some(want));
+
+    // Four levels of parts, and a fifth.
+    let nested = |levels: usize| {
+        let head = "class = \"b\", encoding = \"binary\"";
+        let inmost = format!("{{ tag = \"5A\", name = \"x\", {head} }}");
+        let around = |inner: String, tag: &str| {
+            format!("{{ {tag}name = \"x\", {head}, composite = {{ kind = \"ber-tlv\", part = [{inner}] }} }}")
+        };
+        let below = (1..levels).fold(inmost, |inner, _| around(inner, "tag = \"E1\", "));
+        let field = around(below, "number = 4, prefix = \"ll\", max = 9, ");
+        format!("name = \"toy\"\nmti = \"bcd\"\nbitmap = \"binary\"\nfield = [{field}]")
+    };
+    assert_eq!(Spec::from_toml(&nested(4)).err(), None);
+    let refused = Spec::from_toml(&nested(5)).err().map(|error| error.to_string());
+    assert_eq!(refused.as_deref(), Some("DE 4.E1.E1.E1.E1: `composite` stands too deep"));
+}
+
+#[test]
+fn heads_and_messages_are_checked() {
+    let row = "[[field]]\nnumber = 4\nname = \"x\"\nclass = \"n\"\nlength = 2\n";
+    for (name, text, want) in [
+        (
+            "above 128",
+            format!("{HEAD}{}", row.replace("4", "129")),
+            "DE 129: `number` is above 128, which needs `tertiary`",
+        ),
+        (
+            "65 with a tertiary bitmap",
+            format!("tertiary = \"head\"\n{HEAD}{}", row.replace("4", "65")),
+            "DE 65: `number` is that of the tertiary bitmap",
+        ),
+        (
+            "an edition there is not",
+            format!("version = \"1999\"\n{HEAD}{row}"),
+            "head: `version` is not one of its words",
+        ),
+        (
+            "a message of three digits",
+            format!("{HEAD}{row}[[message]]\nmti = \"020\""),
+            "message row 1: `mti` must be four digits, or `x` for any",
+        ),
+        (
+            "a field that is not there",
+            format!("{HEAD}{row}[[message]]\nmti = \"0200\"\nrequired = [4, 5]"),
+            "message row 1: `required` names a field that is not defined",
+        ),
+        (
+            "an optional one",
+            format!("{HEAD}{row}[[message]]\nmti = \"0200\"\noptional = [5]"),
+            "message row 1: `optional` names a field that is not defined",
+        ),
+        (
+            "no list",
+            format!("{HEAD}{row}[[message]]\nmti = \"0200\"\nrequired = 4"),
+            "message row 1: `required` must be a list of field numbers",
+        ),
+    ] {
+        let refused = Spec::from_toml(&text).err().map(|error| error.to_string());
+        assert_eq!(refused.as_deref(), Some(want), "{name}");
+    }
+}
