@@ -12,9 +12,15 @@
 //! bounded cache and are wiped when they leave it. The hot path is the batch
 //! calls, each item under its own key ([`commands`]).
 //!
+//! Keys come in as [`KeyComponent`]s or under key block protection keys
+//! ([`Hsm::import_key`]), leave only if their block says so, and go from one local
+//! master key to the next ([`Hsm::begin_rotation`]). Which algorithms there are, by
+//! which standards, is in the package's README. Nothing here remembers what was
+//! used; [`ReplayGuard`] does, for whoever accepts messages.
+//!
 //! Features: `emulator` adds the other side of the keys (terminal, PSAM, ATM
 //! host), `test-keys` the import of clear keys and the making of card values, both
-//! only for sample data.
+//! only for sample data; `cli` adds the program and its check of known answers.
 
 mod aes_key;
 mod bitslice;

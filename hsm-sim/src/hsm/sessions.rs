@@ -9,7 +9,7 @@ impl Hsm {
     /// seals its answer is derived once this way instead of twice.
     ///
     /// [`HsmError::WrongDerivation`] for keys that are not derived for a transaction,
-    /// or not for this purpose; [`HsmError::TableFull`] beyond
+    /// not for this purpose, or are AES keys; [`HsmError::TableFull`] beyond
     /// [`crate::SESSIONS_MAX`].
     pub fn derive_sessions(
         &mut self,

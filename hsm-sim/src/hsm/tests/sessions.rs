@@ -32,6 +32,35 @@ fn a_session_computes_what_its_derivation_does_until_it_is_ended() {
 }
 
 #[test]
+fn many_at_a_time_compute_what_one_does() {
+    let mut hsm = test_hsm();
+    let master = good_key(&mut hsm, KeyUsage::PsamMac);
+    let (purpose, mut out) = (SessionPurpose::Mac(MacAlgorithm::Psam), Vec::new());
+    let requests = (0..40).map(|stan| {
+        let KeyRef::OneTime { master, psam, random, .. } = psam::one_time(master) else {
+            unreachable!("it is what it is called")
+        };
+        SessionRequest { key: KeyRef::OneTime { master, psam, random, stan }, purpose }
+    });
+    let requests: Vec<_> = requests.collect();
+    hsm.derive_sessions(&requests, &mut out);
+    let sessions: Vec<_> = out.iter().map(|session| session.unwrap()).collect();
+    let request = |key| MacRequest { key, algorithm: MacAlgorithm::Psam, data: MESSAGE };
+    let items: Vec<_> = sessions.iter().map(|session| request(KeyRef::Session(*session))).collect();
+    let (mut together, mut inline) = (Vec::new(), Vec::new());
+    hsm.generate_macs(&items, &mut together);
+    let items: Vec<_> = requests.iter().map(|item| request(item.key)).collect();
+    hsm.generate_macs(&items, &mut inline);
+    assert_eq!(together, inline);
+    assert!(together.iter().all(Result::is_ok));
+    assert!(together.windows(2).all(|pair| pair[0] != pair[1]), "each is under its own key");
+    hsm.end_sessions(&sessions);
+    let items: Vec<_> = sessions.iter().map(|session| request(KeyRef::Session(*session))).collect();
+    hsm.generate_macs(&items, &mut together);
+    assert!(together.iter().all(|mac| *mac == Err(HsmError::NoSuchKey)));
+}
+
+#[test]
 fn pins_and_tracks_have_sessions_too() {
     let mut hsm = test_hsm();
     let pin = good_key(&mut hsm, KeyUsage::PsamPin);
