@@ -232,6 +232,9 @@ impl Hsm {
             // Taken out, because work on them needs the rest of the HSM too.
             let mut ready = std::mem::take(&mut self.batch.ready);
             let mut underived = std::mem::take(&mut self.batch.underived);
+            // While they are empty: a list that grew later would leave keys in the memory that it gives back.
+            ready.reserve(portion.len());
+            underived.reserve(portion.len());
             for (item, at) in (0..).zip(portion) {
                 let mut lane = Lane { item, ..Lane::default() };
                 out.push(match enter(&mut self.keys, &self.lmk, at, &mut lane) {
