@@ -455,7 +455,8 @@ fn rust(files: &[Text]) -> impl Iterator<Item = &Text> {
 
 /// Rust below `folder` that goes into the program: no package of tests, no file of tests, nothing for testing.
 fn is_product(path: &str, folder: &str) -> bool {
-    let for_tests = path.starts_with("tests/") || path.starts_with("benches/") || path.contains("/tests/");
+    let below = |folder: &str| path.starts_with(&folder[1..]) || path.contains(folder);
+    let for_tests = below("/tests/") || below("/benches/");
     let of_tests = path.ends_with("tests.rs") || path.ends_with("/testing.rs");
     path.starts_with(folder) && path.ends_with(".rs") && !for_tests && !of_tests
 }
