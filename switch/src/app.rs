@@ -237,7 +237,7 @@ pub fn start_on(
     Ok(Running { ports, metrics: page, control, io, stages, commit, admin, ports_file })
 }
 
-/// The stages over a store's books, ready to work on batches: what [`start_on`] gives the io thread.
+/// The stages over a store's books, ready to work on batches: what [`start_on`] gives the stages' thread.
 ///
 /// # Errors
 /// The books cannot be made, or their keys not be used.

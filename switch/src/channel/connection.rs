@@ -26,7 +26,7 @@ use crate::{clock::stopwatch, wipe};
 /// too, or a flood of them would keep the thread from releasing the answers whose permits they want.
 const TURN: usize = 4096;
 
-/// What a frame that is worked on takes of a turn: it costs about as much as so many that are turned away.
+/// What a frame that is worked on takes of a turn: of those, a turn is one batch.
 const ADMITTED: usize = 16;
 
 /// A connection, as the hub and its own task see it.
