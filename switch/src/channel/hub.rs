@@ -229,11 +229,13 @@ impl Hub {
         for mut batch in batches {
             self.permits_in_use.set(self.permits_in_use.get() - batch.jobs.len());
             for job in &batch.jobs {
+                if job.state == State::Answered {
+                    self.metrics.answer_took(now.saturating_duration_since(job.arrived));
+                }
                 let Some(connection) = self.find(job.connection) else { continue };
                 self.answered(&connection, job.standing());
                 let mut outbox = connection.outbox.borrow_mut();
                 if job.state == State::Answered {
-                    self.metrics.answer_took(now.saturating_duration_since(job.arrived));
                     let frame = &batch.output[job.encoded.frame.clone()];
                     framing::put(connection.form.length, frame, &mut outbox);
                 }
