@@ -24,8 +24,11 @@ const ENTRY: std::ops::RangeInclusive<u64> = 264..=448;
 const KEY_BYTES: usize = 16;
 /// How many schedules at the same offset of their entries make a cache.
 const CACHE_MIN: usize = 3;
-/// What stands around the sample city's card numbers in the help of commands, which the process builds when it starts.
-const EXAMPLE: (&[u8], &[u8]) = (b"card ", b"\n");
+/// What stands before the sample city's card numbers in the help of commands, which the process builds when it starts:
+/// the end of `--card `, for tables that stand in that memory afterwards leave pieces of its text between their entries.
+const EXAMPLE: &[u8] = b"ard ";
+/// What stands behind them: the end of the line, or what such a table has cleared.
+const EXAMPLE_END: [u8; 2] = *b"\n\0";
 /// Bytes shown, masked, on either side of a finding.
 const AROUND: usize = 12;
 
@@ -160,7 +163,8 @@ fn largest_cache(hits: &[(usize, &Hit)]) -> Option<Vec<(usize, usize)>> {
 
 /// Whether a command's help shows this card number as an example.
 fn is_example(bytes: &[u8], hit: &Hit) -> bool {
-    bytes[..hit.at].ends_with(EXAMPLE.0) && bytes[hit.at + hit.length..].starts_with(EXAMPLE.1)
+    let behind = bytes.get(hit.at + hit.length);
+    bytes[..hit.at].ends_with(EXAMPLE) && behind.is_some_and(|byte| EXAMPLE_END.contains(byte))
 }
 
 /// Whether the HSM keeps keys of this kind behind handles.
@@ -247,6 +251,27 @@ mod tests {
             let looked = in_memory(&search, "", &Memory { taken: "a test", parts });
             let counts = (looked.exempt.values().sum::<usize>(), looked.findings.len());
             assert_eq!(counts, (exempt, found), "{name}: {:?}", looked.findings);
+        }
+    }
+
+    #[test]
+    fn a_card_number_is_an_example_only_in_the_text_of_a_help() {
+        let number = b"9156000000000017";
+        let mut search = Search::default();
+        search.add(Kind::CardNumber, "", forms::of_card_number(number));
+        let search = search.ready();
+        let rows: [(&[u8], &[u8], usize); 5] = [
+            (b"purchase --card ", b"\n  cardswitch", 0),
+            (b"\x04\0\0\0ard ", b"\0\0\0\0", 0),
+            (b"\x04\0\0\0", b"\0\0\0\0", 1),
+            (b"card ", b" has", 1),
+            (b"card ", b"", 1),
+        ];
+        for (before, behind, found) in rows {
+            let bytes = [before, number, behind].concat();
+            let parts = vec![Part { address: 0x1000, name: "[heap]".to_owned(), bytes }];
+            let looked = in_memory(&search, "", &Memory { taken: "a test", parts });
+            assert_eq!(looked.findings.len(), found, "{} … {}", before.escape_ascii(), behind.escape_ascii());
         }
     }
 
