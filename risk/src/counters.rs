@@ -150,6 +150,12 @@ impl Counters {
         self.products.get(usize::from(product)).unwrap_or(&line::EMPTY)
     }
 
+    /// The day that [`Self::visits`] knows of.
+    #[must_use]
+    pub fn visits_day(&self) -> Day {
+        self.visits.day
+    }
+
     /// Approved authorizations of a card at a merchant on a day: 0 for any day but the latest.
     #[must_use]
     pub fn visits(&self, card: u32, merchant: u32, day: Day) -> u32 {

@@ -54,6 +54,10 @@ pub struct FaultLog {
 /// Room made for an answer before it is written, bytes: more than any dialect needs.
 const ANSWER_ROOM: usize = 4096;
 
+/// Requests whose memory is fetched together before they are decided: some dozen cache lines each, so that all of it
+/// stays in the nearest cache.
+const STRIDE: usize = 32;
+
 /// Events without a request taken into one batch: what is left comes with the next.
 const DUE_AT_ONCE: usize = 256;
 
@@ -129,13 +133,17 @@ impl Stages {
     /// Requests to events and answers, one after the other: each sees what the one before it did.
     pub fn decide(&mut self, batch: &mut Batch, now: &Moment) {
         let Batch { input, jobs, new_keys, records, .. } = batch;
-        for job in jobs.iter_mut().filter(|job| job.state == State::Request) {
-            let answer = self.decide_one(job, input, new_keys, records, now);
-            if answer.repeat {
-                self.metrics.repeat();
+        for stride in jobs.chunks_mut(STRIDE) {
+            let asked = |job: &&Job| job.state == State::Request;
+            self.books.warm(stride.iter().filter(asked).map(|job| (&job.request, &job.facts)));
+            for job in stride.iter_mut().filter(|job| job.state == State::Request) {
+                let answer = self.decide_one(job, input, new_keys, records, now);
+                if answer.repeat {
+                    self.metrics.repeat();
+                }
+                job.answer = Some(answer);
+                job.state = State::Answered;
             }
-            job.answer = Some(answer);
-            job.state = State::Answered;
         }
         self.tell_books();
     }

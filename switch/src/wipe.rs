@@ -9,7 +9,7 @@ use std::{hint::black_box, mem::MaybeUninit};
 use bytes::BytesMut;
 
 /// How far a batch's stages reach down the stack, with room to spare, bytes.
-const STACK: usize = 64 << 10;
+const STACK: usize = 128 << 10;
 
 /// The same for a start.
 const DEEP_STACK: usize = 256 << 10;

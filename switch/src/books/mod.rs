@@ -20,6 +20,7 @@ pub mod reason;
 pub mod request;
 pub mod snapshot;
 pub mod transactions;
+pub mod warm;
 
 use hashbrown::{HashMap, HashTable};
 use serde::{Deserialize, Serialize};

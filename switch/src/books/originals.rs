@@ -5,7 +5,7 @@
 //! is on every receipt. Bounded by age and number; the oldest leave, and what left early is counted. Everything here
 //! happens in `apply`, so a replay keeps exactly what the books kept.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, hint::black_box};
 
 use arrayvec::ArrayVec;
 use hashbrown::HashMap;
@@ -100,9 +100,8 @@ impl Originals {
         let more = (policy.originals_max as usize).saturating_sub(self.entries.len());
         self.entries.reserve(more);
         self.leaving.reserve(more);
-        let Self { entries, left, by_code, by_key, .. } = self;
-        by_code.reserve(more, |number| code(numbered(entries, *left, number)));
-        by_key.reserve(more, |number| numbered(entries, *left, number).key);
+        self.by_code.reserve(more);
+        self.by_key.reserve(more);
     }
 
     /// The approved transaction of this card with this approval code.
@@ -206,6 +205,21 @@ impl Originals {
         }
         self.entries.pop_front();
         self.left = self.left.wrapping_add(1);
+    }
+
+    /// Has the memory fetched that adding a transaction with this key and record, of this card, will look at.
+    pub(super) fn warm(&self, key: &TransactionKey, card: u32, seq: Seq) {
+        black_box(self.by_key.warm(key));
+        black_box(self.by_code.warm(&(card, approval_code(seq))));
+    }
+
+    /// Has the memory fetched that those look at which so many more transactions will push out.
+    pub(super) fn warm_leaving(&self, more: usize, policy: &Policy) {
+        let over = (self.entries.len() + more).saturating_sub(policy.originals_max as usize);
+        for old in self.leaving.iter().take(over.min(more)) {
+            black_box(self.by_key.warm(&old.key));
+            black_box(self.by_code.warm(&(old.card, approval_code(old.seq))));
+        }
     }
 
     /// All entries, oldest first.

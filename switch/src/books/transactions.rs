@@ -4,6 +4,8 @@
 //! in all. An entry that leaves before its time is counted. Everything here happens in `apply`, so a replay keeps
 //! and evicts exactly what the books did.
 
+use std::hint::black_box;
+
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -139,6 +141,13 @@ fn is_newer(one: u32, other: u32) -> bool {
     }
 }
 
+/// Whose entry a terminal at its quota loses next, while memory is fetched for several of its requests.
+#[derive(Debug, Default)]
+pub(super) struct Leaving {
+    /// The terminal and the place of the entry that its last request pushes out.
+    last: Option<(u32, u32)>,
+}
+
 impl Default for TerminalList {
     fn default() -> Self {
         Self { oldest: NONE, newest: NONE, count: 0, lacks: Lacks::NOTHING }
@@ -183,8 +192,7 @@ impl Transactions {
         self.entries.reserve(max.saturating_sub(self.entries.len()));
         self.links.reserve(max.saturating_sub(self.links.len()));
         self.free.reserve(max.saturating_sub(self.free.len()));
-        let Self { entries, by_key, .. } = self;
-        by_key.reserve(max.saturating_sub(by_key.len()), |at| entries[at as usize].key);
+        self.by_key.reserve(max.saturating_sub(self.by_key.len()));
     }
 
     /// Makes room for a terminal's list; called when the terminal is installed.
@@ -254,6 +262,33 @@ impl Transactions {
             self.evict(self.oldest, policy);
         }
         self.insert(entry);
+    }
+
+    /// Has the memory fetched that remembering a request under this key will look at. `leaving` goes with the caller
+    /// from one request to the next.
+    pub(super) fn warm(&self, key: &TransactionKey, leaving: &mut Leaving, policy: &Policy) {
+        black_box(self.by_key.warm(key));
+        let list = &self.by_terminal[key.terminal as usize];
+        if list.count < policy.duplicates_per_terminal {
+            return;
+        }
+        // It is at its quota, so its oldest makes room; for its next request the next one does.
+        let at = match leaving.last {
+            Some((terminal, last)) if terminal == key.terminal => self.links[last as usize].newer_of_terminal,
+            _ => list.oldest,
+        };
+        if let Some(oldest) = self.entries.get(at as usize) {
+            black_box(self.by_key.warm(&oldest.key));
+            leaving.last = Some((key.terminal, at));
+        }
+    }
+
+    /// Has the memory fetched that those look at which so many more requests will push out.
+    pub(super) fn warm_leaving(&self, more: usize, policy: &Policy) {
+        let over = (self.by_key.len() + more).saturating_sub(policy.duplicates_max as usize);
+        for leaving in self.iter().take(over.min(more)) {
+            black_box(self.by_key.warm(&leaving.key));
+        }
     }
 
     /// Marks a request as taken back.

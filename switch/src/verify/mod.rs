@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// Items handed to the HSM at once. Enough for its batches to be worth while, and a stack frame's worth.
-const CHUNK: usize = 128;
+const CHUNK: usize = 256;
 
 /// The verify and the answer stage.
 pub struct Verifier {
