@@ -10,8 +10,9 @@ use tokio::sync::Notify;
 
 use crate::{
     batch::Batch,
+    books::Books,
     clock::stopwatch,
-    journal::{CheckpointMeta, JournalError, RecordBatch, Store},
+    journal::{JournalError, RecordBatch, Store},
     telemetry::{
         cost::{Laps, Stage},
         metrics::Metrics,
@@ -26,15 +27,8 @@ const BATCHES_MAX: usize = 256;
 pub enum Commit {
     /// Make this batch's records durable, then release it.
     Batch(Box<Batch>),
-    /// Save this state of the books and stop.
-    Finish {
-        /// The record the state stands at.
-        seq: u64,
-        /// Hash of the state.
-        state_hash: [u8; 32],
-        /// The state.
-        chunks: Vec<Vec<u8>>,
-    },
+    /// Save these books as a checkpoint and stop.
+    Finish(Box<Books>),
 }
 
 /// Batches whose records are durable, on their way back to their connections.
@@ -71,9 +65,12 @@ pub fn start(
         while let Ok(first) = work.recv() {
             match committer.serve(store.as_mut(), first, &work) {
                 Ok(None) => {}
-                Ok(Some(finish)) => {
-                    save(store.as_mut(), finish)?;
-                    return store.close();
+                Ok(Some(books)) => {
+                    let at = store.head();
+                    let saved = store.checkpoints().save(&at, &mut |emit| books.snapshot(emit));
+                    // The records are what must be durable, whatever became of the checkpoint.
+                    store.close()?;
+                    return saved.map(drop);
                 }
                 Err(error) => {
                     fatal(&error);
@@ -95,19 +92,19 @@ struct Committer {
 }
 
 impl Committer {
-    /// Commits what waits, beginning with `first`. Returns the order to finish if that came behind.
+    /// Commits what waits, beginning with `first`. Returns the books to save if the order to finish came behind.
     fn serve(
         &mut self,
         store: &mut dyn Store,
         first: Commit,
         work: &Receiver<Commit>,
-    ) -> Result<Option<Commit>, JournalError> {
+    ) -> Result<Option<Box<Books>>, JournalError> {
         let mut next = Some(first);
         let mut finish = None;
         while let Some(order) = next {
             match order {
                 Commit::Batch(batch) => self.waiting.push(batch),
-                order @ Commit::Finish { .. } => finish = Some(order),
+                Commit::Finish(books) => finish = Some(books),
             }
             let full = self.waiting.len() >= BATCHES_MAX || finish.is_some();
             next = if full { None } else { work.try_recv().ok() };
@@ -145,10 +142,4 @@ impl Committer {
         }
         self.released.bell.notify_one();
     }
-}
-
-fn save(store: &mut dyn Store, finish: Commit) -> Result<(), JournalError> {
-    let Commit::Finish { seq, state_hash, chunks } = finish else { return Ok(()) };
-    let meta = CheckpointMeta { seq, state_hash, chain_hash: store.head().hash };
-    store.save_checkpoint(&meta, &mut chunks.into_iter())
 }

@@ -11,12 +11,13 @@ use crate::{
         apply::ApplyError,
         event::{Event, EventError},
         policy::Policy,
+        snapshot::SnapshotError,
     },
     city::{City, CityError, TestKeys},
     clock::{Clock, stopwatch},
     config::Config,
     genesis::{self, CardFault, GenesisError, Importing},
-    journal::{JournalError, Reader, RecordBatch, Seq, Store},
+    journal::{Checkpoints, JournalError, Reader, RecordBatch, Seq, Store},
     ledger::Refusal,
 };
 
@@ -49,12 +50,9 @@ pub enum RecoveryError {
     /// A record does not fit those before it.
     #[error("the journal does not add up")]
     Apply(#[from] ApplyError),
-    /// A checkpoint whose state is not what its manifest says.
-    #[error("the checkpoint at record {seq} does not have the state hash that it claims")]
-    StateHash {
-        /// The checkpoint's record.
-        seq: Seq,
-    },
+    /// A checkpoint holds no books that this program can read.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
     /// An import was cut off.
     #[error(
         "the import of the city was cut off at record {seq}: nothing has been served from this folder, so delete it and start again"
@@ -105,25 +103,44 @@ pub fn replay(
     outcome
 }
 
-/// The books as of the store's head: newest checkpoint, proved by its hash, and the records behind it.
+/// The books as of the store's head: the newest checkpoint and the records behind it.
 ///
 /// # Errors
-/// As [`replay`], or a checkpoint that is not what it claims.
+/// As [`replay`].
 pub fn restore(store: &dyn Store, progress: &mut dyn FnMut(Seq)) -> Result<Books, RecoveryError> {
-    let mut books = match store.load_checkpoint()? {
-        Some((meta, chunks)) => match Books::from_snapshot(chunks) {
-            Ok(books) if books.seq() == meta.seq && books.state_hash() == meta.state_hash => books,
-            Ok(_) => return Err(RecoveryError::StateHash { seq: meta.seq }),
-            Err(error) => {
-                // Written by another version of the program; the journal has everything, it only takes longer.
-                tracing::warn!(seq = meta.seq, %error, "checkpoint passed over; replaying from the first record");
-                Books::default()
-            }
-        },
-        None => Books::default(),
-    };
+    let mut books = newest_checkpoint(store.checkpoints().as_ref())?.unwrap_or_default();
     replay(store.reader().as_ref(), &mut books, store.head().seq, progress)?;
     Ok(books)
+}
+
+/// The books of the newest checkpoint that is whole and of this version; others are passed over, because the journal
+/// has everything and it only takes longer.
+///
+/// # Errors
+/// The checkpoints cannot be listed.
+pub fn newest_checkpoint(checkpoints: &dyn Checkpoints) -> Result<Option<Books>, RecoveryError> {
+    for seq in checkpoints.saved()? {
+        match read_checkpoint(checkpoints, seq) {
+            Ok(books) => return Ok(Some(books)),
+            Err(error) => {
+                tracing::warn!(seq, %error, "checkpoint passed over");
+                checkpoints.pass_over(seq);
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Chunk by chunk, so that the books are never in memory twice. What they are is proved by the SHA-256 at the end.
+fn read_checkpoint(checkpoints: &dyn Checkpoints, seq: Seq) -> Result<Books, RecoveryError> {
+    let mut fault = None;
+    let chunks = checkpoints.load(seq)?.chunks;
+    let whole = chunks.map_while(|chunk| chunk.map_err(|error| fault = Some(error)).ok());
+    let books = Books::from_snapshot(whole);
+    match fault {
+        Some(fault) => Err(fault.into()),
+        None => Ok(books.and_then(|books| if books.seq() == seq { Ok(books) } else { Err(SnapshotError) })?),
+    }
 }
 
 /// Books for serving: restored, or imported if the journal is empty, under the configuration's policy.

@@ -332,10 +332,13 @@ impl StoppedFolder {
     /// What was found.
     pub fn verify(&self, progress: &mut dyn FnMut(Seq)) -> Result<Verification, AuditError> {
         let reader = self.store.reader();
-        let with_checkpoint = self.store.load_checkpoint()?.is_some();
-        let restored = self.books(progress)?;
-        let than = if with_checkpoint { "checkpoint and the records behind it" } else { "replay" };
-        prove(reader.as_ref(), restored.seq(), restored.state_hash(), than, progress)
+        let checkpoint = recovery::newest_checkpoint(self.store.checkpoints().as_ref())?;
+        let than = if checkpoint.is_some() { "checkpoint and the records behind it" } else { "replay" };
+        let mut restored = checkpoint.unwrap_or_default();
+        recovery::replay(reader.as_ref(), &mut restored, self.store.head().seq, progress)?;
+        let (seq, state_hash) = (restored.seq(), restored.state_hash());
+        drop(restored);
+        prove(reader.as_ref(), seq, state_hash, than, progress)
     }
 }
 

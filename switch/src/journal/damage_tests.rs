@@ -7,7 +7,7 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use super::testing::{Folder, Lcg, batch_of, chunks_of, meta_at, read_all};
+use super::testing::{Folder, Lcg, batch_of, chunks_of, newest, read_all, save};
 use super::*;
 
 type Records = Vec<(Seq, i64, Vec<u8>)>;
@@ -28,7 +28,7 @@ fn journal_of(commits: u64, body_len: usize) -> (Folder, Records) {
         }
         if run < 2 {
             let head = store.head();
-            store.save_checkpoint(&meta_at(&head), &mut chunks_of(head.seq).into_iter()).unwrap();
+            save(store.checkpoints().as_ref(), &head, &chunks_of(head.seq)).unwrap();
         }
         if run == 2 {
             let records = read_all(store.reader().as_ref());
@@ -44,6 +44,7 @@ struct Tally {
     opened: u32,
     refused: u32,
     checkpoints_lost: u32,
+    passed_over: usize,
 }
 
 impl Tally {
@@ -75,10 +76,12 @@ impl Tally {
 
     /// A checkpoint that loads is as it was saved.
     fn check_checkpoint(&mut self, name: &str, store: &SledStore) {
-        match store.load_checkpoint() {
-            Ok(Some((meta, chunks))) => assert!(chunks == chunks_of(meta.seq), "{name}"),
-            Ok(None) | Err(_) => self.checkpoints_lost += 1,
+        let (found, passed_over) = newest(store.checkpoints().as_ref());
+        match found {
+            Some((at, chunks)) => assert!(chunks == chunks_of(at.seq), "{name}"),
+            None => self.checkpoints_lost += 1,
         }
+        self.passed_over += passed_over.len();
     }
 }
 
@@ -95,7 +98,7 @@ fn written(bytes: &[u8]) -> Range<usize> {
 fn an_undamaged_folder_opens_every_time() {
     let (folder, acknowledged) = stopped_journal();
     let names: Vec<_> = files(&folder).iter().map(|path| path.display().to_string()).collect();
-    for kind in ["anchor.bin", "conf", "db", "snap."] {
+    for kind in ["anchor.bin", "checkpoints/", "conf", "db", "snap."] {
         assert!(names.iter().any(|name| name.starts_with(kind)), "no {kind} in {names:?}");
     }
     let mut tally = Tally::default();
@@ -120,6 +123,12 @@ fn a_flipped_byte_anywhere_loses_nothing_unnoticed() {
             tally.try_open(&name, &damaged, &acknowledged);
         }
         assert_eq!(tally.opened + tally.refused, 30, "{tally:?}");
+        if path.starts_with("checkpoints") {
+            assert_eq!((tally.opened, tally.checkpoints_lost), (30, 0), "the other one is taken: {tally:?}");
+            // Every byte is covered; the older one is not even looked at.
+            let is_newest = folder.0.keys().rfind(|path| path.starts_with("checkpoints")) == Some(&path);
+            assert_eq!(tally.passed_over, if is_newest { 60 } else { 0 }, "{tally:?}");
+        }
     }
 }
 

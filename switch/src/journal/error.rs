@@ -98,6 +98,14 @@ pub enum JournalError {
         /// The rule.
         rule: &'static str,
     },
+    /// A checkpoint is not what was saved.
+    #[error("the checkpoint at record {seq} is damaged: {rule}")]
+    CheckpointDamaged {
+        /// The checkpoint's record.
+        seq: Seq,
+        /// What is wrong with it.
+        rule: &'static str,
+    },
     /// A checkpoint lies past the durable head.
     #[error("a checkpoint at record {seq}, but the journal ends at {head}")]
     CheckpointAhead {

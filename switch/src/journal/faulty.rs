@@ -4,14 +4,13 @@
 //! fails one sync and is poisoned from then on.
 
 use std::io;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, unbounded};
 
-use super::{
-    CheckpointMeta, CommitTimings, Head, JournalError, LoadedCheckpoint, Reader, RecordBatch, Seq, Store,
-};
+use super::{Checkpoints, CommitTimings, Head, JournalError, Reader, RecordBatch, Seq, Store};
 
 /// A [`Store`] whose commits take longer.
 pub struct DelayedStore<S> {
@@ -81,20 +80,8 @@ impl<S: Store> Store for DelayedStore<S> {
         self.inner.reader()
     }
 
-    fn save_checkpoint(
-        &mut self,
-        checkpoint: &CheckpointMeta,
-        chunks: &mut dyn Iterator<Item = Vec<u8>>,
-    ) -> Result<(), JournalError> {
-        self.inner.save_checkpoint(checkpoint, chunks)
-    }
-
-    fn load_checkpoint(&self) -> Result<Option<LoadedCheckpoint>, JournalError> {
-        self.inner.load_checkpoint()
-    }
-
-    fn passed_over_checkpoints(&self) -> Vec<Seq> {
-        self.inner.passed_over_checkpoints()
+    fn checkpoints(&self) -> Arc<dyn Checkpoints> {
+        self.inner.checkpoints()
     }
 
     fn commit_timings(&self) -> CommitTimings {
@@ -173,22 +160,8 @@ impl<S: Store> Store for FaultyStore<S> {
         self.inner.reader()
     }
 
-    fn save_checkpoint(
-        &mut self,
-        checkpoint: &CheckpointMeta,
-        chunks: &mut dyn Iterator<Item = Vec<u8>>,
-    ) -> Result<(), JournalError> {
-        self.check_healthy()?;
-        self.inner.save_checkpoint(checkpoint, chunks)
-    }
-
-    fn load_checkpoint(&self) -> Result<Option<LoadedCheckpoint>, JournalError> {
-        self.check_healthy()?;
-        self.inner.load_checkpoint()
-    }
-
-    fn passed_over_checkpoints(&self) -> Vec<Seq> {
-        self.inner.passed_over_checkpoints()
+    fn checkpoints(&self) -> Arc<dyn Checkpoints> {
+        self.inner.checkpoints()
     }
 
     fn commit_timings(&self) -> CommitTimings {
@@ -248,9 +221,8 @@ mod tests {
             store.append(1, &batch_of(1, 1, 10)).unwrap();
             let failed = store.append(2, &batch_of(2, 1, 10));
             assert!(matches!(failed, Err(JournalError::Io { .. })), "{after:?}: {failed:?}");
-            let poisoned =
-                [store.append(2, &batch_of(2, 1, 10)).map(drop), store.load_checkpoint().map(drop)];
-            assert!(poisoned.iter().all(|done| matches!(done, Err(JournalError::Poisoned))), "{poisoned:?}");
+            let poisoned = store.append(2, &batch_of(2, 1, 10));
+            assert!(matches!(poisoned, Err(JournalError::Poisoned)), "{poisoned:?}");
             assert_eq!(store.reader().head().seq, 1, "{after:?}: no reader sees what was not acknowledged");
             assert_eq!(store.into_inner().unwrap().head().seq, want_seq, "{after:?}");
         }

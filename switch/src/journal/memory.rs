@@ -6,11 +6,13 @@
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use sha2::{Digest, Sha256};
+
 use super::checkpoint::{CHECKPOINT_CHUNK_MAX, CHECKPOINTS_KEPT};
 use super::extent::{EXTENT_BYTES_MAX, Extent, ExtentWriter, hash_if_ends_at, visit_extents};
 use super::{
-    CheckpointMeta, CommitTimings, Head, JournalError, LoadedCheckpoint, Reader, Record, RecordBatch, Seq,
-    Store,
+    CheckpointMeta, Checkpoints, CommitTimings, Head, JournalError, LoadedCheckpoint, Picture, Reader,
+    Record, RecordBatch, Seq, Store,
 };
 
 /// A [`Store`] in memory. Its records live as long as it or one of its readers does.
@@ -18,7 +20,7 @@ pub struct MemoryStore {
     shared: Arc<Mutex<Shared>>,
     writer: ExtentWriter,
     head: Head,
-    checkpoints: Vec<LoadedCheckpoint>,
+    checkpoints: Arc<MemoryCheckpoints>,
 }
 
 struct Shared {
@@ -30,27 +32,13 @@ impl MemoryStore {
     /// An empty journal.
     #[must_use]
     pub fn new() -> Self {
+        let shared = Arc::new(Mutex::new(Shared { extents: Vec::new(), head: Head::EMPTY }));
+        let checkpoints = MemoryCheckpoints { shared: Arc::clone(&shared), saved: Mutex::default() };
         Self {
-            shared: Arc::new(Mutex::new(Shared { extents: Vec::new(), head: Head::EMPTY })),
+            shared,
             writer: ExtentWriter::new(EXTENT_BYTES_MAX),
             head: Head::EMPTY,
-            checkpoints: Vec::new(),
-        }
-    }
-
-    fn check_checkpoint(&self, checkpoint: &CheckpointMeta) -> Result<(), JournalError> {
-        let seq = checkpoint.seq;
-        if seq > self.head.seq {
-            return Err(JournalError::CheckpointAhead { seq, head: self.head.seq });
-        }
-        let shared = locked(&self.shared);
-        let hash = match extent_holding(&shared.extents, seq) {
-            Some(at) => hash_if_ends_at(&shared.extents[at], seq),
-            None => Some(Head::EMPTY.hash),
-        };
-        match hash {
-            Some(hash) if hash != checkpoint.chain_hash => Err(JournalError::CheckpointChain { seq }),
-            _ => Ok(()),
+            checkpoints: Arc::new(checkpoints),
         }
     }
 }
@@ -84,31 +72,69 @@ impl Store for MemoryStore {
         Box::new(MemoryReader(Arc::clone(&self.shared)))
     }
 
-    fn save_checkpoint(
-        &mut self,
-        checkpoint: &CheckpointMeta,
-        chunks: &mut dyn Iterator<Item = Vec<u8>>,
-    ) -> Result<(), JournalError> {
-        self.check_checkpoint(checkpoint)?;
-        let chunks: Vec<_> = chunks.collect();
-        for (index, chunk) in (0..).zip(&chunks) {
-            if chunk.len() > CHECKPOINT_CHUNK_MAX {
-                return Err(JournalError::ChunkTooLong { seq: checkpoint.seq, index, len: chunk.len() });
-            }
-        }
-        self.checkpoints.retain(|(saved, _)| saved.seq != checkpoint.seq);
-        self.checkpoints.push((*checkpoint, chunks));
-        self.checkpoints.sort_by_key(|(saved, _)| std::cmp::Reverse(saved.seq));
-        self.checkpoints.truncate(CHECKPOINTS_KEPT);
-        Ok(())
-    }
-
-    fn load_checkpoint(&self) -> Result<Option<LoadedCheckpoint>, JournalError> {
-        Ok(self.checkpoints.first().cloned())
+    fn checkpoints(&self) -> Arc<dyn Checkpoints> {
+        Arc::clone(&self.checkpoints) as Arc<dyn Checkpoints>
     }
 
     fn commit_timings(&self) -> CommitTimings {
         CommitTimings::default()
+    }
+}
+
+/// The checkpoints of a [`MemoryStore`], newest first.
+struct MemoryCheckpoints {
+    shared: Arc<Mutex<Shared>>,
+    saved: Mutex<Vec<(Head, Vec<Vec<u8>>)>>,
+}
+
+impl MemoryCheckpoints {
+    fn check(&self, at: &Head) -> Result<(), JournalError> {
+        let shared = locked(&self.shared);
+        if at.seq > shared.head.seq {
+            return Err(JournalError::CheckpointAhead { seq: at.seq, head: shared.head.seq });
+        }
+        let hash = match extent_holding(&shared.extents, at.seq) {
+            Some(extent) => hash_if_ends_at(&shared.extents[extent], at.seq),
+            None => Some(Head::EMPTY.hash),
+        };
+        if hash == Some(at.hash) { Ok(()) } else { Err(JournalError::CheckpointChain { seq: at.seq }) }
+    }
+}
+
+impl Checkpoints for MemoryCheckpoints {
+    fn save(&self, at: &Head, picture: Picture<'_>) -> Result<CheckpointMeta, JournalError> {
+        self.check(at)?;
+        let mut chunks = Vec::new();
+        picture(&mut |chunk| chunks.push(chunk.to_vec()));
+        let mut hash = Sha256::new();
+        for (index, chunk) in (0..).zip(&chunks) {
+            if chunk.len() > CHECKPOINT_CHUNK_MAX {
+                return Err(JournalError::ChunkTooLong { seq: at.seq, index, len: chunk.len() });
+            }
+            hash.update(chunk);
+        }
+        let mut saved = locked(&self.saved);
+        saved.retain(|(older, _)| older.seq != at.seq);
+        saved.push((*at, chunks));
+        saved.sort_by_key(|(head, _)| std::cmp::Reverse(head.seq));
+        saved.truncate(CHECKPOINTS_KEPT);
+        Ok(CheckpointMeta { seq: at.seq, state_hash: hash.finalize().into(), chain_hash: at.hash })
+    }
+
+    fn saved(&self) -> Result<Vec<Seq>, JournalError> {
+        Ok(locked(&self.saved).iter().map(|(at, _)| at.seq).collect())
+    }
+
+    fn load(&self, seq: Seq) -> Result<LoadedCheckpoint, JournalError> {
+        let saved = locked(&self.saved);
+        let found = saved.iter().find(|(at, _)| at.seq == seq);
+        let (at, chunks) =
+            found.ok_or(JournalError::CheckpointDamaged { seq, rule: "it is not there" })?.clone();
+        Ok(LoadedCheckpoint { at, chunks: Box::new(chunks.into_iter().map(Ok)) })
+    }
+
+    fn pass_over(&self, seq: Seq) {
+        locked(&self.saved).retain(|(at, _)| at.seq != seq);
     }
 }
 
@@ -142,7 +168,7 @@ fn extent_holding(extents: &[Arc<[u8]>], seq: Seq) -> Option<usize> {
         .checked_sub(1)
 }
 
-fn locked(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
-    // Extents are pushed whole and the head moves last: a panic in between leaves nothing half done.
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Extents are pushed whole and the head moves last, checkpoints are pushed whole: a panic leaves nothing half done.
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }

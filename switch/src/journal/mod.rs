@@ -33,6 +33,7 @@ mod testing;
 
 use std::fmt;
 use std::ops::ControlFlow;
+use std::sync::Arc;
 
 pub use checkpoint::{CHECKPOINT_CHUNK_MAX, CHECKPOINTS_KEPT};
 pub use engine::catches_store_panics;
@@ -50,8 +51,22 @@ pub type Seq = u64;
 /// SHA-256 of an extent; all zeros before the first one.
 pub type ChainHash = [u8; 32];
 
-/// A checkpoint as it was saved: what it is, and its chunks in order.
-pub type LoadedCheckpoint = (CheckpointMeta, Vec<Vec<u8>>);
+/// Gives a picture of the state, chunk by chunk, to the one who asks.
+pub type Picture<'a> = &'a mut dyn FnMut(&mut dyn FnMut(&[u8]));
+
+/// A checkpoint that is being read.
+pub struct LoadedCheckpoint {
+    /// The last record whose effects are in it, with the chain's hash and the time there.
+    pub at: Head,
+    /// Its chunks in order, each as it was saved. An error is the last thing to come.
+    pub chunks: Box<dyn Iterator<Item = Result<Vec<u8>, JournalError>>>,
+}
+
+impl fmt::Debug for LoadedCheckpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LoadedCheckpoint").field("at", &self.at).finish_non_exhaustive()
+    }
+}
 
 /// Where records are kept. One thread owns it; readers may live on others.
 ///
@@ -75,29 +90,8 @@ pub trait Store: Send {
     /// A reader that may be used from another thread while the store appends; it sees durable records only.
     fn reader(&self) -> Box<dyn Reader>;
 
-    /// Writes a checkpoint: chunks first, manifest last, and only then are all but the newest
-    /// [`CHECKPOINTS_KEPT`] removed.
-    ///
-    /// # Errors
-    /// A checkpoint past the head, a chunk past [`CHECKPOINT_CHUNK_MAX`] or a chain hash that is not the
-    /// chain's is refused; I/O errors poison the store.
-    fn save_checkpoint(
-        &mut self,
-        checkpoint: &CheckpointMeta,
-        chunks: &mut dyn Iterator<Item = Vec<u8>>,
-    ) -> Result<(), JournalError>;
-
-    /// The newest whole checkpoint at or before the head, or `None` when the whole journal must be replayed.
-    ///
-    /// # Errors
-    /// A damaged checkpoint is not an error: an older one is taken, and
-    /// [`passed_over_checkpoints`](Store::passed_over_checkpoints) names it.
-    fn load_checkpoint(&self) -> Result<Option<LoadedCheckpoint>, JournalError>;
-
-    /// The checkpoints that the last [`load_checkpoint`](Store::load_checkpoint) found damaged, newest first.
-    fn passed_over_checkpoints(&self) -> Vec<Seq> {
-        Vec::new()
-    }
+    /// Its checkpoints, which may be saved and read on another thread while the store appends.
+    fn checkpoints(&self) -> Arc<dyn Checkpoints>;
 
     /// How long the parts of the last commit took.
     fn commit_timings(&self) -> CommitTimings;
@@ -111,6 +105,33 @@ pub trait Store: Send {
     fn close(self: Box<Self>) -> Result<(), JournalError> {
         Ok(())
     }
+}
+
+/// Pictures of the state as of durable records of a [`Store`], from any thread: a start replays what is behind the newest.
+///
+/// An error here says nothing about the journal, and poisons nothing: a checkpoint is a cache of it.
+pub trait Checkpoints: Send + Sync {
+    /// Saves a picture of the state as of a head that the journal has, or had. Once it is durable, all but the newest
+    /// [`CHECKPOINTS_KEPT`] are removed.
+    ///
+    /// # Errors
+    /// A head past the journal's or not of its history, a chunk past [`CHECKPOINT_CHUNK_MAX`], an I/O error.
+    fn save(&self, at: &Head, picture: Picture<'_>) -> Result<CheckpointMeta, JournalError>;
+
+    /// Those that are there, newest first.
+    ///
+    /// # Errors
+    /// I/O errors.
+    fn saved(&self) -> Result<Vec<Seq>, JournalError>;
+
+    /// Begins to read one of them.
+    ///
+    /// # Errors
+    /// It is damaged, past the head, or not of this history; I/O errors.
+    fn load(&self, seq: Seq) -> Result<LoadedCheckpoint, JournalError>;
+
+    /// Whoever read one could make nothing of it: it goes when the next is saved, and does not push out a better one.
+    fn pass_over(&self, seq: Seq);
 }
 
 /// Replays the durable records of a [`Store`], from any thread.
@@ -166,10 +187,9 @@ impl fmt::Debug for Head {
 pub struct CheckpointMeta {
     /// The last record whose effects are in it.
     pub seq: Seq,
-    /// The hash of the state, so that a restore can prove itself.
+    /// SHA-256 of the picture's bytes.
     pub state_hash: [u8; 32],
-    /// The chain's hash at `seq` ([`Head::hash`]). It is compared with the journal whenever an extent ends
-    /// at `seq`, which it does at every head; inside an extent the chain has no hash to compare.
+    /// The chain's hash at `seq` ([`Head::hash`]).
     pub chain_hash: ChainHash,
 }
 

@@ -18,13 +18,13 @@ use std::time::Instant;
 use crossbeam::atomic::AtomicCell;
 
 use super::anchor::{Anchor, Anchored};
-use super::checkpoint::Checkpoints;
+use super::checkpoint::CheckpointFiles;
 use super::engine::{Engine, engine_error, ensure_folder, guarded, lock, sync_folder};
 use super::extent::{ExtentWriter, hash_if_ends_at, visit_extents};
 use super::verify::{ChainCheck, CheckedChain};
 use super::{
-    ChainHash, CheckpointMeta, CommitTimings, EXTENT_BYTES_MAX, EXTENT_BYTES_MIN, Head, JournalError,
-    LoadedCheckpoint, Reader, Record, RecordBatch, Seq, Store,
+    CheckpointMeta, Checkpoints, CommitTimings, EXTENT_BYTES_MAX, EXTENT_BYTES_MIN, Head, JournalError,
+    LoadedCheckpoint, Picture, Reader, Record, RecordBatch, Seq, Store,
 };
 
 /// Settings of a [`SledStore`].
@@ -81,7 +81,7 @@ pub struct OpenReport {
 pub struct SledStore {
     pub(super) engine: Engine,
     pub(super) extents: sled::Tree,
-    pub(super) checkpoints: Checkpoints,
+    checkpoints: Arc<SledCheckpoints>,
     pub(super) anchor: Anchor,
     writer: ExtentWriter,
     head: Head,
@@ -133,7 +133,7 @@ impl SledStore {
         let engine = Engine::open(dir)?;
         let extents = engine.tree("extents")?;
         let checked = verify(&extents, anchored.map(|anchored| anchored.head), progress)?;
-        let checkpoints = Checkpoints::open(&engine)?;
+        let checkpoints = CheckpointFiles::open(dir)?;
         // What a killed process left may be in the system's cache only; the anchor must not run ahead of it.
         engine.flush()?;
         engine.sync()?;
@@ -147,14 +147,17 @@ impl SledStore {
             anchor_slot_damaged: anchored.is_some_and(|anchored| anchored.slot_damaged),
             checkpoints: checkpoints.saved()?,
         };
+        let durable = Arc::new(AtomicCell::new(checked.head));
+        let checkpoints =
+            SledCheckpoints { files: checkpoints, extents: extents.clone(), durable: Arc::clone(&durable) };
         let store = Self {
             engine,
             extents,
-            checkpoints,
+            checkpoints: Arc::new(checkpoints),
             anchor,
             writer: ExtentWriter::new(options.extent_bytes),
             head: checked.head,
-            durable: Arc::new(AtomicCell::new(checked.head)),
+            durable,
             timings: CommitTimings::default(),
             poisoned: false,
         };
@@ -186,29 +189,6 @@ impl SledStore {
     fn check_healthy(&self) -> Result<(), JournalError> {
         if self.poisoned { Err(JournalError::Poisoned) } else { Ok(()) }
     }
-
-    /// The chain's hash at `seq`, if an extent ends there.
-    fn hash_at(&self, seq: Seq) -> Result<Option<ChainHash>, JournalError> {
-        if seq == 0 {
-            return Ok(Some(Head::EMPTY.hash));
-        }
-        let holding = extent_holding(&self.extents, seq)?;
-        Ok(holding.and_then(|(_, value)| hash_if_ends_at(&value, seq)))
-    }
-
-    fn write_checkpoint(
-        &self,
-        checkpoint: &CheckpointMeta,
-        chunks: &mut dyn Iterator<Item = Vec<u8>>,
-    ) -> Result<(), JournalError> {
-        if checkpoint.seq > self.head.seq {
-            return Err(JournalError::CheckpointAhead { seq: checkpoint.seq, head: self.head.seq });
-        }
-        if self.hash_at(checkpoint.seq)?.is_some_and(|hash| hash != checkpoint.chain_hash) {
-            return Err(JournalError::CheckpointChain { seq: checkpoint.seq });
-        }
-        self.checkpoints.save(&self.engine, checkpoint, chunks)
-    }
 }
 
 impl Store for SledStore {
@@ -233,23 +213,8 @@ impl Store for SledStore {
         Box::new(SledReader { extents: self.extents.clone(), durable: Arc::clone(&self.durable) })
     }
 
-    fn save_checkpoint(
-        &mut self,
-        checkpoint: &CheckpointMeta,
-        chunks: &mut dyn Iterator<Item = Vec<u8>>,
-    ) -> Result<(), JournalError> {
-        self.check_healthy()?;
-        let written = self.write_checkpoint(checkpoint, chunks);
-        self.poison_on_io_error(written)
-    }
-
-    fn load_checkpoint(&self) -> Result<Option<LoadedCheckpoint>, JournalError> {
-        self.check_healthy()?;
-        self.checkpoints.load(self.head.seq, &|seq| self.hash_at(seq))
-    }
-
-    fn passed_over_checkpoints(&self) -> Vec<Seq> {
-        self.checkpoints.passed_over()
+    fn checkpoints(&self) -> Arc<dyn Checkpoints> {
+        Arc::clone(&self.checkpoints) as Arc<dyn Checkpoints>
     }
 
     fn commit_timings(&self) -> CommitTimings {
@@ -278,6 +243,49 @@ impl fmt::Debug for SledStore {
             .field("head", &self.head)
             .field("poisoned", &self.poisoned)
             .finish_non_exhaustive()
+    }
+}
+
+/// The checkpoints beside a [`SledStore`], held to its chain.
+struct SledCheckpoints {
+    files: CheckpointFiles,
+    extents: sled::Tree,
+    durable: Arc<AtomicCell<Head>>,
+}
+
+impl SledCheckpoints {
+    /// A checkpoint stands where a commit ended, so the chain has a hash there to compare.
+    fn check(&self, at: &Head) -> Result<(), JournalError> {
+        let head = self.durable.load().seq;
+        if at.seq > head {
+            return Err(JournalError::CheckpointAhead { seq: at.seq, head });
+        }
+        let hash = match extent_holding(&self.extents, at.seq)? {
+            Some((_, value)) => hash_if_ends_at(&value, at.seq),
+            None => Some(Head::EMPTY.hash),
+        };
+        if hash == Some(at.hash) { Ok(()) } else { Err(JournalError::CheckpointChain { seq: at.seq }) }
+    }
+}
+
+impl Checkpoints for SledCheckpoints {
+    fn save(&self, at: &Head, picture: Picture<'_>) -> Result<CheckpointMeta, JournalError> {
+        self.check(at)?;
+        self.files.save(at, picture)
+    }
+
+    fn saved(&self) -> Result<Vec<Seq>, JournalError> {
+        self.files.saved()
+    }
+
+    fn load(&self, seq: Seq) -> Result<LoadedCheckpoint, JournalError> {
+        let loaded = self.files.load(seq)?;
+        self.check(&loaded.at)?;
+        Ok(loaded)
+    }
+
+    fn pass_over(&self, seq: Seq) {
+        self.files.found_damaged(seq);
     }
 }
 

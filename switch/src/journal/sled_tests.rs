@@ -6,8 +6,10 @@ use std::fs::{self, File, OpenOptions};
 use std::ops::ControlFlow;
 use std::path::Path;
 
+use sha2::{Digest, Sha256};
+
 use super::anchor::{ANCHOR_FILE, Anchor, Anchored};
-use super::testing::{Folder, batch_at, batch_of, chunks_of, meta_at, open, read_all};
+use super::testing::{Folder, batch_at, batch_of, chunks_of, newest, open, read_all, save};
 use super::*;
 
 fn append(store: &mut dyn Store, count: u64, body_len: usize) -> Head {
@@ -235,13 +237,8 @@ fn a_failed_sync_or_anchor_poisons_the_store_for_good() {
         break_it(&mut store);
         let failed = store.append(4, &batch_of(4, 1, 100)).unwrap_err();
         assert_eq!(failed.to_string(), want, "{name}");
-        let mut chunks = chunks_of(3).into_iter();
-        let later = [
-            store.append(4, &batch_of(4, 1, 100)).map(drop),
-            store.append(9, &RecordBatch::new()).map(drop),
-            store.save_checkpoint(&meta_at(&before), &mut chunks),
-            store.load_checkpoint().map(drop),
-        ];
+        let later =
+            [store.append(4, &batch_of(4, 1, 100)).map(drop), store.append(9, &RecordBatch::new()).map(drop)];
         assert!(later.iter().all(|done| matches!(done, Err(JournalError::Poisoned))), "{name}: {later:?}");
         assert_eq!((store.head(), store.reader().head()), (before, before), "{name}");
         assert_eq!(seqs_from(store.reader().as_ref(), 1), [1, 2, 3], "{name}");
@@ -266,25 +263,31 @@ fn checkpoints_that_do_not_fit_the_journal_are_refused_by_both_stores() {
     let dir = tempfile::tempdir().unwrap();
     for (name, mut store) in stores(dir.path()) {
         let head = append(store.as_mut(), 4, 100);
-        let ahead = CheckpointMeta { seq: 5, ..meta_at(&head) };
-        let other = CheckpointMeta { chain_hash: [1; 32], ..meta_at(&head) };
-        let inside = CheckpointMeta { seq: 2, chain_hash: [0; 32], ..meta_at(&head) };
-        let refused = store.save_checkpoint(&ahead, &mut chunks_of(1).into_iter());
-        assert!(
-            matches!(refused, Err(JournalError::CheckpointAhead { seq: 5, head: 4 })),
-            "{name}: {refused:?}"
-        );
-        let refused = store.save_checkpoint(&other, &mut chunks_of(1).into_iter());
-        assert!(matches!(refused, Err(JournalError::CheckpointChain { seq: 4 })), "{name}: {refused:?}");
-        let mut long = vec![vec![0; CHECKPOINT_CHUNK_MAX], vec![0; CHECKPOINT_CHUNK_MAX + 1]].into_iter();
-        let refused = store.save_checkpoint(&meta_at(&head), &mut long);
+        let checkpoints = store.checkpoints();
+        let heads = [
+            ("ahead", Head { seq: 5, ..head }),
+            ("of another history", Head { hash: [1; 32], ..head }),
+            ("inside a commit", Head { seq: 2, ..head }),
+        ];
+        for (what, at) in heads {
+            let refused = save(checkpoints.as_ref(), &at, &chunks_of(1));
+            let right = match what {
+                "ahead" => matches!(refused, Err(JournalError::CheckpointAhead { seq: 5, head: 4 })),
+                _ => matches!(refused, Err(JournalError::CheckpointChain { seq }) if seq == at.seq),
+            };
+            assert!(right, "{name}, {what}: {refused:?}");
+        }
+        let long = vec![vec![0; CHECKPOINT_CHUNK_MAX], vec![0; CHECKPOINT_CHUNK_MAX + 1]];
+        let refused = save(checkpoints.as_ref(), &head, &long);
         assert!(
             matches!(refused, Err(JournalError::ChunkTooLong { seq: 4, index: 1, .. })),
             "{name}: {refused:?}"
         );
-        assert_eq!(store.load_checkpoint().unwrap(), None, "{name}");
-        store.save_checkpoint(&inside, &mut chunks_of(2).into_iter()).unwrap();
-        assert_eq!(store.load_checkpoint().unwrap(), Some((inside, chunks_of(2))), "{name}");
+        assert_eq!(newest(checkpoints.as_ref()), (None, vec![]), "{name}");
+        let meta = save(checkpoints.as_ref(), &head, &chunks_of(4)).unwrap();
+        let state_hash: [u8; 32] = Sha256::digest(chunks_of(4).concat()).into();
+        assert_eq!(meta, CheckpointMeta { seq: 4, state_hash, chain_hash: head.hash }, "{name}");
+        assert_eq!(newest(checkpoints.as_ref()), (Some((head, chunks_of(4))), vec![]), "{name}");
         assert_eq!(append(store.as_mut(), 1, 10).seq, 5, "{name}: a refusal does not poison");
     }
 }
@@ -296,9 +299,6 @@ fn no_value_leaves_the_file_that_is_synced() {
     for _ in 0..60 {
         append(&mut store, 12, RECORD_BODY_MAX / 3);
     }
-    let head = store.head();
-    let mut chunks = std::iter::repeat_n(vec![3; CHECKPOINT_CHUNK_MAX], 60);
-    store.save_checkpoint(&meta_at(&head), &mut chunks).unwrap();
     drop(store);
     drop(open(dir.path()));
     assert_eq!(fs::read_dir(dir.path().join("blobs")).unwrap().count(), 0);

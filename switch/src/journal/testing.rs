@@ -7,7 +7,9 @@ use std::fs;
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 
-use super::{CheckpointMeta, Head, Reader, RecordBatch, Seq, SledStore, StoreOptions};
+use super::{
+    CheckpointMeta, Checkpoints, Head, JournalError, Reader, RecordBatch, Seq, SledStore, StoreOptions,
+};
 
 /// The time of record 0; each record is a millisecond later.
 const TIME_MS: i64 = 1_700_000_000_000;
@@ -49,9 +51,34 @@ pub(super) fn chunks_of(seq: Seq) -> Vec<Vec<u8>> {
     [1_000, super::CHECKPOINT_CHUNK_MAX, 17].map(|len| (0..len).map(|_| random.byte()).collect()).to_vec()
 }
 
-/// The checkpoint at a head.
-pub(super) fn meta_at(head: &Head) -> CheckpointMeta {
-    CheckpointMeta { seq: head.seq, state_hash: [7; 32], chain_hash: head.hash }
+/// Saves these chunks as the checkpoint at a head.
+pub(super) fn save(
+    checkpoints: &dyn Checkpoints,
+    at: &Head,
+    chunks: &[Vec<u8>],
+) -> Result<CheckpointMeta, JournalError> {
+    checkpoints.save(at, &mut |emit| chunks.iter().for_each(|chunk| emit(chunk)))
+}
+
+/// A checkpoint that was read to its end.
+pub(super) type Whole = (Head, Vec<Vec<u8>>);
+
+/// The newest checkpoint that reads to its end, as a start looks for it, and those passed over on the way.
+pub(super) fn newest(checkpoints: &dyn Checkpoints) -> (Option<Whole>, Vec<Seq>) {
+    let mut passed_over = Vec::new();
+    for seq in checkpoints.saved().unwrap() {
+        let read = checkpoints
+            .load(seq)
+            .and_then(|loaded| Ok((loaded.at, loaded.chunks.collect::<Result<_, _>>()?)));
+        match read {
+            Ok(read) => return (Some(read), passed_over),
+            Err(_) => {
+                checkpoints.pass_over(seq);
+                passed_over.push(seq);
+            }
+        }
+    }
+    (None, passed_over)
 }
 
 /// All files of a folder, by path relative to it.

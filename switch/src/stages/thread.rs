@@ -141,17 +141,17 @@ impl Worker {
     }
 
     fn finish(self) {
-        let books = &self.stages.books;
-        let mut chunks = Vec::new();
-        books.snapshot(&mut |chunk| chunks.push(chunk.to_vec()));
-        let (seq, state_hash) = (books.seq(), books.state_hash());
-        tracing::info!(seq, "stopped; saving a checkpoint");
-        self.hand_on(Commit::Finish { seq, state_hash, chunks });
+        let Self { stages, to_commit } = self;
+        tracing::info!(seq = stages.books.seq(), "stopped; saving a checkpoint");
+        hand_on(&to_commit, Commit::Finish(Box::new(stages.books)));
     }
 
     fn hand_on(&self, work: Commit) {
-        // If the commit thread is gone, nothing may be answered, and its own error says why; the process is on its way
-        // out.
-        let _commit_gone = self.to_commit.send(work);
+        hand_on(&self.to_commit, work);
     }
+}
+
+fn hand_on(to_commit: &Sender<Commit>, work: Commit) {
+    // If the commit thread is gone, nothing may be answered, and its own error says why; the process is on its way out.
+    let _commit_gone = to_commit.send(work);
 }

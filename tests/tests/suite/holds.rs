@@ -14,7 +14,7 @@ use cardswitch::{
     },
     channel::{ConnectionId, framing},
     clock::{Clock, stopwatch},
-    journal::{CheckpointMeta, MemoryStore, Reader, SledStore, Store, StoreOptions},
+    journal::{MemoryStore, Reader, SledStore, Store, StoreOptions},
     recovery,
     stages::Stages,
     telemetry::metrics,
@@ -115,11 +115,9 @@ impl Timed {
     }
 
     fn save_checkpoint(&mut self) {
-        let (books, head) = (&self.stages.books, self.store.head());
-        let mut chunks = Vec::new();
-        books.snapshot(&mut |chunk| chunks.push(chunk.to_vec()));
-        let meta = CheckpointMeta { seq: head.seq, state_hash: books.state_hash(), chain_hash: head.hash };
-        self.store.save_checkpoint(&meta, &mut chunks.into_iter()).expect("it is saved");
+        let books = &self.stages.books;
+        let saved = self.store.checkpoints().save(&self.store.head(), &mut |emit| books.snapshot(emit));
+        assert_eq!(saved.expect("it is saved").state_hash, books.state_hash());
     }
 }
 
@@ -541,11 +539,9 @@ fn a_hold_outlives_a_restart_and_a_lost_checkpoint() {
     let before = state(&shop);
     shop.switch.stop();
 
-    let (mut store, _) = SledStore::open(folder.path(), StoreOptions::default()).expect("the journal opens");
-    let head = store.head();
-    let meta = CheckpointMeta { seq: head.seq, state_hash: [7; 32], chain_hash: head.hash };
-    let of_a_later_program = vec![255, 1, 2, 3];
-    store.save_checkpoint(&meta, &mut std::iter::once(of_a_later_program)).expect("it is saved");
+    let (store, _) = SledStore::open(folder.path(), StoreOptions::default()).expect("the journal opens");
+    let of_a_later_program = [255, 1, 2, 3];
+    store.checkpoints().save(&store.head(), &mut |emit| emit(&of_a_later_program)).expect("it is saved");
     let mut replayed = 0;
     let running = InProcess::start_on(Box::new(store), |_| (), &mut |_| replayed += 1);
     assert_eq!(replayed, before.0, "every record, from the first");

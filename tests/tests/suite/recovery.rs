@@ -2,7 +2,7 @@
 
 use cardswitch::{
     books::event::Event,
-    journal::{CheckpointMeta, Reader, SledStore, Store, StoreOptions},
+    journal::{Reader, SledStore, Store, StoreOptions},
 };
 use switch_tests::{ask::Ask, city::City, history::History, in_process::InProcess, process::Launch};
 
@@ -68,11 +68,9 @@ fn a_checkpoint_of_another_version_is_passed_over_for_the_journal() {
     let before = state(&switch);
     switch.stop().expect("a good stop");
 
-    let (mut store, _) = SledStore::open(folder.path(), StoreOptions::default()).expect("the journal opens");
-    let head = store.head();
-    let meta = CheckpointMeta { seq: head.seq, state_hash: [7; 32], chain_hash: head.hash };
-    let of_a_later_program = vec![255, 1, 2, 3];
-    store.save_checkpoint(&meta, &mut std::iter::once(of_a_later_program)).expect("it is saved");
+    let (store, _) = SledStore::open(folder.path(), StoreOptions::default()).expect("the journal opens");
+    let of_a_later_program = [255, 1, 2, 3];
+    store.checkpoints().save(&store.head(), &mut |emit| emit(&of_a_later_program)).expect("it is saved");
     let mut replayed = 0;
     let switch = InProcess::start_on(Box::new(store), |_| (), &mut |_| replayed += 1);
     assert_eq!(replayed, before.0, "every record, from the first");
