@@ -1,8 +1,8 @@
 //! The wiring: the only place that knows which thread runs which stage.
 //!
-//! Four threads. *io* runs every connection and turns away what there is no permit for. *stages* owns the books and takes
-//! batches through the stages. *commit* writes the journal and lets answers go. *admin* answers people and scrapers. A
-//! batch goes io → stages → commit → io.
+//! Five threads. *io* runs every connection and turns away what there is no permit for. *stages* owns the books and takes
+//! batches through the stages. *commit* writes the journal and lets answers go. *admin* answers people and scrapers.
+//! *checkpoint* saves pictures of the books, made beside them. A batch goes io → stages → commit → io.
 
 use std::{
     net::SocketAddr,
@@ -27,6 +27,7 @@ use crate::{
         hub::{Hub, Work},
         listener,
     },
+    checkpointer::{self, CheckpointError, Checkpointer, Task},
     clock::{Clock, Moment, UnknownZone, stopwatch},
     commit::{self, Fatal, Released},
     config::{BitmapForm, Config, LengthForm, Limits},
@@ -147,6 +148,7 @@ pub struct Running {
     io: JoinHandle<Result<(), AppError>>,
     stages: JoinHandle<()>,
     commit: JoinHandle<Result<(), JournalError>>,
+    checkpointer: Checkpointer,
     admin: console::Server,
     ports_file: PathBuf,
 }
@@ -200,6 +202,14 @@ pub fn start_on(
     let ports = Ports { pos: local(&pos)?, epos: local(&epos)?, atm: local(&atm)?, admin: local(&admin)? };
     let (control, orders) = mpsc::channel(CONTROL_MAX);
     let reader: Box<dyn Reader> = store.reader();
+    let checkpointer = checkpointer::start(Task {
+        reader: store.reader(),
+        checkpoints: store.checkpoints(),
+        every_records: config.journal.checkpoint_records,
+        metrics: metrics.clone(),
+        fatal: Box::new(die_of_books),
+    })
+    .map_err(|error| AppError::System(error.to_string()))?;
     let (to_commit, work) = unbounded();
     let released = Arc::new(Released::default());
     let admin_metrics = metrics.clone();
@@ -234,7 +244,7 @@ pub fn start_on(
         .map_err(|error| AppError::System(error.to_string()))?;
     write_ports(&ports_file, &ports)?;
     tracing::info!(pos = %ports.pos, epos = %ports.epos, atm = %ports.atm, admin = %ports.admin, "ready");
-    Ok(Running { ports, metrics: page, control, io, stages, commit, admin, ports_file })
+    Ok(Running { ports, metrics: page, control, io, stages, commit, checkpointer, admin, ports_file })
 }
 
 /// The stages over a store's books, ready to work on batches: what [`start_on`] gives the stages' thread.
@@ -292,10 +302,14 @@ impl Running {
         // A full channel is full of questions; the order waits behind them. A closed one means the thread is gone,
         // which `join` reports.
         let _thread_gone = self.control.blocking_send(Control::Stop);
+        let checkpointer_ended = self.checkpointer.stop();
         let io = self.io.join().map_err(|_| AppError::Panicked("io"))?;
         self.stages.join().map_err(|_| AppError::Panicked("stages"))?;
         self.admin.stop();
         let commit = self.commit.join().map_err(|_| AppError::Panicked("commit"))?;
+        if !checkpointer_ended {
+            return Err(AppError::Panicked("checkpoint"));
+        }
         // The ports are closed; whoever reads the file next must not be sent there.
         let _already_gone = std::fs::remove_file(&self.ports_file);
         io?;
@@ -464,5 +478,11 @@ fn system_entropy(bytes: &mut [u8]) {
 /// A journal that cannot be written ends the process: what is durable is intact, and what is not was not answered.
 fn die(error: &JournalError) {
     tracing::error!(error = %error, "the journal cannot be written; stopping at once, start again to recover");
+    std::process::abort();
+}
+
+/// Durable records that do not make books that add up end the process too: whoever goes on deciding would make it worse.
+fn die_of_books(error: &CheckpointError) {
+    tracing::error!(error = %error, "the journal does not make books that add up; stopping at once, ask `ledger verify`");
     std::process::abort();
 }

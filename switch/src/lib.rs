@@ -13,6 +13,7 @@ pub mod audit;
 pub mod batch;
 pub mod books;
 pub mod channel;
+pub mod checkpointer;
 pub mod city;
 pub mod cli;
 pub mod clock;

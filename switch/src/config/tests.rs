@@ -5,7 +5,7 @@
 use super::listeners::{ATM_CONNECTIONS, EPOS_CONNECTIONS};
 use super::*;
 
-const COUNTS: [Count; 24] = [
+const COUNTS: [Count; 25] = [
     POS_CONNECTIONS,
     EPOS_CONNECTIONS,
     ATM_CONNECTIONS,
@@ -20,6 +20,7 @@ const COUNTS: [Count; 24] = [
     OUTBOX_BYTES,
     IDLE_S,
     ANCHOR_SYNC_EVERY,
+    CHECKPOINT_RECORDS,
     EXTENT_BYTES,
     DUPLICATE_WINDOW_H,
     DUPLICATES_MAX,

@@ -104,6 +104,10 @@ pub struct Metrics {
     holds: Gauge,
     holds_expired: Counter,
     notices: Counter,
+    checkpoints: Counter,
+    checkpoints_failed: Counter,
+    checkpoint_seq: Gauge,
+    checkpoint_seconds: Gauge,
 }
 
 /// The dialects, for labels, in the order of their type.
@@ -180,6 +184,10 @@ impl Metrics {
                 holds: gauge!("cardswitch_holds"),
                 holds_expired: counter!("cardswitch_holds_expired_total"),
                 notices: counter!("cardswitch_notices_total"),
+                checkpoints: counter!("cardswitch_checkpoints_total"),
+                checkpoints_failed: counter!("cardswitch_checkpoints_failed_total"),
+                checkpoint_seq: gauge!("cardswitch_checkpoint_seq"),
+                checkpoint_seconds: gauge!("cardswitch_checkpoint_seconds"),
             }
         })
     }
@@ -310,6 +318,23 @@ impl Metrics {
         self.commit_seconds.record(nanoseconds(took));
         self.sync_seconds.record(timings.sync_ns);
         self.journal_seq.set(seq as f64);
+    }
+
+    /// A checkpoint was saved while traffic flowed.
+    pub fn checkpoint_saved(&self, seq: u64, took: Duration) {
+        self.checkpoints.increment(1);
+        self.checkpoint_seconds.set(took.as_secs_f64());
+        self.checkpoint_at(seq);
+    }
+
+    /// Where the newest checkpoint stands.
+    pub fn checkpoint_at(&self, seq: u64) {
+        self.checkpoint_seq.set(seq as f64);
+    }
+
+    /// A checkpoint could not be saved.
+    pub fn checkpoint_failed(&self) {
+        self.checkpoints_failed.increment(1);
     }
 
     /// Whether the HSM works under the published test LMK: 1 or 0.

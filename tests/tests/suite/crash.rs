@@ -17,7 +17,10 @@ fn nothing_that_was_answered_is_lost_or_doubled_by_twenty_kills() {
     let mut random = Random::seeded("kill -9");
     let folder = tempfile::tempdir().expect("a temporary folder");
     // The limit on wrong PINs would soon leave no card that pays.
-    let launch = Launch::new(PROGRAM, &folder.path().join("data")).set("BOOKS__PIN_TRIES_MAX", "10");
+    // And a checkpoint whenever one can be made, so that kills fall into some.
+    let launch = Launch::new(PROGRAM, &folder.path().join("data"))
+        .set("BOOKS__PIN_TRIES_MAX", "10")
+        .set("JOURNAL__CHECKPOINT_RECORDS", "1");
     let mut told = Told::new();
     for round in 1..=ROUNDS {
         load(launch.start(), round, &mut random, &mut told, Process::kill9);

@@ -1,10 +1,13 @@
 //! A restart has the state that was left, bit for bit, and goes on from it.
 
 use cardswitch::{
+    app::journal_dir,
     books::event::Event,
     journal::{Reader, SledStore, Store, StoreOptions},
 };
-use switch_tests::{ask::Ask, city::City, history::History, in_process::InProcess, process::Launch};
+use switch_tests::{
+    ask::Ask, city::City, history::History, in_process::InProcess, line::PATIENCE, process::Launch,
+};
 
 use crate::PROGRAM;
 
@@ -75,6 +78,47 @@ fn a_checkpoint_of_another_version_is_passed_over_for_the_journal() {
     let switch = InProcess::start_on(Box::new(store), |_| (), &mut |_| replayed += 1);
     assert_eq!(replayed, before.0, "every record, from the first");
     assert_eq!(state(&switch), before);
+    switch.stop().expect("a good stop");
+}
+
+#[test]
+fn behind_a_checkpoint_made_under_way_a_kill_leaves_little_to_replay() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let launch = Launch::new(PROGRAM, &folder.path().join("data")).set("JOURNAL__CHECKPOINT_RECORDS", "20");
+    let process = launch.start();
+    let city = City::open();
+    let (mut terminal, mut line) = (city.terminal("31000002"), process.connect());
+    terminal.sign_in(&mut line);
+    let checkpoints = journal_dir(launch.data()).join("checkpoints");
+    // One for the import; the next two stand behind purchases.
+    for round in 0..3 {
+        let names =
+            || std::fs::read_dir(&checkpoints).expect("a folder").flatten().map(|entry| entry.file_name());
+        let newest = || names().filter(|name| name.to_string_lossy().ends_with(".checkpoint")).max();
+        let before = newest();
+        for _ in 0..25 {
+            assert_eq!(terminal.ask(&mut line, Ask::purchase(&city.card(RICH), 1)).code, "00");
+        }
+        let begun = std::time::Instant::now();
+        while newest() == before {
+            assert!(begun.elapsed() < PATIENCE, "round {round}: no checkpoint");
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+    }
+    assert_eq!(terminal.ask(&mut line, Ask::purchase(&city.card(RICH), 1)).code, "00");
+    process.kill9();
+    launch.verify();
+    let balances = History::read(launch.data()).balances();
+    assert_eq!(balances[0], city.opening(RICH) - 76);
+
+    let (store, report) =
+        SledStore::open(&journal_dir(launch.data()), StoreOptions::default()).expect("the journal opens");
+    assert_eq!(report.checkpoints.len(), 2, "the newest and the one before: {report:?}");
+    let mut replayed = 0;
+    let switch = InProcess::start_on(Box::new(store), |_| (), &mut |_| replayed += 1);
+    assert!((1..=60).contains(&replayed), "{replayed} replayed of {}", report.head.seq);
+    assert_eq!(switch.held(RICH), balances[0]);
+    switch.check_ledger();
     switch.stop().expect("a good stop");
 }
 
