@@ -43,11 +43,12 @@ impl DesKey {
 
     /// A double-length key from its halves, highest byte first.
     pub(crate) fn from_halves(halves: [u64; 2]) -> Result<Self, DesKeyError> {
-        let mut key = Zeroizing::new([0; 16]);
-        for (bytes, half) in key.as_chunks_mut().0.iter_mut().zip(halves) {
-            *bytes = half.to_be_bytes();
-        }
-        Self::new(&*key)
+        Self::new(&*joined(halves))
+    }
+
+    /// Whether [`DesKey::from_halves`] would refuse them.
+    pub(crate) fn is_weak_pair(halves: [u64; 2]) -> bool {
+        is_weak(&*joined(halves))
     }
 
     /// The halves, highest byte first; of a single-length key twice the same, which
@@ -141,6 +142,15 @@ impl fmt::Debug for DesKey {
     }
 }
 
+/// The bytes of a double-length key.
+fn joined(halves: [u64; 2]) -> Zeroizing<[u8; 16]> {
+    let mut key = Zeroizing::new([0; 16]);
+    for (bytes, half) in key.as_chunks_mut().0.iter_mut().zip(halves) {
+        *bytes = half.to_be_bytes();
+    }
+    key
+}
+
 /// Sets the lowest bit of each byte so that the byte has an odd number of ones.
 pub(crate) fn set_odd_parity(key: &mut [u8]) {
     for byte in key {
@@ -214,7 +224,12 @@ mod tests {
             ("halves that differ in parity only", "0123456789ABCDEF0022446688AACCEE"),
         ] {
             assert_eq!(DesKey::new(&vectors::bytes(key)).unwrap_err(), DesKeyError::Weak, "{name}");
+            if let Ok(bytes) = <[u8; 16]>::try_from(vectors::bytes(key)) {
+                let halves = [0, 8].map(|at| u64::from_be_bytes(*bytes[at..].first_chunk().unwrap()));
+                assert!(DesKey::is_weak_pair(halves), "{name}");
+            }
         }
+        assert!(!DesKey::is_weak_pair([0x0123_4567_89AB_CDEF, 0xFEDC_BA98_7654_3210]));
     }
 
     #[test]

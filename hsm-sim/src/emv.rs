@@ -28,7 +28,8 @@ pub enum CryptogramVersion {
 }
 
 impl CryptogramVersion {
-    fn algorithm(self) -> MacAlgorithm {
+    /// How the cryptogram is computed once its key is there.
+    pub(crate) fn algorithm(self) -> MacAlgorithm {
         match self {
             Self::Cvn10 => MacAlgorithm::X919,
             Self::Cvn18 => MacAlgorithm::X919Padded,
@@ -43,6 +44,17 @@ pub enum IssuerResponse {
     ResponseCode([u8; 2]),
     /// Method 2: the card status update, without proprietary data.
     CardStatus([u8; 4]),
+}
+
+impl IssuerResponse {
+    /// The cryptogram out of a cipher block.
+    pub(crate) fn cryptogram(self, bytes: [u8; 8]) -> Arpc {
+        let length = match self {
+            Self::ResponseCode(_) => 8,
+            Self::CardStatus(_) => 4,
+        };
+        Arpc { bytes, length }
+    }
 }
 
 /// An issuer's cryptogram: eight bytes by method 1, four by method 2.
@@ -69,12 +81,12 @@ impl fmt::Debug for Arpc {
 /// A double-length key in clear, wiped on drop.
 pub(crate) type Clear = Zeroizing<[u8; 16]>;
 
-/// The card's own key, option A: from the right sixteen digits of card number and
-/// sequence number.
+/// What the card's own key is diversified by, option A: the right sixteen digits of
+/// card number and sequence number.
 ///
 /// # Errors
 /// [`HsmError::CardSequence`].
-pub(crate) fn card_key(imk: &DesKey, pan: &[u8], sequence: u8) -> Result<Clear, HsmError> {
+pub(crate) fn card_factor(pan: &[u8], sequence: u8) -> Result<[u8; 8], HsmError> {
     if sequence > SEQUENCE_MAX {
         return Err(HsmError::CardSequence);
     }
@@ -86,13 +98,28 @@ pub(crate) fn card_key(imk: &DesKey, pan: &[u8], sequence: u8) -> Result<Clear, 
     for (place, digit) in (first..).zip(digits.skip(skipped)) {
         packed[place / 2] |= if place % 2 == 0 { digit << 4 } else { digit };
     }
-    Ok(pair(imk, packed, packed.map(|byte| !byte)))
+    Ok(packed)
+}
+
+/// What the card's key is diversified by in one transaction: a block for each half of
+/// the common session key.
+pub(crate) fn session_factors(atc: u16) -> [[u8; 8]; 2] {
+    let [high, low] = atc.to_be_bytes();
+    [0xF0, 0x0F].map(|half| [high, low, half, 0, 0, 0, 0, 0])
+}
+
+/// The card's own key, option A.
+///
+/// # Errors
+/// [`HsmError::CardSequence`].
+pub(crate) fn card_key(imk: &DesKey, pan: &[u8], sequence: u8) -> Result<Clear, HsmError> {
+    let factor = card_factor(pan, sequence)?;
+    Ok(pair(imk, [factor, factor.map(|byte| !byte)]))
 }
 
 /// The common session key of one transaction.
 pub(crate) fn session_key(card_key: &DesKey, atc: u16) -> Clear {
-    let [high, low] = atc.to_be_bytes();
-    pair(card_key, [high, low, 0xF0, 0, 0, 0, 0, 0], [high, low, 0x0F, 0, 0, 0, 0, 0])
+    pair(card_key, session_factors(atc))
 }
 
 /// The key that a card's cryptograms of one transaction are under.
@@ -126,16 +153,22 @@ pub(crate) fn arqc(version: CryptogramVersion, key: &DesKey, data: &[u8]) -> Res
 /// # Errors
 /// None that can happen: what it covers is never empty.
 pub(crate) fn arpc(key: &DesKey, arqc: [u8; 8], response: IssuerResponse) -> Result<Arpc, HsmError> {
+    let [first, second] = answer_blocks(arqc, response);
+    let cryptogram = match response {
+        IssuerResponse::ResponseCode(_) => key.encrypt(first),
+        IssuerResponse::CardStatus(_) => {
+            mac::compute(key, MacAlgorithm::X919, [first, second].as_flattened())?
+        }
+    };
+    Ok(response.cryptogram(cryptogram))
+}
+
+/// What the cryptogram of an answer goes over: one block to be encrypted by method 1,
+/// two padded ones under a retail MAC by method 2.
+pub(crate) fn answer_blocks(arqc: [u8; 8], response: IssuerResponse) -> [[u8; 8]; 2] {
     match response {
-        IssuerResponse::ResponseCode([a, b]) => {
-            Ok(Arpc { bytes: key.encrypt(xor(arqc, [a, b, 0, 0, 0, 0, 0, 0])), length: 8 })
-        }
-        IssuerResponse::CardStatus(status) => {
-            let mut data = [0; 12];
-            data[..8].copy_from_slice(&arqc);
-            data[8..].copy_from_slice(&status);
-            Ok(Arpc { bytes: mac::compute(key, MacAlgorithm::X919Padded, &data)?, length: 4 })
-        }
+        IssuerResponse::ResponseCode([a, b]) => [xor(arqc, [a, b, 0, 0, 0, 0, 0, 0]), [0; 8]],
+        IssuerResponse::CardStatus([a, b, c, d]) => [arqc, [a, b, c, d, 0x80, 0, 0, 0]],
     }
 }
 
@@ -144,10 +177,11 @@ fn expand(key: &Clear) -> Result<DesKey, HsmError> {
 }
 
 /// Two blocks encrypted, with odd parity: a key.
-fn pair(key: &DesKey, left: [u8; 8], right: [u8; 8]) -> Clear {
+fn pair(key: &DesKey, factors: [[u8; 8]; 2]) -> Clear {
     let mut derived = Zeroizing::new([0; 16]);
-    derived[..8].copy_from_slice(&key.encrypt(left));
-    derived[8..].copy_from_slice(&key.encrypt(right));
+    for (half, factor) in derived.as_chunks_mut().0.iter_mut().zip(factors) {
+        *half = key.encrypt(factor);
+    }
     set_odd_parity(&mut *derived);
     derived
 }

@@ -55,6 +55,7 @@ mod purse;
 mod replay_guard;
 mod schedule;
 mod session_table;
+mod stack;
 mod token;
 mod tr31;
 mod track;

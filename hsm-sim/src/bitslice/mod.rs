@@ -210,7 +210,12 @@ impl Bitslice {
 
     /// Encrypts the first block of each lane in triple DES.
     pub(crate) fn encrypt(&mut self, lanes: &mut [Lane]) {
-        self.run(lanes, &Crypt(Way::Encrypt, 1));
+        self.encrypt_blocks(1, lanes);
+    }
+
+    /// Encrypts the first `count` blocks of each lane, each by itself.
+    pub(crate) fn encrypt_blocks(&mut self, count: usize, lanes: &mut [Lane]) {
+        self.run(lanes, &Crypt(Way::Encrypt, count));
     }
 
     /// Decrypts the first `count` blocks of each lane, each by itself.

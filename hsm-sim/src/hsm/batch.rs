@@ -14,6 +14,7 @@ use crate::{
     key_table::{KeyTable, LaneKey, Purpose},
     mac,
     pin::{Pin, pvv_of},
+    stack,
     track::SEALED_MAX,
 };
 use zeroize::{Zeroize, Zeroizing};
@@ -28,7 +29,7 @@ const PORTION: usize = 1024;
 /// What batches work with; nothing of an item stays in it after the call.
 #[derive(Default)]
 pub(super) struct Batch {
-    bitslice: Bitslice,
+    pub(super) bitslice: Bitslice,
     /// Items with their keys.
     ready: Vec<Lane>,
     /// Items under a key of a PSAM that is not in the cache.
@@ -123,28 +124,40 @@ impl Hsm {
             keys.lane_key(lmk, item.pin_key, Purpose::Pin, lane).ok()
         };
         self.in_portions(count, out, &alone, &enter, |hsm, ready, out, start| {
-            hsm.batch.bitslice.decrypt(1, ready);
-            for lane in &mut *ready {
-                let item = request(start + lane.item as usize);
-                lane.factor = None;
-                let clear = Zeroizing::new(lane.value[0].to_be_bytes());
-                let pvk = hsm.keys.des_key(&hsm.lmk, item.pvk, KeyUsage::PinVerification);
-                let pin = Pin::from_iso0(*clear, item.pan);
-                let parameter = pin.and_then(|pin| pin.pvv_parameter(item.pvki, item.pan));
-                match (pvk, parameter) {
-                    (Ok(pvk), Ok(parameter)) if !lane.unusual => {
-                        lane.key = pvk.halves();
-                        lane.value[0] = u64::from_be_bytes(parameter);
-                    }
-                    // A bad block and a bad key alike: which comes first is not decided here.
-                    _ => lane.unusual = true,
-                }
-            }
-            hsm.batch.bitslice.encrypt(ready);
+            hsm.pins_anew(ready, |hsm, at, clear| {
+                let item = request(start + at);
+                let parameter = Pin::from_iso0(clear, item.pan)?.pvv_parameter(item.pvki, item.pan)?;
+                let pvk = hsm.keys.des_key(&hsm.lmk, item.pvk, KeyUsage::PinVerification)?;
+                Ok((pvk.halves(), parameter))
+            });
             settle(hsm, ready, out, start, &alone, |at, lane| {
                 finish(at, pvv_of(&lane.value[0].to_be_bytes()))
             });
         });
+    }
+
+    /// Decrypts the lanes' PIN blocks, which stay in their second values, and encrypts
+    /// anew what `next` makes of each, under the key that it says.
+    pub(super) fn pins_anew(
+        &mut self,
+        lanes: &mut [Lane],
+        mut next: impl FnMut(&mut Self, usize, [u8; 8]) -> Result<([u64; 2], [u8; 8]), HsmError>,
+    ) {
+        self.batch.bitslice.decrypt(1, lanes);
+        for lane in lanes.iter_mut().filter(|lane| !lane.unusual) {
+            let clear = Zeroizing::new(lane.value[0].to_be_bytes());
+            lane.value[1] = lane.value[0];
+            lane.factor = None;
+            match next(self, lane.item as usize, *clear) {
+                Ok((key, block)) => {
+                    lane.key = key;
+                    lane.value[0] = u64::from_be_bytes(block);
+                }
+                // A bad block and a bad key alike: which comes first is not decided here.
+                Err(_) => lane.unusual = true,
+            }
+        }
+        self.batch.bitslice.encrypt(lanes);
     }
 
     /// The tracks of `items`, behind `out`.
@@ -213,8 +226,39 @@ impl Hsm {
     }
 
     /// Gives each item a lane by `enter` or its result by `alone`, and the lanes of
-    /// each portion to `work`, which leaves their results in `out`.
-    fn in_portions<T>(
+    /// each portion to `work`, which leaves their results in `out`. Nothing of the items
+    /// stays behind, on the stack neither.
+    pub(super) fn in_portions<T>(
+        &mut self,
+        count: usize,
+        out: &mut Vec<Result<T, HsmError>>,
+        alone: &impl Fn(&mut Self, usize) -> Result<T, HsmError>,
+        enter: &impl Enter,
+        work: impl Fn(&mut Self, &mut Vec<Lane>, &mut Vec<Result<T, HsmError>>, usize),
+    ) {
+        if count < self.batch.bitslice.few() {
+            self.one_by_one(count, out, alone);
+            stack::wipe_after_few();
+        } else {
+            self.portions(count, out, alone, enter, work);
+            stack::wipe_after_lanes();
+        }
+    }
+
+    /// Answers each item by itself.
+    #[inline(never)] // So that its caller can overwrite the stack it has used.
+    fn one_by_one<T>(
+        &mut self,
+        count: usize,
+        out: &mut Vec<Result<T, HsmError>>,
+        alone: &impl Fn(&mut Self, usize) -> Result<T, HsmError>,
+    ) {
+        out.clear();
+        out.extend((0..count).map(|at| alone(self, at)));
+    }
+
+    #[inline(never)] // Likewise.
+    fn portions<T>(
         &mut self,
         count: usize,
         out: &mut Vec<Result<T, HsmError>>,
@@ -295,13 +339,13 @@ impl Hsm {
 }
 
 /// Puts what an item gives into a lane; `None` if it is not for lanes.
-trait Enter: Fn(&mut KeyTable, &Lmk, usize, &mut Lane) -> Option<LaneKey> {}
+pub(super) trait Enter: Fn(&mut KeyTable, &Lmk, usize, &mut Lane) -> Option<LaneKey> {}
 
 impl<F: Fn(&mut KeyTable, &Lmk, usize, &mut Lane) -> Option<LaneKey>> Enter for F {}
 
 /// The results of lanes: what `result` makes of each, or of an unusual one what it
 /// gets alone.
-fn settle<T>(
+pub(super) fn settle<T>(
     hsm: &mut Hsm,
     lanes: &[Lane],
     out: &mut [Result<T, HsmError>],

@@ -1,7 +1,12 @@
 //! Sessions: keys of transactions that several commands use, derived once.
 
 use super::Hsm;
-use crate::{HsmError, SessionHandle, SessionRequest};
+use crate::{
+    HsmError, KeyRef, Lmk, SessionHandle, SessionRequest,
+    bitslice::Lane,
+    des_key::DesKey,
+    key_table::{KeyTable, Purpose},
+};
 
 impl Hsm {
     /// Derives keys of transactions and keeps them until [`Hsm::end_sessions`]; they
@@ -16,8 +21,30 @@ impl Hsm {
         items: &[SessionRequest],
         out: &mut Vec<Result<SessionHandle, HsmError>>,
     ) {
-        out.clear();
-        out.extend(items.iter().map(|item| self.keys.derive_session(&self.lmk, item.key, item.purpose)));
+        let alone = |hsm: &mut Self, at: usize| {
+            let SessionRequest { key, purpose } = items[at];
+            hsm.keys.derive_session(&hsm.lmk, key, purpose)
+        };
+        let enter = |keys: &mut KeyTable, lmk: &Lmk, at: usize, lane: &mut Lane| {
+            let SessionRequest { key, purpose } = items[at];
+            if !matches!(key, KeyRef::OneTime { .. }) {
+                return None;
+            }
+            let entered = keys.lane_key(lmk, key, Purpose::from(purpose), lane).ok()?;
+            lane.value[0] = lane.factor.take()?;
+            Some(entered)
+        };
+        self.in_portions(items.len(), out, &alone, &enter, |hsm, ready, out, start| {
+            hsm.batch.bitslice.diversify(ready);
+            for lane in ready {
+                let at = start + lane.item as usize;
+                let halves = [lane.value[0], lane.value[1]];
+                out[at] = match DesKey::from_halves(halves) {
+                    Ok(key) if !lane.unusual => hsm.keys.keep_session(items[at].purpose, key),
+                    _ => alone(hsm, at),
+                };
+            }
+        });
     }
 
     /// Wipes the keys of sessions. Handles that are stale already change nothing.

@@ -4,6 +4,7 @@ use super::{ItemKey, KeyTable, Purpose};
 use crate::{
     Direction, HsmError, KeyHandle, KeyRef, KeyUsage, Lmk, SessionHandle, SessionPurpose,
     aes_key::AesKey,
+    des_key::DesKey,
     dukpt::{self, Variant},
     dukpt_aes,
     schedule::Schedule,
@@ -73,7 +74,19 @@ impl KeyTable {
             ItemKey::Derived(key) => key,
             ItemKey::Kept(_) => return Err(HsmError::WrongDerivation(self.master_usage(key)?)),
         };
-        self.sessions.insert(purpose, derived)
+        self.keep_session(purpose, derived)
+    }
+
+    /// Keeps the key of a transaction.
+    ///
+    /// # Errors
+    /// [`HsmError::TableFull`].
+    pub(crate) fn keep_session(
+        &mut self,
+        purpose: SessionPurpose,
+        key: DesKey,
+    ) -> Result<SessionHandle, HsmError> {
+        self.sessions.insert(purpose, key)
     }
 
     /// Wipes the key of a session.

@@ -171,10 +171,18 @@ impl Pin {
     ) -> Result<Self, HsmError> {
         let block = block.try_into().map_err(|_| HsmError::PinBlock)?;
         let clear = Zeroizing::new(key.decrypt(block));
+        Self::from_clear(*clear, format, pan)
+    }
+
+    /// The PIN of a decrypted block of eight bytes.
+    ///
+    /// # Errors
+    /// [`HsmError::PinBlock`], [`HsmError::PinFormat`] for the format that is under AES.
+    pub(crate) fn from_clear(clear: [u8; 8], format: PinFormat, pan: &crate::Pan) -> Result<Self, HsmError> {
         match format {
-            PinFormat::Iso0 => Self::from_iso0(*clear, pan),
-            PinFormat::Iso1 => Self::from_iso1(*clear),
-            PinFormat::Iso3 => Self::from_iso3(*clear, pan.expose()),
+            PinFormat::Iso0 => Self::from_iso0(clear, pan),
+            PinFormat::Iso1 => Self::from_iso1(clear),
+            PinFormat::Iso3 => Self::from_iso3(clear, pan.expose()),
             PinFormat::Iso4 => Err(HsmError::PinFormat),
         }
     }
@@ -190,12 +198,25 @@ impl Pin {
         pan: &crate::Pan,
         entropy: &mut dyn Entropy,
     ) -> Result<PinBlock, HsmError> {
-        let clear = Zeroizing::new(match format {
-            PinFormat::Iso0 => self.to_iso0(pan),
-            PinFormat::Iso3 => self.to_iso3(pan.expose(), &draw_letters(entropy)),
-            PinFormat::Iso1 | PinFormat::Iso4 => return Err(HsmError::PinFormat),
-        });
+        let clear = Zeroizing::new(self.to_clear(format, pan, entropy)?);
         Ok(PinBlock::new(&key.encrypt(*clear)))
+    }
+
+    /// The clear block of a format of eight bytes bound to the card.
+    ///
+    /// # Errors
+    /// [`HsmError::PinFormat`] for the others.
+    pub(crate) fn to_clear(
+        &self,
+        format: PinFormat,
+        pan: &crate::Pan,
+        entropy: &mut dyn Entropy,
+    ) -> Result<[u8; 8], HsmError> {
+        match format {
+            PinFormat::Iso0 => Ok(self.to_iso0(pan)),
+            PinFormat::Iso3 => Ok(self.to_iso3(pan.expose(), &draw_letters(entropy))),
+            PinFormat::Iso1 | PinFormat::Iso4 => Err(HsmError::PinFormat),
+        }
     }
 }
 

@@ -90,6 +90,11 @@ impl ValidationData {
     pub(crate) fn from_packed(packed: [u8; 8]) -> Self {
         Self(packed)
     }
+
+    /// The block to be encrypted.
+    pub(crate) fn packed(self) -> [u8; 8] {
+        self.0
+    }
 }
 
 impl fmt::Debug for ValidationData {
@@ -146,7 +151,12 @@ pub(crate) fn offset(
     validation: ValidationData,
     pin: &Pin,
 ) -> PinOffset {
-    let natural = natural_digits(key, table, validation);
+    offset_of(&Zeroizing::new(key.encrypt(validation.0)), table, pin)
+}
+
+/// The same where the validation data is encrypted already.
+pub(crate) fn offset_of(encrypted: &[u8; 8], table: &DecimalisationTable, pin: &Pin) -> PinOffset {
+    let natural = decimal_digits(encrypted, table);
     let mut offset = PinOffset { digits: [0; DIGITS_MAX as usize], length: pin.length };
     let places = offset.digits.iter_mut().zip(&pin.digits).zip(&*natural).take(usize::from(pin.length));
     for ((digit, chosen), natural) in places {
@@ -157,14 +167,18 @@ pub(crate) fn offset(
 
 /// The natural PIN with as many digits as a PIN can have; a shorter one is its left
 /// part.
+#[cfg(any(test, feature = "cli"))]
 pub(crate) fn natural_digits(
     key: &DesKey,
     table: &DecimalisationTable,
     validation: ValidationData,
 ) -> Zeroizing<[u8; DIGITS_MAX as usize]> {
-    let cipher = Zeroizing::new(key.encrypt(validation.0));
+    decimal_digits(&key.encrypt(validation.0), table)
+}
+
+fn decimal_digits(encrypted: &[u8; 8], table: &DecimalisationTable) -> Zeroizing<[u8; DIGITS_MAX as usize]> {
     let mut digits = Zeroizing::new([0; DIGITS_MAX as usize]);
-    let nibbles = cipher.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    let nibbles = encrypted.iter().flat_map(|byte| [byte >> 4, byte & 15]);
     for (digit, nibble) in digits.iter_mut().zip(nibbles) {
         *digit = table.digit(nibble);
     }

@@ -4,6 +4,10 @@
 use super::*;
 use crate::{DesEngine, Direction, Ksn, psam::diversify};
 
+mod chip;
+mod pins;
+mod sessions;
+
 /// Sizes around the ends of passes and portions, and the crossover.
 const SIZES: [usize; 13] = [0, 1, 5, 6, 7, 63, 64, 65, 129, 256, 257, 300, 600];
 
