@@ -17,6 +17,7 @@ pub mod hostile;
 pub mod in_process;
 pub mod leaks;
 pub mod line;
+pub mod load;
 pub mod process;
 pub mod random;
 pub mod recording;

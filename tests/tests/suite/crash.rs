@@ -1,14 +1,12 @@
 //! `kill -9` at random moments under load: what any terminal was told is on record, once, and the books add up.
 
 use switch_tests::{
+    load::{Told, check, load},
     process::{Launch, Process},
     random::Random,
 };
 
-use crate::{
-    PROGRAM,
-    load::{Told, check, load},
-};
+use crate::PROGRAM;
 
 const ROUNDS: u32 = 20;
 

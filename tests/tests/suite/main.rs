@@ -17,7 +17,6 @@ mod hostile;
 mod keys;
 mod leaks;
 mod limits;
-mod load;
 mod money;
 mod race;
 mod recovery;

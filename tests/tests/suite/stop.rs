@@ -7,14 +7,12 @@ use cardswitch::{
 use switch_tests::{
     ask::Ask,
     city::City,
+    load::{Told, check, load},
     process::{Launch, Process},
     random::Random,
 };
 
-use crate::{
-    PROGRAM,
-    load::{Told, check, load},
-};
+use crate::PROGRAM;
 
 fn stop_well(process: Process) {
     process.sigterm();

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use switch_tests::{
+use crate::{
     ask::{Ask, Card},
     city::City,
     history::{History, Name},
@@ -22,17 +22,14 @@ use switch_tests::{
 };
 
 /// What the terminals were told, by name.
-pub(crate) type Told = HashMap<Name, Answer>;
+pub type Told = HashMap<Name, Answer>;
 
 /// Loads the process for a random while, ends it by `end` under full load, and adds what the terminals were told to
 /// `told`. Each load of one folder has a batch number of its own.
-pub(crate) fn load(
-    process: Process,
-    batch: u32,
-    random: &mut Random,
-    told: &mut Told,
-    end: impl FnOnce(Process),
-) {
+///
+/// # Panics
+/// A terminal is told something that no switch may say.
+pub fn load(process: Process, batch: u32, random: &mut Random, told: &mut Told, end: impl FnOnce(Process)) {
     let city = City::open();
     let stop = Arc::new(AtomicBool::new(false));
     let tills: Vec<JoinHandle<Till>> = TERMINALS
@@ -147,7 +144,10 @@ fn class(answer: &Answer) -> u8 {
 }
 
 /// The stopped folder against everything the terminals were told so far. Returns what was recorded.
-pub(crate) fn check(launch: &Launch, told: &Told, when: &str) -> History {
+///
+/// # Panics
+/// Something that was told is not on record, or not once, or the books do not add up.
+pub fn check(launch: &Launch, told: &Told, when: &str) -> History {
     // The program's own proof: checksums, chain, anchor, replay from the first record, invariants.
     launch.verify();
     let history = History::read(launch.data());

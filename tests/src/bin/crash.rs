@@ -1,0 +1,109 @@
+//! Kills a switch under load, again and again, and holds what its terminals were told against what is on record.
+//!
+//! The switch is `cardswitch` itself, built into this program so that it is always today's: given one of its commands
+//! (`crash serve …`), this program is it. The load and the comparison are in [`switch_tests::load`]; the suite runs a few
+//! rounds of them.
+
+use std::{io::Write, process::ExitCode, time::Instant};
+
+use switch_tests::{
+    load::{Told, check, load},
+    process::{Launch, Process},
+    random::{Random, SEED_VARIABLE},
+};
+
+const HELP: &str = "\
+Kills a switch under load with SIGKILL at random moments, starts it again, and compares.
+
+Usage: crash [--rounds N] [--per-folder N]
+
+  --rounds N      kills [100]
+  --per-folder N  kills until the data folder is a fresh one; each comparison reads all of it [50]
+
+Six terminals send purchases, loads, wrong PINs and reversals. After each kill the stopped folder is proved (check values,
+chain, anchor, a replay from the first record, invariants), and everything that any terminal was told so far must be on
+record, once, as it was told; balances must be what the requests add up to. Checkpoints are saved all the while. The first
+thing that is lost, doubled or wrong ends the run with a panic that says what, and exit code 101.
+
+The seed is printed; CARDSWITCH_TEST_SEED gives one.
+
+Example:
+  cargo run --release -p switch-tests --bin crash -- --rounds 1000";
+
+/// A line is printed after so many rounds.
+const TELL_EVERY: u32 = 25;
+
+#[derive(Clone, Copy, Debug)]
+struct Plan {
+    rounds: u32,
+    per_folder: u32,
+}
+
+fn main() -> ExitCode {
+    if std::env::args().nth(1).is_some_and(|first| !first.starts_with('-')) {
+        return cardswitch::cli::main();
+    }
+    match arguments(std::env::args().skip(1)) {
+        Ok(Some(plan)) => run(plan),
+        Ok(None) => {
+            say(HELP);
+            ExitCode::SUCCESS
+        }
+        Err(problem) => {
+            switch_tests::tell(&format!("crash: {problem}; see --help"));
+            ExitCode::from(64)
+        }
+    }
+}
+
+fn run(plan: Plan) -> ExitCode {
+    let program = std::env::current_exe().expect("this program has a path");
+    let (mut random, begun) = (Random::seeded("crash"), Instant::now());
+    let (mut round, mut answers, mut approved) = (0, 0, 0);
+    while round < plan.rounds {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let launch = Launch::new(&program.to_string_lossy(), &folder.path().join("data"))
+            .set("BOOKS__PIN_TRIES_MAX", "10")
+            .set("JOURNAL__CHECKPOINT_RECORDS", "1");
+        let mut told = Told::new();
+        for batch in 1..=plan.per_folder.min(plan.rounds - round) {
+            round += 1;
+            load(launch.start(), batch, &mut random, &mut told, Process::kill9);
+            check(&launch, &told, &format!("round {round}, {SEED_VARIABLE}={}", random.seed()));
+            if round % TELL_EVERY == 0 {
+                let so_far = answers + told.len();
+                switch_tests::tell(&format!(
+                    "{round} kills, {so_far} answers, {} s",
+                    begun.elapsed().as_secs()
+                ));
+            }
+        }
+        answers += told.len();
+        approved += told.values().filter(|answer| answer.code == "00").count();
+    }
+    say(&format!(
+        "{round} kills, {answers} answers, {approved} approved: none lost, none doubled, all books add up"
+    ));
+    ExitCode::SUCCESS
+}
+
+fn say(text: &str) {
+    // Nobody may be listening.
+    let _closed = writeln!(std::io::stdout(), "{text}");
+}
+
+/// What is to be done; `None` if help is wanted.
+fn arguments(mut given: impl Iterator<Item = String>) -> Result<Option<Plan>, String> {
+    let mut plan = Plan { rounds: 100, per_folder: 50 };
+    while let Some(option) = given.next() {
+        let number = match option.as_str() {
+            "--help" | "-h" => return Ok(None),
+            "--rounds" => &mut plan.rounds,
+            "--per-folder" => &mut plan.per_folder,
+            other => return Err(format!("{other} is not an option")),
+        };
+        let value = given.next().and_then(|value| value.parse().ok()).filter(|value| *value > 0);
+        *number = value.ok_or(format!("{option} needs a number above 0"))?;
+    }
+    Ok(Some(plan))
+}
