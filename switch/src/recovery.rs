@@ -82,6 +82,19 @@ pub fn replay(
     until: Seq,
     progress: &mut dyn FnMut(Seq),
 ) -> Result<(), RecoveryError> {
+    replay_watched(reader, books, until, &mut |books, _, _| progress(books.seq()))
+}
+
+/// As [`replay`]; `watch` sees the books behind each record, with its time in UTC milliseconds and its event.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_watched(
+    reader: &dyn Reader,
+    books: &mut Books,
+    until: Seq,
+    watch: &mut dyn FnMut(&Books, i64, &Event),
+) -> Result<(), RecoveryError> {
     let mut outcome = Ok(());
     if books.seq() >= until {
         return Ok(());
@@ -89,8 +102,11 @@ pub fn replay(
     reader.read(books.seq() + 1, &mut |record| {
         let applied = Event::read(record.body)
             .map_err(|source| RecoveryError::Event { seq: record.seq, source })
-            .and_then(|event| Ok(books.apply(record.seq, record.time_ms, &event)?));
-        progress(record.seq);
+            .and_then(|event| {
+                books.apply(record.seq, record.time_ms, &event)?;
+                watch(books, record.time_ms, &event);
+                Ok(())
+            });
         match applied {
             Ok(()) if record.seq < until => ControlFlow::Continue(()),
             Ok(()) => ControlFlow::Break(()),

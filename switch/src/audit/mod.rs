@@ -1,10 +1,12 @@
 //! Looking back: the trial balance, the entries, and the proof that a journal adds up. The same answers come from a
 //! stopped folder and, through the admin port, from a running switch.
 //!
-//! One card stands in [`card`], one terminal in [`terminal`], the outbox in [`notices`].
+//! One card stands in [`card`], its purses over a period in [`statement`], one terminal in [`terminal`], the outbox in
+//! [`notices`].
 
 pub mod card;
 pub mod notices;
+pub mod statement;
 pub mod terminal;
 
 use std::{collections::BTreeMap, ops::ControlFlow, path::Path, time::Duration};

@@ -36,7 +36,14 @@ enum Command {
 
 /// Text that may be a card number: it takes anything, so that no complaint about an argument prints it.
 #[derive(Clone)]
-struct Typed(String);
+pub(super) struct Typed(String);
+
+impl Typed {
+    /// What it names.
+    pub(super) fn mask(&self) -> Result<CardMask, Failure> {
+        self.0.parse().map_err(|error| Failure::usage(&error))
+    }
+}
 
 impl FromStr for Typed {
     type Err = std::convert::Infallible;
@@ -54,7 +61,7 @@ impl fmt::Debug for Typed {
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     let Command::Show { card, from } = &args.command;
-    let mask: CardMask = card.0.parse().map_err(|error| Failure::usage(&error))?;
+    let mask = card.mask()?;
     let path = format!("/cards?bin={}&last_four={}", mask.bin, mask.last_four);
     let found = from.look(|books| cards(books, mask), &path)?;
     if found.is_empty() {

@@ -13,6 +13,7 @@ mod settle;
 mod show_terminal;
 mod source;
 mod spec;
+mod statement;
 mod terminal;
 mod top;
 
@@ -57,6 +58,8 @@ enum Command {
     Notices(notices::Args),
     /// Look at a card
     Card(card::Args),
+    /// What moved a card's purses in a period: opening balance, entries, closing balance
+    Statement(statement::Args),
     /// Make a city of any size, or check one
     City(city::Args),
 }
@@ -122,6 +125,7 @@ pub fn main() -> ExitCode {
         Command::Settle(args) => settle::run(args, &mut out),
         Command::Notices(args) => notices::run(args, &mut out),
         Command::Card(args) => card::run(args, &mut out),
+        Command::Statement(args) => statement::run(args, &mut out),
         Command::City(args) => city::run(args, &mut out),
     };
     match result {

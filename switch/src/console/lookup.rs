@@ -1,5 +1,7 @@
-//! Pages that look something up in the books: notices, a card, a terminal. Cards are asked for by BIN and last four
+//! Pages that look something up: notices, a card, its statements, a terminal. Cards are asked for by BIN and last four
 //! digits, so that no card number stands in a URL.
+
+use std::sync::{Arc, PoisonError};
 
 use axum::{
     Json,
@@ -7,12 +9,13 @@ use axum::{
     http::StatusCode,
     response::{IntoResponse, Response},
 };
+use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::{Admin, look, question::Question, stopping};
+use super::{Admin, busy, failed, joined, look, question::Question, stopping};
 use crate::audit::{
     card::{self, CardMask},
-    notices, terminal,
+    notices, statement, terminal,
 };
 
 #[derive(Deserialize)]
@@ -40,6 +43,38 @@ pub(super) async fn cards(State(admin): State<Admin>, Question(query): Question<
     match look(&admin, move |books| card::cards(books, mask)).await {
         Some(cards) => Json(cards).into_response(),
         None => stopping(),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StatementsQuery {
+    bin: u32,
+    last_four: u16,
+    first: String,
+    last: String,
+}
+
+pub(super) async fn statements(
+    State(admin): State<Admin>,
+    Question(query): Question<StatementsQuery>,
+) -> Response {
+    let StatementsQuery { bin, last_four, first, last } = query;
+    let (Ok(first), Ok(last)) = (first.parse::<Date>(), last.parse::<Date>()) else {
+        return (StatusCode::BAD_REQUEST, "a day is written like 2026-11-21\n").into_response();
+    };
+    let Ok(replaying) = admin.replaying.clone().try_acquire_owned() else { return busy() };
+    let reader = Arc::clone(&admin.reader);
+    let made = tokio::task::spawn_blocking(move || {
+        // Kept here, not beside: whoever asked may hang up, and the replay goes on.
+        let _replaying = replaying;
+        let reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = reader.head().seq;
+        statement::statements(reader.as_ref(), until, CardMask { bin, last_four }, (first, last), &mut |_| ())
+    });
+    match joined(made).await {
+        Ok(statements) => Json(statements).into_response(),
+        Err(error) => failed(&error),
     }
 }
 

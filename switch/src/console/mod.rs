@@ -108,6 +108,7 @@ async fn serve(
         .route("/ledger/verify", get(verify))
         .route("/notices", get(lookup::notices))
         .route("/cards", get(lookup::cards))
+        .route("/statements", get(lookup::statements))
         .route("/terminals/{id}", get(lookup::terminal))
         .route("/settlement/{day}", get(settlement::settle))
         .route("/settlement/{day}/cut-over", post(settlement::cut_over))

@@ -110,6 +110,9 @@ fn behind_a_checkpoint_made_under_way_a_kill_leaves_little_to_replay() {
     launch.verify();
     let balances = History::read(launch.data()).balances();
     assert_eq!(balances[0], city.opening(RICH) - 76);
+    let data = launch.data().to_string_lossy().into_owned();
+    let of_folder = statement(&city, &["--data", &data]);
+    assert_eq!(of_folder, (city.opening(RICH), vec![-1; 76], balances[0]));
 
     let (store, report) =
         SledStore::open(&journal_dir(launch.data()), StoreOptions::default()).expect("the journal opens");
@@ -119,7 +122,25 @@ fn behind_a_checkpoint_made_under_way_a_kill_leaves_little_to_replay() {
     assert!((1..=60).contains(&replayed), "{replayed} replayed of {}", report.head.seq);
     assert_eq!(switch.held(RICH), balances[0]);
     switch.check_ledger();
+    let admin = format!("http://{}", switch.admin());
+    assert_eq!(statement(&city, &["--admin", &admin]), of_folder, "the running switch says the same");
     switch.stop().expect("a good stop");
+}
+
+/// What `cardswitch statement` says of the rich card since the import's day: all purses' opening balances together, what
+/// moved them, and their closing balances.
+fn statement(city: &City, at: &[&str]) -> (i64, Vec<i64>, i64) {
+    let pan = String::from_utf8_lossy(city.card(RICH).pan.expose()).into_owned();
+    let masked = format!("{}{}", &pan[..6], &pan[pan.len() - 4..]);
+    let mut command = std::process::Command::new(PROGRAM);
+    command.args(["statement", &masked, "--first", "2020-01-01", "--last", "2099-12-31", "--json"]).args(at);
+    let output = command.output().expect("the program runs");
+    let found: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let purses = found.as_array().expect("statements");
+    let sum = |name| purses.iter().map(|purse| purse[name].as_i64().expect("a balance")).sum();
+    let entries = purses.iter().flat_map(|purse| purse["entries"].as_array().expect("entries"));
+    let moved = entries.filter(|entry| entry["what"] == "purchase").map(|entry| entry["amount"].as_i64());
+    (sum("opening"), moved.map(|amount| amount.expect("an amount")).collect(), sum("closing"))
 }
 
 #[test]
