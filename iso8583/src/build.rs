@@ -12,6 +12,7 @@ use crate::MESSAGE_BYTES_MAX;
 use crate::build_parts::{self, PartsBuilder};
 use crate::charset;
 use crate::cursor::Found;
+use crate::decode::first_digit;
 use crate::error::{EncodeError, EncodeErrorKind, FieldPath};
 use crate::field::{Class, Encoding, Field, Length, Unit};
 use crate::field_set::FieldSet;
@@ -60,8 +61,7 @@ impl<'s, 'b> Builder<'s, 'b> {
             Encoding::Ebcdic(_) => out.put_slice(&mti.to_ascii().map(charset::from_ascii)),
         }
         out.put_bytes(0, spec.bitmap_bytes());
-        let failed =
-            (!mti.is_bcd()).then_some(EncodeError { path: FieldPath::Mti, kind: EncodeErrorKind::BadMti });
+        let failed = wrong_mti(spec, mti).map(|kind| EncodeError { path: FieldPath::Mti, kind });
         let present = FieldSet::default();
         let (high_at, tertiary_at) = (None, None);
         let (after_mac, owes_tertiary, finished) = (false, false, false);
@@ -416,6 +416,15 @@ impl fmt::Debug for Builder<'_, '_> {
             .finish()?;
         f.write_str(")")
     }
+}
+
+/// Why a message of this table cannot be of this type: what is built must decode.
+fn wrong_mti(spec: &Spec, mti: Mti) -> Option<EncodeErrorKind> {
+    if !mti.is_bcd() {
+        return Some(EncodeErrorKind::BadMti);
+    }
+    let other = spec.version.is_some_and(|version| mti.version() != first_digit(version));
+    other.then_some(EncodeErrorKind::WrongVersion)
 }
 
 /// Whether a value that this very table checked can be copied byte by byte: it

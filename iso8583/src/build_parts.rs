@@ -117,7 +117,7 @@ impl<'s> PartsBuilder<'s, '_> {
             });
             return self.done(path, written);
         }
-        let written = self.number_of(key).map(|()| self.out.put_slice(part.wire));
+        let written = self.number_of(key).map(|()| put_wire(self.out, part, part.wire));
         self.done(path, written)
     }
 
@@ -140,12 +140,13 @@ impl<'s> PartsBuilder<'s, '_> {
         let (_, key) = self.named(step)?;
         let new_head = self.head_bytes(key, at);
         let value = self.out.len() - at - new_head;
-        if matches!(key, Key::Tag(_)) && value == part.value.len() {
+        let old_value = if part.hex.is_some() { part.value.len() / 2 } else { part.value.len() };
+        if matches!(key, Key::Tag(_)) && value == old_value {
             let value = self.out.split_off(at + new_head);
             self.out.truncate(at);
-            self.out.put_slice(old_head);
+            put_wire(self.out, part, old_head);
             self.out.put_slice(&value);
-            self.out.put_slice(old_tail);
+            put_wire(self.out, part, old_tail);
         }
         Ok(self)
     }
@@ -262,9 +263,10 @@ impl<'s> PartsBuilder<'s, '_> {
         value: impl FnOnce(&mut BytesMut) -> Result<u16, EncodeErrorKind>,
     ) -> Result<u16, EncodeErrorKind> {
         let Key::Tag(tag) = key else { return Err(EncodeErrorKind::UnknownPart) };
+        let by_units = self.composite.part(key).is_some_and(Field::is_counted_by_tag);
         match &self.composite.kind {
-            Kind::Tags(layout) => tag_size_value(self.out, tag, layout, value),
-            _ => ber_object(self.out, tag, value),
+            Kind::Tags(layout) => tag_size_value(self.out, tag, layout, by_units, value),
+            _ => ber_object(self.out, tag, by_units, value),
         }
     }
 
@@ -275,7 +277,13 @@ impl<'s> PartsBuilder<'s, '_> {
             Kind::Bitmap(layout) => self.fill_bitmaps(layout),
             _ => {}
         }
-        pack::measure_bytes(row, self.out.len() - self.start)
+        let bytes = self.out.len() - self.start;
+        if !row.is_hex() {
+            return pack::measure_bytes(row, bytes);
+        }
+        let length = pack::measure(row, bytes)?;
+        into_hex(self.out, self.start, row.encoding);
+        Ok(length)
     }
 
     fn fill_bitmaps(&mut self, layout: BitmapLayout) {
@@ -295,6 +303,25 @@ impl<'s> PartsBuilder<'s, '_> {
                 }),
             }
         }
+    }
+}
+
+/// Writes what stood in another message; what stands there in hex is bytes until its holder is done.
+fn put_wire(out: &mut BytesMut, part: &Element<'_>, wire: &[u8]) {
+    match part.hex {
+        None => out.put_slice(wire),
+        Some(_) => out.extend(hex::octets(wire)),
+    }
+}
+
+/// Makes hex characters of the bytes from `start` on.
+fn into_hex(out: &mut BytesMut, start: usize, encoding: Encoding) {
+    let bytes = out.len() - start;
+    out.put_bytes(0, bytes);
+    // From the end, so that no byte is written over before it was read.
+    for index in (0..bytes).rev() {
+        let pair = hex::pair_in(encoding, out[start + index]);
+        out[start + 2 * index..][..2].copy_from_slice(&pair);
     }
 }
 
@@ -321,7 +348,7 @@ pub(crate) fn write<'s>(
     if let Length::Variable { .. } = row.length {
         let counted = if row.counts_bytes { out.len() - start } else { length.into() };
         let room = &mut out[prefix_at..start];
-        pack::put_number(row.prefix_encoding, counted, room);
+        pack::put_number(row.prefix_encoding, row.said(counted), room);
     }
     Ok(length)
 }
@@ -349,6 +376,7 @@ fn tag_size_value(
     out: &mut BytesMut,
     tag: Tag,
     layout: &TagLayout,
+    by_units: bool,
     value: impl FnOnce(&mut BytesMut) -> Result<u16, EncodeErrorKind>,
 ) -> Result<u16, EncodeErrorKind> {
     out.put_slice(tag.bytes());
@@ -356,7 +384,7 @@ fn tag_size_value(
     out.put_bytes(0, layout.size_bytes());
     let at = out.len();
     let length = value(out)?;
-    let size = out.len() - at;
+    let size = if by_units { length.into() } else { out.len() - at };
     if size > layout.size_max() {
         return Err(EncodeErrorKind::TooLong {
             max: u16::try_from(layout.size_max()).unwrap_or(u16::MAX),
@@ -371,6 +399,7 @@ fn tag_size_value(
 fn ber_object(
     out: &mut BytesMut,
     tag: Tag,
+    by_units: bool,
     value: impl FnOnce(&mut BytesMut) -> Result<u16, EncodeErrorKind>,
 ) -> Result<u16, EncodeErrorKind> {
     out.put_slice(tag.bytes());
@@ -378,7 +407,7 @@ fn ber_object(
     out.put_u8(0);
     let length = value(out)?;
     let end = out.len();
-    let size = end - size_at - 1;
+    let size = if by_units { length.into() } else { end - size_at - 1 };
     let bytes = size.to_be_bytes();
     let long = match size {
         0..=0x7F => 0,

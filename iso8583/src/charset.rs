@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use crate::hex;
 pub(crate) use crate::spec_file::CodePage;
 
 impl CodePage {
@@ -56,17 +57,24 @@ pub struct Text<'a> {
     bytes: &'a [u8],
     /// `None` for ASCII and whatever else stays as it is.
     page: Option<CodePage>,
+    /// Whether each two of the bytes are hex characters of one.
+    is_hex: bool,
 }
 
 impl<'a> Text<'a> {
     pub(crate) fn new(bytes: &'a [u8], page: Option<CodePage>) -> Text<'a> {
-        Text { bytes, page }
+        Text { bytes, page, is_hex: false }
+    }
+
+    /// The text of a value that stands in hex.
+    pub(crate) fn in_hex(bytes: &'a [u8], page: Option<CodePage>) -> Text<'a> {
+        Text { bytes, page, is_hex: true }
     }
 
     /// Count of characters.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.bytes.len()
+        if self.is_hex { self.bytes.len() / 2 } else { self.bytes.len() }
     }
 
     /// Whether there are none.
@@ -77,8 +85,14 @@ impl<'a> Text<'a> {
 
     /// The characters in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = u8> + Clone + use<'a> {
-        let page = self.page;
-        self.bytes.iter().map(move |&byte| page.map_or(byte, |page| page.decode(byte)))
+        let Text { bytes, page, is_hex } = *self;
+        (0..self.len()).map(move |index| {
+            let byte = match is_hex {
+                false => bytes[index],
+                true => hex::value(bytes[2 * index]) << 4 | hex::value(bytes[2 * index + 1]),
+            };
+            page.map_or(byte, |page| page.decode(byte))
+        })
     }
 
     /// Whether it is this text.

@@ -5,7 +5,7 @@
 
 use crate::compile_composite;
 use crate::content;
-use crate::field::{Align, Class, Encoding, Field, Length, Prefix, Show, Unit};
+use crate::field::{Align, Class, Encoding, Field, Length, Prefix, Says, Show, Unit};
 use crate::path::Path;
 use crate::spec::Spec;
 use crate::spec_error::{Place, SpecError};
@@ -25,10 +25,12 @@ pub(crate) fn compile(file: &SpecFile) -> Result<Spec, SpecError> {
     let mut spec = Spec::empty(file.name.clone(), mti, bitmap_encoding(file.bitmap));
     spec.version = file.version;
     spec.tertiary = file.tertiary;
+    (spec.length, spec.header) = (file.length, file.header.clone());
     for def in &file.fields {
         let place = Place::Field(def.number);
         check_number(place, def.number, file.tertiary)?;
-        let context = Context { path: Path::new(def.number), family: file.encoding, held: false };
+        let path = Path::new(def.number);
+        let context = Context { path, family: file.encoding, held: false, tagged: false, in_hex: false };
         if !spec.define(def.number, context.field(&def.element)?) {
             return Err(bad(place, "number", "is defined twice"));
         }
@@ -87,6 +89,10 @@ pub(crate) struct Context {
     pub(crate) family: Family,
     /// Whether something else than a prefix can say how long it is.
     pub(crate) held: bool,
+    /// Whether a length behind its tag does.
+    pub(crate) tagged: bool,
+    /// Whether it stands in a value that is written in hex. There everything is as where the head says `packed`.
+    pub(crate) in_hex: bool,
 }
 
 impl Context {
@@ -117,6 +123,7 @@ impl Context {
             prefix_bytes: self.prefix_bytes(def, prefix_encoding)?,
             prefix_encoding,
             counts_bytes: self.counts_bytes(def, unit)?,
+            says: says(def),
             align: self.align(def, unit)?,
             pad: self.pad(def, unit)?,
             show: def.show.unwrap_or(Show::Secret),
@@ -151,6 +158,9 @@ impl Context {
             (Family::Ebcdic(page), _) => Ebcdic(page),
         };
         let written = def.encoding.unwrap_or(own);
+        if self.in_hex && !stands_in_hex(def.class, written) {
+            return Err(self.bad("encoding", "is not one that stands in a value in hex"));
+        }
         let fits = match def.class {
             Class::Numeric => matches!(written, Ascii | Ebcdic(_) | Bcd | Binary),
             Class::Track | Class::Signed => matches!(written, Ascii | Ebcdic(_) | Bcd),
@@ -195,26 +205,27 @@ impl Context {
             (def.length, def.prefix_encoding)
         else {
             let Length::Variable { prefix, .. } = def.length else { return Ok(0) };
-            let bytes = match encoding {
-                PrefixEncoding::Bcd => prefix.bytes(),
-                _ => prefix.digits(),
-            };
-            if encoding == PrefixEncoding::Binary && bytes > 4 {
+            if encoding.is_bytes() && prefix.digits() > 4 {
                 return Err(self.bad("prefix", "of binary numbers has at most four bytes"));
             }
-            return Ok(u8::try_from(bytes).unwrap_or(u8::MAX));
+            return Ok(u8::try_from(encoding.width(prefix.digits())).unwrap_or(u8::MAX));
         };
         Err(self.bad("prefix_encoding", "is only for a prefix"))
     }
 
     fn counts_bytes(self, def: &ElementDef, unit: Unit) -> Result<bool, SpecError> {
+        let pairs = matches!(unit, Unit::Nibble | Unit::Pair);
         match def.counts {
-            _ if self.is_open(def) => Ok(true),
+            Some(Counts::Units) if self.is_open(def) && self.tagged && pairs => Ok(false),
+            None | Some(Counts::Bytes) if self.is_open(def) => Ok(true),
+            Some(_) if self.is_open(def) => {
+                Err(self.bad("counts", "is none that there is without a prefix of its own"))
+            }
             None | Some(Counts::Units) => Ok(false),
-            Some(Counts::Bytes) if matches!(def.length, Length::Fixed(_)) => {
+            Some(_) if matches!(def.length, Length::Fixed(_)) => {
                 Err(self.bad("counts", "is only for a prefix"))
             }
-            Some(Counts::Bytes) => Ok(matches!(unit, Unit::Nibble | Unit::Pair)),
+            Some(_) => Ok(pairs),
         }
     }
 
@@ -246,11 +257,7 @@ impl Context {
             return Ok(());
         }
         let counted = if field.counts_bytes { field.bytes_for(max) } else { usize::from(max) };
-        let limit = match field.prefix_encoding {
-            PrefixEncoding::Binary => 256usize.checked_pow(u32::from(field.prefix_bytes)),
-            _ => 10usize.checked_pow(u32::try_from(prefix.digits()).unwrap_or(u32::MAX)),
-        };
-        if limit.is_some_and(|limit| counted >= limit) {
+        if field.said(counted) > field.prefix_encoding.highest(prefix.digits()) {
             return Err(self.bad("max", "does not fit into the prefix"));
         }
         Ok(())
@@ -296,6 +303,26 @@ fn compiled(class: Class, written: ValueEncoding) -> (Encoding, Unit) {
         (ValueEncoding::Binary, _) => (Encoding::Packed, Unit::Byte),
         (ValueEncoding::Hex, _) => (Encoding::Ascii, Unit::Pair),
         (ValueEncoding::HexEbcdic, _) => (Encoding::Ebcdic(CodePage::Cp1047), Unit::Pair),
+    }
+}
+
+/// What can be read out of hex characters: bytes, packed digits, and text.
+fn stands_in_hex(class: Class, written: ValueEncoding) -> bool {
+    match class {
+        Class::Numeric => matches!(written, ValueEncoding::Bcd | ValueEncoding::Binary),
+        Class::Track => written == ValueEncoding::Bcd,
+        Class::Alphanumeric | Class::Text => true,
+        Class::Binary => written == ValueEncoding::Binary,
+        Class::Signed | Class::Tlv => false,
+    }
+}
+
+/// What a prefix says of the bytes or units that it counts.
+fn says(def: &ElementDef) -> Says {
+    match def.counts {
+        Some(Counts::BytesAndSelf) => Says::WithItself,
+        Some(Counts::HalfBytes) => Says::Twice,
+        Some(Counts::Units | Counts::Bytes) | None => Says::AsItIs,
     }
 }
 

@@ -5,7 +5,7 @@ use crate::composite::{BitmapLayout, Composite, Key, Kind, Part, Tag, TagLayout}
 use crate::content;
 use crate::field::{Class, Encoding, Field, Length, Prefix, Unit};
 use crate::spec_error::{Place, SpecError};
-use crate::spec_file::{CompositeDef, CompositeKind, PartDef, PartKey, PrefixEncoding};
+use crate::spec_file::{BitmapForm, CompositeDef, CompositeKind, Family, PartDef, PartKey, PrefixEncoding};
 use crate::tlv;
 
 /// Checks the composite of a field or part.
@@ -13,7 +13,7 @@ pub(crate) fn compile(holder: Context, def: &CompositeDef, field: &Field) -> Res
     let kind = kind(holder, def, field)?;
     let mut parts = Vec::with_capacity(def.parts.len());
     for part in &def.parts {
-        parts.push(part_of(holder, &kind, part, def.parts.len())?);
+        parts.push(part_of(holder, &kind, part, def.parts.len(), inside_hex(holder, field))?);
     }
     let Some(composite) = Composite::new(kind, parts) else {
         return Err(holder.bad("part", "is defined twice"));
@@ -32,15 +32,20 @@ fn kind(holder: Context, def: &CompositeDef, field: &Field) -> Result<Kind, Spec
     let bytes = field.unit == Unit::Byte
         && field.encoding != Encoding::Binary
         && !matches!(field.class, Class::Tlv | Class::Track | Class::Signed);
+    // The parts of bytes in hex are found among the bytes, so none of them need be in hex itself.
+    let bytes = bytes || field.is_hex();
     let objects = field.class == Class::Tlv && def.kind == CompositeKind::BerTlv;
-    let side_by_side = packed_digits && def.kind == CompositeKind::Positional;
+    let side_by_side = packed_digits && !holder.in_hex && def.kind == CompositeKind::Positional;
     if !(bytes || objects || side_by_side) {
-        return Err(holder.bad("composite", "needs text, bytes as they are, or if positional packed digits"));
+        return Err(holder.bad("composite", "needs text, bytes, or if positional packed digits"));
     }
     Ok(match &def.kind {
         CompositeKind::Positional if packed_digits => Kind::Digits,
         CompositeKind::Positional => Kind::Positional,
         CompositeKind::BerTlv => Kind::BerTlv,
+        CompositeKind::Bitmap { form, .. } if inside_hex(holder, field) && *form != BitmapForm::Binary => {
+            return Err(holder.bad("bitmap", "in a value in hex is \"binary\""));
+        }
         CompositeKind::Bitmap { form, bytes: bytes @ 1..=16, continued } => Kind::Bitmap(BitmapLayout {
             encoding: bitmap_encoding(*form),
             bytes: *bytes,
@@ -48,12 +53,17 @@ fn kind(holder: Context, def: &CompositeDef, field: &Field) -> Result<Kind, Spec
         }),
         CompositeKind::Bitmap { .. } => return Err(holder.bad("bytes", "is not from 1 to 16")),
         CompositeKind::Tags { tag, size, label } => {
+            if matches!(tag.encoding, PrefixEncoding::Hex | PrefixEncoding::HexEbcdic) {
+                return Err(
+                    holder.bad("tag", "of hex characters is one of \"ascii\" or \"ebcdic\" characters")
+                );
+            }
             let tag_max = if tag.encoding == PrefixEncoding::Binary { 4 } else { 6 };
             let whole = tag.encoding != PrefixEncoding::Bcd || tag.length.is_multiple_of(2);
             if !(1..=tag_max).contains(&tag.length) || !whole {
                 return Err(holder.bad("tag", "has a length that is none of its encoding's"));
             }
-            let size_max = if size.encoding == PrefixEncoding::Binary { 4 } else { 6 };
+            let size_max = if size.encoding.is_bytes() { 4 } else { 6 };
             if !(1..=size_max).contains(&size.length) {
                 return Err(holder.bad("size", "has a length that is none of its encoding's"));
             }
@@ -65,7 +75,18 @@ fn kind(holder: Context, def: &CompositeDef, field: &Field) -> Result<Kind, Spec
     })
 }
 
-fn part_of(holder: Context, kind: &Kind, def: &PartDef, count: usize) -> Result<Part, SpecError> {
+/// Whether the parts of this value stand in hex.
+fn inside_hex(holder: Context, field: &Field) -> bool {
+    holder.in_hex || field.is_hex()
+}
+
+fn part_of(
+    holder: Context,
+    kind: &Kind,
+    def: &PartDef,
+    count: usize,
+    in_hex: bool,
+) -> Result<Part, SpecError> {
     let key = key(holder, kind, &def.key)?;
     let path = holder.path.step(kind.step(key)).ok_or_else(|| holder.bad("composite", "stands too deep"))?;
     let is_last = |number: u8| usize::from(number) == count;
@@ -74,9 +95,11 @@ fn part_of(holder: Context, kind: &Kind, def: &PartDef, count: usize) -> Result<
         (Kind::Positional, Key::Number(number)) => is_last(number),
         _ => false,
     };
-    let part = Context { path, family: holder.family, held };
+    let tagged = matches!(kind, Kind::BerTlv | Kind::Tags(_));
+    let family = if in_hex { Family::Packed } else { holder.family };
+    let part = Context { path, family, held, tagged, in_hex };
     let prefixed = matches!(def.element.length, Length::Variable { prefix, .. } if prefix != Prefix::None);
-    if matches!(kind, Kind::BerTlv | Kind::Tags(_)) && prefixed {
+    if tagged && prefixed {
         return Err(part.bad("prefix", "is not for a part behind a tag, whose length stands there"));
     }
     if matches!(kind, Kind::Digits) {

@@ -70,25 +70,25 @@ pub(crate) struct TagLayout {
 impl TagLayout {
     /// Bytes of a tag on the wire.
     pub(crate) fn tag_bytes(&self) -> usize {
-        width(self.tag.encoding, self.tag.length)
+        self.tag.encoding.width(self.tag.length.into())
     }
 
     /// Bytes of a length on the wire.
     pub(crate) fn size_bytes(&self) -> usize {
-        width(self.size.encoding, self.size.length)
+        self.size.encoding.width(self.size.length.into())
     }
 
     /// The most bytes of a value that a length can say.
     pub(crate) fn size_max(&self) -> usize {
-        let digits = u32::from(self.size.length);
-        let base: usize = if self.size.encoding == PrefixEncoding::Binary { 256 } else { 10 };
-        base.checked_pow(digits).map_or(usize::MAX, |limit| limit - 1)
+        self.size.encoding.highest(self.size.length.into())
     }
 
     /// The step of a path that a tag makes.
     pub(crate) fn step(&self, tag: Tag) -> Step {
         match self.tag.encoding {
-            PrefixEncoding::Ascii => Step::labelled(&self.label, tag.bytes().iter().copied()),
+            PrefixEncoding::Ascii | PrefixEncoding::Hex | PrefixEncoding::HexEbcdic => {
+                Step::labelled(&self.label, tag.bytes().iter().copied())
+            }
             PrefixEncoding::Ebcdic => {
                 Step::labelled(&self.label, tag.bytes().iter().map(|&byte| charset::to_ascii(byte)))
             }
@@ -105,7 +105,9 @@ impl TagLayout {
         let text = step.as_str();
         let text = text.strip_prefix(self.label.as_str()).unwrap_or(text);
         let tag = match self.tag.encoding {
-            PrefixEncoding::Ascii => Tag::new(text.as_bytes()),
+            PrefixEncoding::Ascii | PrefixEncoding::Hex | PrefixEncoding::HexEbcdic => {
+                Tag::new(text.as_bytes())
+            }
             PrefixEncoding::Ebcdic => {
                 Tag::from_fn(text.len(), |index| charset::from_ascii(text.as_bytes()[index]))
             }
@@ -113,11 +115,6 @@ impl TagLayout {
         };
         tag.filter(|tag| tag.bytes().len() == self.tag_bytes()).map(Key::Tag)
     }
-}
-
-fn width(encoding: PrefixEncoding, length: u8) -> usize {
-    let length = usize::from(length);
-    if encoding == PrefixEncoding::Bcd { length.div_ceil(2) } else { length }
 }
 
 impl Composite {

@@ -3,8 +3,10 @@
 //! The same for the fields of a message and for the parts of a composite; what is promised next is the business of
 //! `decode` and `parts`. Start at [`Cursor::element`].
 
+use crate::charset;
 use crate::error::DecodeErrorKind;
-use crate::field::{Align, Field, Length, Unit};
+use crate::field::{Align, Field, Length, Says, Unit};
+use crate::hex;
 use crate::spec_file::PrefixEncoding;
 
 /// How far a reader is.
@@ -68,10 +70,13 @@ impl<'a> Cursor<'a> {
     #[inline]
     fn prefix(&mut self, field: &Field, max: u16) -> Result<u16, Fault> {
         let at = self.at;
-        let number = self.number(field.prefix_encoding, field.prefix_bytes())?;
+        let mut number = self.number(field.prefix_encoding, field.prefix_bytes())?;
+        if field.says != Says::AsItIs {
+            number = counted(field, number).ok_or_else(|| self.no_length(at))?;
+        }
         match u16::try_from(number) {
             Ok(length) if length <= max => Ok(length),
-            _ => Err(over_max(at, number, max)),
+            _ => Err(over_max(at, max)),
         }
     }
 
@@ -80,17 +85,19 @@ impl<'a> Cursor<'a> {
         let at = self.at;
         let count = match field.prefix_bytes() {
             0 => self.left(),
-            needs => self.number(field.prefix_encoding, needs)? as usize,
+            needs => {
+                let number = self.number(field.prefix_encoding, needs)?;
+                counted(field, number).ok_or_else(|| self.no_length(at))? as usize
+            }
         };
         if count > field.bytes_for(max) {
-            let length = u32::try_from(count).unwrap_or(u32::MAX);
-            return Err(over_max(at, length, max));
+            return Err(over_max(at, max));
         }
         let start = self.at;
         let value = self.take(count)?;
         let length = units_in(field, value).map_err(|kind| Fault { at: start, kind })?;
         if length > max {
-            return Err(over_max(at, length.into(), max));
+            return Err(over_max(at, max));
         }
         Ok(Found { start, length, value })
     }
@@ -107,15 +114,20 @@ impl<'a> Cursor<'a> {
             PrefixEncoding::Binary => {
                 Some(bytes.iter().fold(0u32, |number, &byte| number << 8 | u32::from(byte)))
             }
+            PrefixEncoding::Hex => hexadecimal(bytes, |character| character),
+            PrefixEncoding::HexEbcdic => hexadecimal(bytes, charset::to_ascii),
         };
         match number {
             Some(number) => Ok(number),
-            None => {
-                // The position is that of the number: where it begins is known, what of it is wrong hardly matters.
-                self.at = at;
-                Err(Fault { at, kind: DecodeErrorKind::BadLengthPrefix })
-            }
+            // The position is that of the number: where it begins is known, what of it is wrong hardly matters.
+            None => Err(self.no_length(at)),
         }
+    }
+
+    #[cold]
+    fn no_length(&mut self, at: usize) -> Fault {
+        self.at = at;
+        Fault { at, kind: DecodeErrorKind::BadLengthPrefix }
     }
 
     #[inline]
@@ -137,8 +149,8 @@ impl<'a> Cursor<'a> {
 }
 
 #[cold]
-fn over_max(at: usize, length: u32, max: u16) -> Fault {
-    Fault { at, kind: DecodeErrorKind::LengthOverMax { length, max } }
+fn over_max(at: usize, max: u16) -> Fault {
+    Fault { at, kind: DecodeErrorKind::LengthOverMax { max } }
 }
 
 /// The length of a value of which only the bytes are counted: digits without their pad, bytes without their hex.
@@ -156,9 +168,24 @@ pub(crate) fn units_in(field: &Field, value: &[u8]) -> Result<u16, DecodeErrorKi
             2 * value.len() - usize::from(field.pad > 9 && edge == Some(field.pad))
         }
     };
-    let max = field.max();
-    u16::try_from(count)
-        .map_err(|_| DecodeErrorKind::LengthOverMax { length: u32::try_from(count).unwrap_or(u32::MAX), max })
+    u16::try_from(count).map_err(|_| DecodeErrorKind::LengthOverMax { max: field.max() })
+}
+
+/// What a prefix counts, by the number that stands in it; `None` if there is no such count.
+pub(crate) fn counted(field: &Field, number: u32) -> Option<u32> {
+    match field.says {
+        Says::AsItIs => Some(number),
+        Says::WithItself => number.checked_sub(field.prefix_bytes.into()),
+        Says::Twice => number.is_multiple_of(2).then_some(number / 2),
+    }
+}
+
+/// A number of at most eight hex characters.
+fn hexadecimal(characters: &[u8], ascii: impl Fn(u8) -> u8) -> Option<u32> {
+    characters.iter().try_fold(0u32, |number, &character| {
+        let character = ascii(character);
+        hex::is_digit(character).then(|| number << 4 | u32::from(hex::value(character)))
+    })
 }
 
 #[inline]

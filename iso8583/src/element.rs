@@ -9,6 +9,7 @@ use crate::content;
 use crate::digits::Digits;
 use crate::field::{Class, Encoding, Field, Unit};
 use crate::hex;
+use crate::lens;
 use crate::parts::Parts;
 use crate::path::Path;
 use crate::signed::{self, Signed};
@@ -34,6 +35,8 @@ pub struct Element<'a> {
     pub(crate) head: u16,
     /// Of packed digits amid others: how many stand before them in the first byte.
     pub(crate) first: u8,
+    /// How the characters are written of a value in hex that it is a part of; each two of them are one of its bytes.
+    pub(crate) hex: Option<Encoding>,
     /// Whether the message decoded to its end, so that this is what it seems.
     pub(crate) sure: bool,
 }
@@ -57,7 +60,8 @@ impl<'a> Element<'a> {
         self.offset
     }
 
-    /// The value as it is on the wire. A part of packed digits may share its first and its last byte with others.
+    /// The value as it is on the wire: in hex, if it stands in a value in hex. A part of packed digits may share its
+    /// first and its last byte with others.
     #[must_use]
     pub fn raw(&self) -> &'a [u8] {
         self.value
@@ -79,6 +83,9 @@ impl<'a> Element<'a> {
     #[must_use]
     pub fn digits(&self) -> Option<Digits<'a>> {
         let row = self.row.filter(|row| row.class.counts_digits() && row.encoding != Encoding::Binary)?;
+        if let Some(encoding) = self.hex {
+            return Some(lens::digits(row, encoding, self.length, self.value));
+        }
         if self.first == 0 {
             return Some(content::view(row, self.length, self.value));
         }
@@ -90,6 +97,7 @@ impl<'a> Element<'a> {
     pub fn number(&self) -> Option<u64> {
         let row = self.row?;
         match (row.class, row.encoding) {
+            (Class::Numeric, Encoding::Binary) if self.hex.is_some() => lens::number(self.value),
             (Class::Numeric, Encoding::Binary) => binary(self.value),
             _ => self.digits()?.to_u64(),
         }
@@ -113,7 +121,10 @@ impl<'a> Element<'a> {
     pub fn text(&self) -> Option<Text<'a>> {
         let row = self.row?;
         let is_text = matches!(row.class, Class::Alphanumeric | Class::Text | Class::Signed);
-        (is_text && row.unit == Unit::Byte).then(|| Text::new(self.value, page(row)))
+        (is_text && row.unit == Unit::Byte).then(|| match self.hex {
+            Some(_) => Text::in_hex(self.value, page(row)),
+            None => Text::new(self.value, page(row)),
+        })
     }
 
     /// Whether it is this text.
@@ -127,9 +138,9 @@ impl<'a> Element<'a> {
     #[must_use]
     pub fn octets(&self) -> Option<Octets<'a>> {
         match self.row {
-            None => Some(Octets { bytes: self.value, is_hex: false }),
+            None => Some(Octets { bytes: self.value, is_hex: self.hex.is_some() }),
             Some(row) => matches!(row.class, Class::Binary | Class::Tlv)
-                .then(|| Octets { bytes: self.value, is_hex: row.is_hex() }),
+                .then(|| Octets { bytes: self.value, is_hex: row.is_hex() || self.hex.is_some() }),
         }
     }
 

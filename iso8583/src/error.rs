@@ -77,8 +77,10 @@ pub enum DecodeErrorKind {
     /// The first digit of the MTI is not that of the table's edition.
     #[error("not of the edition that the table is for")]
     WrongVersion,
-    /// A length prefix is not made of digits.
-    #[error("length is not decimal")]
+    /// A length prefix is not made of the digits it must be made of, or says
+    /// what it cannot: less than its own bytes where it counts them, an odd
+    /// count of half bytes.
+    #[error("malformed length")]
     BadLengthPrefix,
     /// A value of hex characters has an odd count of them.
     #[error("odd count of hex characters")]
@@ -91,12 +93,12 @@ pub enum DecodeErrorKind {
         /// Bytes that are there.
         given: usize,
     },
-    /// A length prefix says more than the table allows.
-    #[error("length {length} is over the maximum of {max}")]
+    /// A length prefix says more than the table allows. How much it says is
+    /// not told: under a wrong table it is no length but somebody's content.
+    #[error("length is over the maximum of {max}")]
     LengthOverMax {
-        /// What the prefix says, in digits or bytes by the field's class.
-        length: u32,
-        /// What the table allows, in the same unit.
+        /// What the table allows, in digits, characters or bytes by the
+        /// field's class.
         max: u16,
     },
     /// A nibble or character of an `n` field or of the MTI is not 0 to 9.
@@ -228,6 +230,9 @@ pub enum EncodeErrorKind {
     /// The MTI has a nibble above 9.
     #[error("not four digits")]
     BadMti,
+    /// The first digit of the MTI is not that of the table's edition.
+    #[error("not of the edition that the table is for")]
+    WrongVersion,
     /// The message would exceed [`crate::MESSAGE_BYTES_MAX`].
     #[error("longer than {max} bytes")]
     MessageTooLong {

@@ -17,6 +17,8 @@ pub struct Field {
     pub(crate) prefix_encoding: PrefixEncoding,
     /// Whether the prefix, or what holds the value, counts bytes where a unit is not a byte.
     pub(crate) counts_bytes: bool,
+    /// What the prefix says of that count.
+    pub(crate) says: Says,
     pub(crate) align: Align,
     /// The nibble written beside an odd count of packed digits.
     pub(crate) pad: u8,
@@ -101,13 +103,28 @@ impl Field {
     /// Whether its parts can be put together again one by one: packed digits
     /// share bytes and a pad, so they are kept whole.
     pub(crate) fn is_taken_apart(&self) -> bool {
-        self.unit == Unit::Byte && self.parts_of().is_some()
+        matches!(self.unit, Unit::Byte | Unit::Pair) && self.parts_of().is_some()
+    }
+
+    /// Whether the length behind its tag counts its units and not its bytes.
+    pub(crate) fn is_counted_by_tag(&self) -> bool {
+        matches!(self.length, Length::Variable { prefix: Prefix::None, .. }) && !self.counts_bytes
     }
 
     /// Bytes of the length prefix, 0 for a fixed field.
     #[inline]
     pub(crate) fn prefix_bytes(&self) -> usize {
         self.prefix_bytes.into()
+    }
+
+    /// The number in the prefix of a value whose units, or bytes, are counted.
+    #[inline]
+    pub(crate) fn said(&self, counted: usize) -> usize {
+        match self.says {
+            Says::AsItIs => counted,
+            Says::WithItself => counted + self.prefix_bytes(),
+            Says::Twice => 2 * counted,
+        }
     }
 
     /// Bytes on the wire for a value of this length.
@@ -149,6 +166,17 @@ pub(crate) enum Unit {
     Pair,
     /// A sign as a character, then packed digits.
     SignAndNibbles,
+}
+
+/// How the number in a prefix stands to the count of what it counts.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Says {
+    /// It is the count.
+    AsItIs,
+    /// The bytes of the prefix are counted too.
+    WithItself,
+    /// Twice the count: half bytes.
+    Twice,
 }
 
 /// How the parts of a message are written.

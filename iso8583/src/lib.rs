@@ -84,6 +84,31 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! What people already have for other libraries becomes such a table too; what
+//! has no counterpart here is refused by name, see [`import`].
+//!
+//! ```
+//! use iso8583::{Message, Spec, import::jpos};
+//!
+//! let packager = br#"<isopackager>
+//!   <isofield id="0" length="4" name="MTI" class="org.jpos.iso.IFA_NUMERIC"/>
+//!   <isofield id="1" length="16" name="bitmap" class="org.jpos.iso.IFA_BITMAP"/>
+//!   <isofieldpackager id="3" length="6" name="processing code" class="org.jpos.iso.IFA_NUMERIC"
+//!       emitBitmap="false" packager="org.jpos.iso.packager.GenericSubFieldPackager">
+//!     <isofield id="1" length="2" name="transaction" class="org.jpos.iso.IFA_NUMERIC"/>
+//!     <isofield id="2" length="4" name="accounts" class="org.jpos.iso.IFA_NUMERIC"/>
+//!   </isofieldpackager>
+//! </isopackager>"#;
+//! let imported = jpos::import("theirs", packager)?;
+//! assert!(imported.notes.is_empty());
+//! let spec = Spec::compile(&imported.spec)?;
+//! let message = Message::decode(&spec, b"02002000000000000000311000")?;
+//! assert_eq!(message.part(&"3.1".parse()?).and_then(|part| part.number()), Some(31));
+//! // It is a file like any other from here on: `show`, `format` and rules for messages can be added to it.
+//! assert!(imported.spec.to_toml().contains("name = \"transaction\""));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! # Limits
 //!
 //! A message has at most [`MESSAGE_BYTES_MAX`] bytes. Decoding allocates
@@ -111,6 +136,7 @@ mod hex;
 pub mod import;
 #[cfg(feature = "json")]
 pub mod json;
+mod lens;
 mod message;
 mod mti;
 mod pack;
@@ -153,3 +179,8 @@ pub use validate::{Fault, FaultKind, Rules};
 /// The longest message, in bytes from the MTI on: what the 2-byte length of a
 /// frame can announce.
 pub const MESSAGE_BYTES_MAX: usize = 65_535;
+
+/// The examples of the README are tested with the others.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -196,6 +196,7 @@ impl<'a> Message<'a> {
             wire,
             head,
             first: 0,
+            hex: None,
             sure: self.complete,
         })
     }

@@ -8,7 +8,7 @@
 
 use bytes::{BufMut, BytesMut};
 
-use crate::charset::Text;
+use crate::charset::{self, Text};
 use crate::content;
 use crate::error::{DecodeErrorKind, EncodeErrorKind};
 use crate::field::{Align, Class, Encoding, Field, Length, Prefix, Unit};
@@ -295,6 +295,7 @@ pub(crate) fn measure_bytes(row: &Field, given: usize) -> Result<u16, EncodeErro
 #[inline]
 pub(crate) fn put_prefix(row: &Field, out: &mut BytesMut, counted: usize) {
     let Length::Variable { prefix, .. } = row.length else { return };
+    let counted = row.said(counted);
     match (row.prefix_encoding, prefix) {
         // Most prefixes are one of these; the rest take the long way.
         (_, Prefix::None) => {}
@@ -312,15 +313,23 @@ pub(crate) fn put_prefix(row: &Field, out: &mut BytesMut, counted: usize) {
 
 /// Writes a number into a room of its own, with leading zeros. What does not fit is cut off: callers have checked.
 pub(crate) fn put_number(encoding: PrefixEncoding, mut number: usize, room: &mut [u8]) {
+    let base = match encoding {
+        PrefixEncoding::Ascii | PrefixEncoding::Ebcdic => 10,
+        PrefixEncoding::Bcd => 100,
+        PrefixEncoding::Binary => 256,
+        PrefixEncoding::Hex | PrefixEncoding::HexEbcdic => 16,
+    };
     for slot in room.iter_mut().rev() {
         #[expect(clippy::cast_possible_truncation, reason = "a remainder of at most 255")]
-        let (digit, base) = match encoding {
-            PrefixEncoding::Ascii => (b'0' + (number % 10) as u8, 10),
-            PrefixEncoding::Ebcdic => (0xF0 + (number % 10) as u8, 10),
-            PrefixEncoding::Bcd => (packed(number % 100), 100),
-            PrefixEncoding::Binary => ((number % 256) as u8, 256),
+        let digit = (number % base) as u8;
+        *slot = match encoding {
+            PrefixEncoding::Ascii => b'0' + digit,
+            PrefixEncoding::Ebcdic => 0xF0 + digit,
+            PrefixEncoding::Bcd => packed(digit.into()),
+            PrefixEncoding::Binary => digit,
+            PrefixEncoding::Hex => hex::pair(digit)[1],
+            PrefixEncoding::HexEbcdic => charset::from_ascii(hex::pair(digit)[1]),
         };
-        *slot = digit;
         number /= base;
     }
 }

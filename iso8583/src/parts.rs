@@ -7,11 +7,11 @@ use std::fmt;
 use std::iter::FusedIterator;
 
 use crate::composite::{Composite, Key, Kind, Tag, TagLayout};
-use crate::content;
-use crate::cursor::{Cursor, Fault, Found, units_in};
+use crate::cursor::{Fault, Found};
 use crate::element::Element;
 use crate::error::{DecodeError, DecodeErrorKind, FieldPath};
-use crate::field::{Field, Length};
+use crate::field::{Encoding, Field, Length};
+use crate::lens::Lens;
 use crate::part_bitmap::PartBitmap;
 use crate::path::{Path, Step};
 use crate::spec_file::PrefixEncoding;
@@ -40,16 +40,21 @@ impl<'a> Held<'a> {
 
 /// Checks the parts of a value, and theirs, to the bottom.
 pub(crate) fn check(held: &Held<'_>) -> Result<(), DecodeError> {
-    let mut walk = Walk::new(held);
+    check_in(held, None)
+}
+
+/// The same, of a value that may stand inside one in hex.
+fn check_in(held: &Held<'_>, hex: Option<Encoding>) -> Result<(), DecodeError> {
+    let mut walk = Walk::new(held, hex);
     while let Some(element) = walk.step().map_err(|(path, fault)| error(path, walk.base, fault))? {
         let Some(row) = element.row else { continue };
-        content::check(row, element.length, element.value).map_err(|violation| DecodeError {
+        walk.lens.check(row, element.length, element.value).map_err(|violation| DecodeError {
             path: violation.path(element.path).into(),
             offset: element.offset + violation.at,
             kind: violation.kind,
         })?;
         if let Some(composite) = &row.composite {
-            check(&Held::of(&element, row, composite))?;
+            check_in(&Held::of(&element, row, composite), element.hex)?;
         }
     }
     Ok(())
@@ -71,7 +76,7 @@ impl<'a> Parts<'a> {
     pub(crate) fn of(element: &Element<'a>) -> Option<Parts<'a>> {
         let field = element.row?;
         let composite = field.parts_of()?;
-        Some(Parts { walk: Walk::new(&Held::of(element, field, composite)) })
+        Some(Parts { walk: Walk::new(&Held::of(element, field, composite), element.hex) })
     }
 
     /// The first part that this step names.
@@ -114,7 +119,7 @@ struct Walk<'a> {
     value: &'a [u8],
     /// Digits of the value, if they are its parts.
     digits: u16,
-    cursor: Cursor<'a>,
+    lens: Lens<'a>,
     /// Parts, or digits of [`Kind::Digits`], taken so far.
     taken: u16,
     bitmap: Option<PartBitmap>,
@@ -127,7 +132,8 @@ struct Walk<'a> {
 type Stepped<T> = Result<T, (Path, Fault)>;
 
 impl<'a> Walk<'a> {
-    fn new(held: &Held<'a>) -> Walk<'a> {
+    fn new(held: &Held<'a>, hex: Option<Encoding>) -> Walk<'a> {
+        let hex = hex.or_else(|| held.field.is_hex().then_some(held.field.encoding));
         Walk {
             field: held.field,
             composite: held.composite,
@@ -135,7 +141,7 @@ impl<'a> Walk<'a> {
             base: held.base + held.found.start,
             value: held.found.value,
             digits: held.found.length,
-            cursor: Cursor::new(held.found.value),
+            lens: Lens::new(held.found.value, hex),
             taken: 0,
             bitmap: None,
             last: None,
@@ -166,7 +172,7 @@ impl<'a> Walk<'a> {
     }
 
     fn fault<T>(&self, path: Path, kind: DecodeErrorKind) -> Stepped<T> {
-        Err((path, Fault { at: self.cursor.at(), kind }))
+        Err((path, Fault { at: self.lens.at(), kind }))
     }
 
     fn digits(&mut self) -> Stepped<Option<Element<'a>>> {
@@ -200,6 +206,7 @@ impl<'a> Walk<'a> {
             wire: value,
             head: 0,
             first,
+            hex: None,
             sure,
         }))
     }
@@ -215,7 +222,7 @@ impl<'a> Walk<'a> {
     }
 
     fn positional(&mut self) -> Stepped<Option<Element<'a>>> {
-        let left = self.cursor.left();
+        let left = self.lens.left();
         if left == 0 {
             return Ok(None);
         }
@@ -230,13 +237,13 @@ impl<'a> Walk<'a> {
         let Kind::Bitmap(layout) = &self.composite.kind else { return Ok(None) };
         let mut bitmap = match self.bitmap.take() {
             Some(bitmap) => bitmap,
-            None if self.cursor.left() == 0 => return Ok(None),
-            None => PartBitmap::read(&mut self.cursor, *layout).map_err(|fault| (self.path, fault))?,
+            None if self.lens.left() == 0 => return Ok(None),
+            None => self.lens.bitmap(*layout).map_err(|fault| (self.path, fault))?,
         };
         let number = bitmap.next();
         self.bitmap = Some(bitmap);
         let Some(number) = number else {
-            return match self.cursor.left() {
+            return match self.lens.left() {
                 0 => Ok(None),
                 left => self.fault(self.path, DecodeErrorKind::BytesAfterParts(left)),
             };
@@ -252,89 +259,115 @@ impl<'a> Walk<'a> {
     /// A part that has no tag.
     fn plain(&mut self, key: Key, row: &'a Field) -> Stepped<Element<'a>> {
         let path = self.path_of(key);
-        let from = self.cursor.at();
-        let found = self.cursor.element(row).map_err(|fault| (path, fault))?;
+        let from = self.lens.at();
+        let Found { start, length, value } = self.lens.element(row).map_err(|fault| (path, fault))?;
+        Ok(self.found(path, Some(row), from, Found { start, length, value }))
+    }
+
+    /// What was found, with what was taken since `from` around it.
+    fn found(&self, path: Path, row: Option<&'a Field>, from: usize, found: Found<'a>) -> Element<'a> {
         let Found { start, length, value } = found;
-        let (offset, wire) = (self.base + start, &self.value[from..self.cursor.at()]);
-        Ok(Element {
+        Element {
             path,
-            row: Some(row),
-            offset,
+            row,
+            offset: self.base + start,
             length,
             value,
-            wire,
+            wire: self.lens.since(from),
             head: head_of(from, start),
             first: 0,
+            hex: self.lens.hex(),
             sure: self.sure,
-        })
+        }
     }
 
     fn ber(&mut self) -> Stepped<Option<Element<'a>>> {
-        let rest = &self.value[self.cursor.at()..];
-        let filler = rest.iter().take_while(|&&byte| byte == 0).count();
-        let object = &rest[filler..];
-        if object.is_empty() {
+        let from = self.lens.at();
+        let filler = self.lens.zeros();
+        let at = from + self.lens.on_the_wire(filler);
+        self.lens.take(filler).map_err(|fault| (self.path, fault))?;
+        if self.lens.left() == 0 {
             return Ok(None);
         }
-        let at = self.cursor.at() + filler;
-        let wide = match tlv::wide_object(object) {
-            Ok(wide) => wide,
+        let mut room = [0; 9];
+        let head = match tlv::wide_head(self.lens.front(&mut room)) {
+            Ok(head) => head,
             Err(violation) => {
-                let kind = violation.kind;
-                return Err((violation.path(self.path), Fault { at: at + violation.at, kind }));
+                let (kind, at) = (violation.kind, at + self.lens.on_the_wire(violation.at));
+                return Err((violation.path(self.path), Fault { at, kind }));
             }
         };
-        let from = self.cursor.at();
-        let whole = filler + wide.head + wide.value.len();
-        // Filler at the end belongs to the last object.
-        let rest = &rest[whole..];
-        let tail = if rest.iter().all(|&byte| byte == 0) { rest.len() } else { 0 };
-        self.cursor.take(whole + tail).map_err(|fault| (self.path, fault))?;
-        let Some(tag) = Tag::new(wide.tag) else { return self.fault(self.path, DecodeErrorKind::BadTag) };
-        self.behind_tag(tag, from, at + wide.head, wide.value).map(Some)
+        let Some(tag) = Tag::new(head.tag) else { return self.fault(self.path, DecodeErrorKind::BadTag) };
+        let (bytes, length) = (head.bytes, head.length);
+        self.lens.take(bytes).map_err(|fault| (self.path, fault))?;
+        self.behind_tag(tag, from, length).map(Some)
     }
 
     fn tagged(&mut self, layout: &TagLayout) -> Stepped<Option<Element<'a>>> {
-        if self.cursor.left() == 0 {
+        if self.lens.left() == 0 {
             return Ok(None);
         }
         let holder = self.path;
-        let at = self.cursor.at();
-        let tag = self.cursor.take(layout.tag_bytes()).map_err(|fault| (holder, fault))?;
-        let Some(tag) = Tag::new(tag).filter(|_| is_tag(layout.tag.encoding, tag)) else {
-            return Err((holder, Fault { at, kind: DecodeErrorKind::BadTag }));
+        let from = self.lens.at();
+        let mut room = [0; 9];
+        let given = layout.tag_bytes();
+        let tag = self.lens.front(&mut room).get(..given).and_then(Tag::new);
+        self.lens.take(given).map_err(|fault| (holder, fault))?;
+        let Some(tag) = tag.filter(|tag| is_tag(layout.tag.encoding, tag.bytes())) else {
+            return Err((holder, Fault { at: from, kind: DecodeErrorKind::BadTag }));
         };
         let path = self.path_of(Key::Tag(tag));
-        let count =
-            self.cursor.number(layout.size.encoding, layout.size_bytes()).map_err(|fault| (path, fault))?;
-        let start = self.cursor.at();
-        let value = self.cursor.take(count as usize).map_err(|fault| (path, fault))?;
-        self.behind_tag(tag, at, start, value).map(Some)
+        let length =
+            self.lens.number(layout.size.encoding, layout.size_bytes()).map_err(|fault| (path, fault))?;
+        self.behind_tag(tag, from, length as usize).map(Some)
     }
 
-    /// A part that was found behind a tag, measured by its row if there is one.
-    fn behind_tag(&mut self, tag: Tag, from: usize, start: usize, value: &'a [u8]) -> Stepped<Element<'a>> {
+    /// A part whose tag and length were taken, measured by its row if there is one.
+    fn behind_tag(&mut self, tag: Tag, from: usize, length: usize) -> Stepped<Element<'a>> {
         let key = Key::Tag(tag);
         self.last = Some(key);
         let path = self.path_of(key);
         let row = self.composite.part(key);
-        let length = match row {
-            Some(row) => measure(row, value).map_err(|kind| (path, Fault { at: start, kind }))?,
-            // INVARIANT: a message has at most 65535 bytes, and so has what is in it.
-            None => u16::try_from(value.len()).unwrap_or(u16::MAX),
+        let start = self.lens.at();
+        let bytes = match row {
+            Some(row) if row.is_counted_by_tag() => {
+                let over = Fault { at: start, kind: DecodeErrorKind::LengthOverMax { max: row.max() } };
+                let units = u16::try_from(length).ok().filter(|units| *units <= row.max());
+                row.bytes_for(units.ok_or((path, over))?)
+            }
+            _ => length,
         };
-        let (offset, wire) = (self.base + start, &self.value[from..self.cursor.at()]);
-        Ok(Element {
-            path,
-            row,
-            offset,
-            length,
-            value,
-            wire,
-            head: head_of(from, start),
-            first: 0,
-            sure: self.sure,
-        })
+        let value = self.lens.take(bytes).map_err(|fault| (path, fault))?;
+        let length = match row {
+            // INVARIANT: one that is counted by its tag is at most `max`, 16 bits.
+            Some(row) if row.is_counted_by_tag() => u16::try_from(length).unwrap_or(u16::MAX),
+            Some(row) => self.measure(row, value).map_err(|kind| (path, Fault { at: start, kind }))?,
+            // INVARIANT: a message has at most 65535 bytes, and so has what is in it.
+            None => u16::try_from(bytes).unwrap_or(u16::MAX),
+        };
+        if matches!(self.composite.kind, Kind::BerTlv) {
+            // Filler at the end belongs to the last object.
+            let tail = self.lens.zeros();
+            if self.lens.on_the_wire(tail) == self.lens.left() {
+                self.lens.take(tail).map_err(|fault| (path, fault))?;
+            }
+        }
+        Ok(self.found(path, row, from, Found { start, length, value }))
+    }
+
+    /// The length, in the row's units, of a value that something else than its own prefix measured.
+    fn measure(&self, row: &Field, value: &[u8]) -> Result<u16, DecodeErrorKind> {
+        let given = value.len();
+        match row.length {
+            Length::Fixed(length) => {
+                let needs = self.lens.on_the_wire(row.bytes_for(length));
+                if needs == given { Ok(length) } else { Err(DecodeErrorKind::WrongLength { needs, given }) }
+            }
+            Length::Variable { max, .. } => {
+                let length = self.lens.units_in(row, value)?;
+                if length <= max { Ok(length) } else { Err(DecodeErrorKind::LengthOverMax { max }) }
+            }
+        }
     }
 }
 
@@ -346,27 +379,13 @@ fn head_of(from: usize, start: usize) -> u16 {
 
 fn is_tag(encoding: PrefixEncoding, tag: &[u8]) -> bool {
     match encoding {
-        PrefixEncoding::Ascii => tag.iter().all(u8::is_ascii_alphanumeric),
+        PrefixEncoding::Ascii | PrefixEncoding::Hex | PrefixEncoding::HexEbcdic => {
+            tag.iter().all(u8::is_ascii_alphanumeric)
+        }
         PrefixEncoding::Ebcdic => {
             tag.iter().all(|&byte| crate::charset::to_ascii(byte).is_ascii_alphanumeric())
         }
         PrefixEncoding::Bcd => tag.iter().all(|&byte| byte >> 4 <= 9 && byte & 0x0F <= 9),
         PrefixEncoding::Binary => true,
-    }
-}
-
-/// The length, in the row's units, of a value that something else than its own prefix measured.
-fn measure(row: &Field, value: &[u8]) -> Result<u16, DecodeErrorKind> {
-    let given = value.len();
-    match row.length {
-        Length::Fixed(length) => {
-            let needs = row.bytes_for(length);
-            if needs == given { Ok(length) } else { Err(DecodeErrorKind::WrongLength { needs, given }) }
-        }
-        Length::Variable { max, .. } => {
-            let length = units_in(row, value)?;
-            let over = DecodeErrorKind::LengthOverMax { length: length.into(), max };
-            if length <= max { Ok(length) } else { Err(over) }
-        }
     }
 }

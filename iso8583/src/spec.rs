@@ -8,6 +8,8 @@ use std::fmt;
 
 use crate::compile;
 use crate::field::{Encoding, Field};
+use crate::framing::LengthHeader;
+use crate::header::Headers;
 use crate::spec_error::SpecError;
 use crate::spec_file::{MessageRule, SpecFile, Tertiary, Version};
 
@@ -22,6 +24,8 @@ pub struct Spec {
     /// passed around and never copied.
     fields: Box<[Option<Field>; FIELDS]>,
     pub(crate) messages: Vec<MessageRule>,
+    pub(crate) length: Option<LengthHeader>,
+    pub(crate) header: Option<Headers>,
 }
 
 /// Numbers of fields from 0 to the last that a tertiary bitmap promises.
@@ -52,6 +56,19 @@ impl Spec {
         &self.name
     }
 
+    /// The length in front of each frame, if the specification says it. Decoding does not ask for it: a
+    /// [`crate::framing::Framer`] made of it cuts frames out of a stream.
+    #[must_use]
+    pub fn frame_length(&self) -> Option<LengthHeader> {
+        self.length
+    }
+
+    /// What stands between that length and the message, if the specification says it.
+    #[must_use]
+    pub fn frame_headers(&self) -> Option<&Headers> {
+        self.header.as_ref()
+    }
+
     /// How the field with this number looks, if the dialect has it.
     #[must_use]
     #[inline]
@@ -62,7 +79,8 @@ impl Spec {
     pub(crate) fn empty(name: String, mti: Encoding, bitmap: Encoding) -> Spec {
         let fields = Box::new([const { None }; FIELDS]);
         let (version, tertiary) = (None, Tertiary::None);
-        Spec { name, mti, bitmap, version, tertiary, fields, messages: Vec::new() }
+        let (messages, length, header) = (Vec::new(), None, None);
+        Spec { name, mti, bitmap, version, tertiary, fields, messages, length, header }
     }
 
     /// Bytes of the MTI on the wire.

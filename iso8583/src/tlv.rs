@@ -6,8 +6,9 @@
 
 use std::fmt;
 
-use nom::bytes::complete::take;
-use nom::combinator::{map, map_opt};
+use nom::branch::alt;
+use nom::bytes::complete::{take, take_while_m_n};
+use nom::combinator::{map, map_opt, recognize, verify};
 use nom::number::complete::{be_u16, u8 as byte};
 use nom::{IResult, Parser};
 
@@ -97,38 +98,41 @@ fn object(input: &[u8]) -> Result<(&[u8], Tlv<'_>), Violation> {
     Ok((rest, Tlv { tag, value }))
 }
 
-/// An object of any size that a message can hold: tags of up to four bytes, lengths of up to five (ISO/IEC 8825-1,
-/// 8.1), its tag and the bytes of both as they are.
-pub(crate) struct WideObject<'a> {
+/// The head of an object of any size that a message can hold: a tag of up to four bytes, a length of up to five
+/// (ISO/IEC 8825-1, 8.1).
+pub(crate) struct WideHead<'a> {
     pub(crate) tag: &'a [u8],
     /// Bytes of tag and length.
-    pub(crate) head: usize,
-    pub(crate) value: &'a [u8],
+    pub(crate) bytes: usize,
+    /// What the length says.
+    pub(crate) length: usize,
 }
 
-/// Takes one object off; a violation's position counts from `input`'s start.
-pub(crate) fn wide_object(input: &[u8]) -> Result<WideObject<'_>, Violation> {
-    let ends = |byte: &u8| byte & 0x80 == 0;
-    let tag_bytes = match input {
-        [first, ..] if first & 0x1F != 0x1F => Some(1),
-        [_, rest @ ..] => rest.iter().take(3).position(ends).map(|index| index + 2),
-        [] => None,
-    };
-    let Some((tag, rest)) = tag_bytes.and_then(|count| input.split_at_checked(count)) else {
+/// Takes a head off; a violation's position counts from `input`'s start.
+pub(crate) fn wide_head(input: &[u8]) -> Result<WideHead<'_>, Violation> {
+    let Ok((rest, tag)) = wide_tag(input) else {
         return Err(Violation { at: 0, tag: None, kind: DecodeErrorKind::BadTag });
     };
-    let named = Some(Step::hex(tag));
-    let Ok((rest, length)) = wide_length(rest) else {
-        return Err(Violation { at: tag.len(), tag: named, kind: DecodeErrorKind::BadTagLength });
-    };
-    let head = input.len() - rest.len();
-    match rest.split_at_checked(length as usize) {
-        Some((value, _)) => Ok(WideObject { tag, head, value }),
-        None => {
-            let kind = DecodeErrorKind::TooShort { needs: length as usize, left: rest.len() };
-            Err(Violation { at: head, tag: named, kind })
+    match wide_length(rest) {
+        Ok((rest, length)) => Ok(WideHead { tag, bytes: input.len() - rest.len(), length: length as usize }),
+        Err(_) => {
+            let (at, tag) = (tag.len(), Some(Step::hex(tag)));
+            Err(Violation { at, tag, kind: DecodeErrorKind::BadTagLength })
         }
     }
+}
+
+/// One byte, or more when its low five bits are all set: then bytes follow up to and including the first without the
+/// high bit, at most three.
+fn wide_tag(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    let more = |bits: u8| move |byte: u8| byte & bits == bits;
+    let several =
+        (satisfy_byte(more(0x1F)), take_while_m_n(0, 2, more(0x80)), satisfy_byte(|byte| byte & 0x80 == 0));
+    alt((recognize(satisfy_byte(|byte| byte & 0x1F != 0x1F)), recognize(several))).parse(input)
+}
+
+fn satisfy_byte(good: impl Fn(u8) -> bool) -> impl Fn(&[u8]) -> IResult<&[u8], u8> {
+    move |input| verify(byte, |&byte| good(byte)).parse(input)
 }
 
 /// One byte below 128, or 81 to 84 and as many bytes as its low digit says.

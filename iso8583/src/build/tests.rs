@@ -147,6 +147,20 @@ fn an_mti_that_is_none_is_refused() {
 }
 
 #[test]
+fn an_mti_of_another_edition_is_refused_as_decoding_would() {
+    let spec = Spec::shipped("iso1993-ascii").expect("shipped");
+    for (mti, want) in [(0x1200, None), (0x0200, Some(WrongVersion)), (0x2200, Some(WrongVersion))] {
+        let mut out = BytesMut::new();
+        let built = Builder::new(spec, &mut out, Mti::new(mti)).finish();
+        assert_eq!(
+            built.err().map(|error| (error.path, error.kind)),
+            want.map(|kind| (FieldPath::Mti, kind))
+        );
+        assert_eq!(Message::decode(spec, &out).is_ok(), want.is_none());
+    }
+}
+
+#[test]
 fn a_field_above_64_brings_the_secondary_bitmap() {
     let spec = Spec::from_toml(
         "name = \"wide\"\nmti = \"bcd\"\nbitmap = \"binary\"\n\

@@ -86,7 +86,8 @@ impl Guess<'_> {
     }
 }
 
-/// Tries every length, the usual headers and each of `specs` on `bytes`; the best guess comes first.
+/// Tries every length, the usual headers and those that a specification declares, and each of `specs` on `bytes`; the
+/// best guess comes first.
 ///
 /// What was refused early stands once, whatever might have come behind it. If nothing fits, headers of up to
 /// [`UNKNOWN_HEADER_BYTES_MAX`] unknown bytes are tried as well. The work grows with the length of `bytes` times the
@@ -98,9 +99,9 @@ pub fn guess<'s>(bytes: &[u8], specs: &[(&'s str, &Spec)]) -> Vec<Guess<'s>> {
         return search.guesses;
     }
     let framings: Vec<_> = std::iter::once(None).chain(LengthHeader::all().map(Some)).collect();
-    let usual = usual_headers();
+    let likely = likely_headers(specs);
     for &length in &framings {
-        search.try_length(length, &usual);
+        search.try_length(length, &likely);
     }
     // Without a length last: behind one that fits, it would count as an unknown header too.
     for &length in framings.iter().rev() {
@@ -112,7 +113,31 @@ pub fn guess<'s>(bytes: &[u8], specs: &[(&'s str, &Spec)]) -> Vec<Guess<'s>> {
     search.guesses
 }
 
-/// The headers that are tried behind every length.
+/// What the bytes are if they are framed as the specification says ([`Spec::frame_length`], [`Spec::frame_headers`]);
+/// `None` if it says neither.
+#[must_use]
+pub fn as_declared<'s>(bytes: &[u8], name: &'s str, spec: &Spec) -> Option<Guess<'s>> {
+    let (length, headers) = (spec.frame_length(), spec.frame_headers());
+    if length.is_none() && headers.is_none() {
+        return None;
+    }
+    let headers = headers.cloned().unwrap_or_default();
+    let mut search = Search { bytes, specs: &[(name, spec)], guesses: Vec::new() };
+    search.try_length(length, &[headers]);
+    search.guesses.pop()
+}
+
+/// The headers that are tried behind every length: the usual ones, and those that a specification declares.
+fn likely_headers(specs: &[(&str, &Spec)]) -> Vec<Headers> {
+    let mut likely = usual_headers();
+    for headers in specs.iter().filter_map(|(_, spec)| spec.frame_headers()) {
+        if !likely.contains(headers) {
+            likely.push(headers.clone());
+        }
+    }
+    likely
+}
+
 fn usual_headers() -> Vec<Headers> {
     let names: [&[&str]; 6] = [
         &[],
@@ -138,7 +163,7 @@ struct Search<'b, 's> {
 }
 
 impl<'s> Search<'_, 's> {
-    fn try_length(&mut self, length: Option<LengthHeader>, usual: &[Headers]) {
+    fn try_length(&mut self, length: Option<LengthHeader>, likely: &[Headers]) {
         let (frame, reason, fault) = match frame::cut(self.bytes, length) {
             Framed::Refused(fault) => {
                 self.refuse(length, Headers::NONE, Vec::new(), fault);
@@ -148,7 +173,7 @@ impl<'s> Search<'_, 's> {
             Framed::Loose(frame, fault) => (frame, None, Some(fault)),
         };
         let before = self.guesses.len();
-        for headers in usual {
+        for headers in likely {
             self.try_headers(length, headers, frame.clone(), reason, fault.as_ref());
         }
         // Whatever a length is said to be, its number is some number: a wrong one is worth a guess only if what

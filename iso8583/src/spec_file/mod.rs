@@ -13,6 +13,8 @@ mod write;
 use std::fmt;
 
 use crate::field::{Align, Class, Length, Show};
+use crate::framing::LengthHeader;
+use crate::header::Headers;
 use crate::mti::Mti;
 use crate::spec_error::SpecError;
 
@@ -56,6 +58,10 @@ pub struct SpecFile {
     pub tertiary: Tertiary,
     /// `encoding`: what holds for every field and part that does not say otherwise.
     pub encoding: Family,
+    /// `length`: what stands in front of each frame; `None` if the file does not say it.
+    pub length: Option<LengthHeader>,
+    /// `header`: what stands between that and the message; `None` if the file does not say it.
+    pub header: Option<Headers>,
     /// `[[field]]`: the data elements, in any order.
     pub fields: Vec<FieldDef>,
     /// `[[message]]`: which fields a message of a type needs and may have; used by validation, not by decoding.
@@ -89,6 +95,8 @@ impl SpecFile {
             bitmap,
             tertiary: Tertiary::None,
             encoding,
+            length: None,
+            header: None,
             fields: Vec::new(),
             messages: Vec::new(),
         }
@@ -249,6 +257,33 @@ pub enum PrefixEncoding {
     Bcd,
     /// One byte for each `l`, at most four, a big-endian number.
     Binary,
+    /// Two ASCII hex characters for each `l`, `0`–`9` and `A`–`F`: the bytes of [`PrefixEncoding::Binary`] in hex.
+    Hex,
+    /// The same in EBCDIC.
+    HexEbcdic,
+}
+
+impl PrefixEncoding {
+    /// Whether it writes a number of bytes, at most four, and not of decimal digits.
+    pub(crate) fn is_bytes(self) -> bool {
+        matches!(self, PrefixEncoding::Binary | PrefixEncoding::Hex | PrefixEncoding::HexEbcdic)
+    }
+
+    /// Bytes on the wire for a number of this many `l`.
+    pub(crate) fn width(self, places: usize) -> usize {
+        match self {
+            PrefixEncoding::Ascii | PrefixEncoding::Ebcdic | PrefixEncoding::Binary => places,
+            PrefixEncoding::Bcd => places.div_ceil(2),
+            PrefixEncoding::Hex | PrefixEncoding::HexEbcdic => 2 * places,
+        }
+    }
+
+    /// The highest number that this many `l` can say.
+    pub(crate) fn highest(self, places: usize) -> usize {
+        let base: usize = if self.is_bytes() { 256 } else { 10 };
+        let numbers = u32::try_from(places).ok().and_then(|places| base.checked_pow(places));
+        numbers.map_or(usize::MAX, |numbers| numbers - 1)
+    }
 }
 
 /// What a length prefix counts.
@@ -258,6 +293,10 @@ pub enum Counts {
     Units,
     /// Bytes on the wire: for packed digits pairs of them, for bytes in hex two for each.
     Bytes,
+    /// Bytes on the wire, those of the prefix among them.
+    BytesAndSelf,
+    /// Half bytes on the wire: for bytes as they are twice as many.
+    HalfBytes,
 }
 
 /// A rule that validation holds a value to.
@@ -279,13 +318,6 @@ pub enum Format {
     Mmddhhmmss,
     /// Year to second.
     Yymmddhhmmss,
-}
-
-/// Its word in a specification file, `MMDD`.
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(words::word(words::FORMAT, self))
-    }
 }
 
 /// How a value is made up of parts.
@@ -327,7 +359,8 @@ pub enum CompositeKind {
 /// The tags of [`CompositeKind::Tags`]: `{ encoding = "ascii", length = 4 }`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TagForm {
-    /// Characters, digits two to a byte, or bytes.
+    /// Characters, digits two to a byte, or bytes. Tags of hex characters are characters like others, so
+    /// [`PrefixEncoding::Hex`] is not for them.
     pub encoding: PrefixEncoding,
     /// How many, 1 to 6; of bytes ([`PrefixEncoding::Binary`]) 1 to 4, of packed digits an even count.
     pub length: u8,
@@ -336,9 +369,9 @@ pub struct TagForm {
 /// The lengths of [`CompositeKind::Tags`]: `{ encoding = "ascii", length = 3 }`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct SizeForm {
-    /// Digits as characters, digits two to a byte, or a big-endian number.
+    /// Digits as characters, digits two to a byte, or a big-endian number, also in hex.
     pub encoding: PrefixEncoding,
-    /// How many digits, 1 to 6; or bytes, 1 to 4.
+    /// How many digits, 1 to 6; or bytes of a number, 1 to 4.
     pub length: u8,
 }
 

@@ -13,13 +13,18 @@ use super::{
     SizeForm, SpecFile, TagForm, Tertiary,
 };
 use crate::field::{Length, Prefix};
+use crate::framing::LengthHeader;
+use crate::header::Headers;
 use crate::path::{PATH_STEPS_MAX, Path};
 use crate::spec_error::{Place, SpecError};
+
+const HEAD_KEYS: [&str; 10] =
+    ["name", "version", "mti", "bitmap", "tertiary", "encoding", "length", "header", "field", "message"];
 
 /// Reads a whole file.
 pub(super) fn file(text: &str) -> Result<SpecFile, SpecError> {
     let mut head = Keys { place: Place::Head, table: text.parse().map_err(SpecError::Syntax)? };
-    head.only(&["name", "version", "mti", "bitmap", "tertiary", "encoding", "field", "message"])?;
+    head.only(&HEAD_KEYS)?;
     let mut file = SpecFile {
         name: head.text("name")?,
         version: head.perhaps("version", words::VERSION)?,
@@ -27,6 +32,8 @@ pub(super) fn file(text: &str) -> Result<SpecFile, SpecError> {
         bitmap: head.choose("bitmap", words::BITMAP)?,
         tertiary: head.perhaps("tertiary", words::TERTIARY)?.unwrap_or(Tertiary::None),
         encoding: head.perhaps("encoding", words::FAMILY)?.unwrap_or(Family::Packed),
+        length: if head.has("length") { Some(head.frame_length()?) } else { None },
+        header: if head.has("header") { Some(head.headers()?) } else { None },
         fields: Vec::new(),
         messages: Vec::new(),
     };
@@ -244,6 +251,20 @@ impl Keys {
         let number = |value: &Value| value.as_integer().and_then(|value| u8::try_from(value).ok());
         let numbers = self.take(key)?.as_array().and_then(|values| values.iter().map(number).collect());
         numbers.ok_or_else(|| self.bad(key, "must be a list of field numbers"))
+    }
+
+    fn frame_length(&mut self) -> Result<LengthHeader, SpecError> {
+        let rule = "is not the name of a length, such as \"binary2\" or \"ascii4+self\"";
+        self.text("length")?.parse().map_err(|_| self.bad("length", rule))
+    }
+
+    fn headers(&mut self) -> Result<Headers, SpecError> {
+        let names: Option<Vec<String>> = match self.take("header")? {
+            Value::Array(names) => names.iter().map(|name| name.as_str().map(str::to_owned)).collect(),
+            _ => None,
+        };
+        let rule = "is not a list of at most eight names of headers, such as \"tpdu\" or \"opaque:12\"";
+        names.and_then(|names| Headers::from_names(names).ok()).ok_or_else(|| self.bad("header", rule))
     }
 
     fn choose<T: Copy>(&mut self, key: &'static str, words: Words<T>) -> Result<T, SpecError> {

@@ -1,7 +1,11 @@
-//! The words of a specification file, each with its meaning; reader and writer share them.
+//! The words of a specification file, each with its meaning: the one table of them. Reader, writer and
+//! [`fmt::Display`] share it.
+
+use std::fmt;
 
 use super::{
-    BitmapForm, CodePage, Counts, Family, Format, MtiForm, PrefixEncoding, Tertiary, ValueEncoding, Version,
+    BitmapForm, CodePage, CompositeKind, Counts, Family, Format, MtiForm, PrefixEncoding, Tertiary,
+    ValueEncoding, Version,
 };
 use crate::field::{Align, Class, Prefix, Show};
 
@@ -63,9 +67,16 @@ pub(super) const PREFIX_ENCODING: Words<PrefixEncoding> = &[
     ("ebcdic", PrefixEncoding::Ebcdic),
     ("bcd", PrefixEncoding::Bcd),
     ("binary", PrefixEncoding::Binary),
+    ("hex", PrefixEncoding::Hex),
+    ("hex-ebcdic", PrefixEncoding::HexEbcdic),
 ];
 
-pub(super) const COUNTS: Words<Counts> = &[("units", Counts::Units), ("bytes", Counts::Bytes)];
+pub(super) const COUNTS: Words<Counts> = &[
+    ("units", Counts::Units),
+    ("bytes", Counts::Bytes),
+    ("bytes+self", Counts::BytesAndSelf),
+    ("half-bytes", Counts::HalfBytes),
+];
 
 pub(super) const ALIGN: Words<Align> = &[("left", Align::Left), ("right", Align::Right)];
 
@@ -103,4 +114,51 @@ pub(super) enum Kind {
 /// The word that means this; every value of these types has one.
 pub(super) fn word<T: PartialEq>(words: Words<T>, meaning: &T) -> &'static str {
     words.iter().find(|(_, known)| known == meaning).map_or("", |(word, _)| word)
+}
+
+/// Whoever prints a specification says what its file says.
+macro_rules! displayed {
+    ($($type:ty: $words:ident),+ $(,)?) => { $(
+        /// Its word in a specification file.
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(word($words, self))
+            }
+        }
+    )+ };
+}
+
+displayed!(
+    Version: VERSION,
+    MtiForm: MTI,
+    BitmapForm: BITMAP,
+    Tertiary: TERTIARY,
+    Family: FAMILY,
+    Class: CLASS,
+    ValueEncoding: VALUE,
+    PrefixEncoding: PREFIX_ENCODING,
+    Counts: COUNTS,
+    Align: ALIGN,
+    Show: SHOW,
+    Format: FORMAT,
+    Kind: KIND,
+);
+
+impl CompositeKind {
+    /// Its kind without its keys.
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            CompositeKind::Positional => Kind::Positional,
+            CompositeKind::Bitmap { .. } => Kind::Bitmap,
+            CompositeKind::BerTlv => Kind::BerTlv,
+            CompositeKind::Tags { .. } => Kind::Tags,
+        }
+    }
+}
+
+/// The word of its kind in a specification file.
+impl fmt::Display for CompositeKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.kind().fmt(f)
+    }
 }

@@ -34,6 +34,13 @@ impl Writer<'_> {
         if file.encoding != Family::Packed {
             self.text("encoding", word(words::FAMILY, &file.encoding))?;
         }
+        if let Some(length) = file.length {
+            self.text("length", &length.to_string())?;
+        }
+        if let Some(headers) = &file.header {
+            let names = headers.forms().iter().map(|form| toml::Value::String(form.to_string()));
+            self.plain("header", toml::Value::Array(names.collect()))?;
+        }
         if file.fields.is_empty() {
             self.out.write_str("field = []\n")?;
         }
@@ -74,11 +81,10 @@ impl Writer<'_> {
 
     fn composite(&mut self, composite: &CompositeDef, table: &str) -> fmt::Result {
         writeln!(self.out, "[{table}]")?;
+        self.text("kind", word(words::KIND, &composite.kind.kind()))?;
         match &composite.kind {
-            CompositeKind::Positional => self.text("kind", "positional")?,
-            CompositeKind::BerTlv => self.text("kind", "ber-tlv")?,
+            CompositeKind::Positional | CompositeKind::BerTlv => {}
             CompositeKind::Bitmap { form, bytes, continued } => {
-                self.text("kind", "bitmap")?;
                 self.text("bitmap", word(words::BITMAP, form))?;
                 self.plain("bytes", bytes)?;
                 if *continued {
@@ -86,7 +92,6 @@ impl Writer<'_> {
                 }
             }
             CompositeKind::Tags { tag, size, label } => {
-                self.text("kind", "tags")?;
                 self.width("tag", tag.encoding, tag.length)?;
                 self.width("size", size.encoding, size.length)?;
                 if !label.is_empty() {

@@ -7,6 +7,8 @@ mti = "ebcdic"
 bitmap = "hex-ebcdic"
 tertiary = "field-65"
 encoding = "ebcdic-037"
+length = "hex4+self"
+header = ["dial?", "tpdu", "application", "opaque:12", "text:ISO?"]
 field = [
     { number = 2, name = "digits", class = "n", prefix = "ll", max = 19, show = "pan" },
     { number = 3, name = "packed, left", class = "n", encoding = "bcd", length = 3, align = "left", pad = "f", show = "clear" },
@@ -56,6 +58,44 @@ field = [
     ] } },
     { number = 49, name = "packed tags", class = "b", encoding = "binary", prefix = "ll", max = 99, composite = { kind = "tags", tag = { encoding = "bcd", length = 4 }, size = { encoding = "bcd", length = 3 }, part = [
         { tag = "0012", name = "twelve", class = "b", encoding = "hex", show = "clear" },
+    ] } },
+    { number = 24, name = "hex prefix", class = "b", encoding = "binary", prefix = "ll", max = 999, prefix_encoding = "hex", show = "clear" },
+    { number = 25, name = "hex prefix in EBCDIC", class = "ans", prefix = "l", max = 255, prefix_encoding = "hex-ebcdic", show = "clear" },
+    { number = 26, name = "a prefix that counts itself", class = "ans", prefix = "llll", max = 900, counts = "bytes+self", show = "clear" },
+    { number = 27, name = "packed, a prefix that counts itself", class = "n", encoding = "bcd", prefix = "ll", max = 20, prefix_encoding = "binary", counts = "bytes+self", pad = "f", show = "clear" },
+    { number = 28, name = "half bytes counted", class = "b", encoding = "binary", prefix = "lll", max = 49, prefix_encoding = "bcd", counts = "half-bytes", show = "clear" },
+    { number = 29, name = "hex, its prefix too", class = "b", encoding = "hex", prefix = "ll", max = 90, prefix_encoding = "hex", counts = "bytes+self", show = "clear" },
+    { number = 30, name = "an ASCII prefix that counts itself", class = "ans", encoding = "ascii", prefix = "lll", max = 900, prefix_encoding = "ascii", counts = "bytes+self", show = "clear" },
+    { number = 50, name = "objects in hex", class = "b", encoding = "hex", prefix = "lll", max = 255, counts = "units", composite = { kind = "ber-tlv", part = [
+        { tag = "9F26", name = "cryptogram", class = "b", length = 8 },
+        { tag = "9F02", name = "amount", class = "n", length = 12, show = "clear" },
+        { tag = "5A", name = "number", class = "n", max = 19, pad = "f", show = "pan" },
+        { tag = "57", name = "track 2", class = "z", max = 37, pad = "f", show = "track" },
+        { tag = "50", name = "label", class = "an", max = 16, show = "clear" },
+        { tag = "9F36", name = "counter", class = "n", encoding = "binary", length = 2, show = "clear" },
+        { tag = "E1", name = "more", class = "b", composite = { kind = "ber-tlv", part = [
+            { tag = "9F8101", name = "inner", class = "b", length = 2, show = "clear" },
+        ] } },
+    ] } },
+    { number = 51, name = "parts in EBCDIC hex", class = "b", prefix = "lll", max = 200, counts = "bytes", composite = { kind = "positional", part = [
+        { number = 1, name = "right", class = "n", length = 5, align = "right", show = "clear" },
+        { number = 2, name = "left", class = "n", length = 3, align = "left", pad = "f", show = "clear" },
+        { number = 3, name = "text", class = "ans", encoding = "ebcdic-500", prefix = "l", max = 9, prefix_encoding = "binary", show = "clear" },
+        { number = 4, name = "digits", class = "n", prefix = "lll", max = 99, counts = "bytes", pad = "e", show = "clear" },
+        { number = 5, name = "bits", class = "b", prefix = "ll", max = 90, prefix_encoding = "ascii", composite = { kind = "bitmap", bitmap = "binary", bytes = 1, continued = true, part = [
+            { number = 2, name = "two", class = "an", length = 2, show = "clear" },
+            { number = 10, name = "ten", class = "b", prefix = "l", max = 9, show = "clear" },
+        ] } },
+        { number = 6, name = "tags", class = "b", composite = { kind = "tags", tag = { encoding = "ascii", length = 2 }, size = { encoding = "bcd", length = 3 }, part = [
+            { tag = "K9", name = "units", class = "n", max = 19, counts = "units", show = "clear" },
+        ] } },
+    ] } },
+    { number = 52, name = "tags that count units", class = "b", encoding = "binary", prefix = "ll", max = 99, composite = { kind = "tags", tag = { encoding = "ascii", length = 2 }, size = { encoding = "hex", length = 1 }, part = [
+        { tag = "01", name = "digits", class = "n", encoding = "bcd", max = 19, counts = "units", show = "clear" },
+        { tag = "02", name = "hex", class = "b", encoding = "hex", max = 9, counts = "units", show = "clear" },
+    ] } },
+    { number = 53, name = "objects that count units", class = "b", encoding = "binary", prefix = "ll", max = 99, composite = { kind = "ber-tlv", part = [
+        { tag = "9F02", name = "hex", class = "b", encoding = "hex", max = 9, counts = "units", show = "clear" },
     ] } },
     { number = 66, name = "above the first bitmap", class = "n", length = 2, show = "clear" },
     { number = 104, name = "datasets", class = "b", encoding = "binary", prefix = "ll", max = 999, prefix_encoding = "binary", composite = { kind = "tags", tag = { encoding = "binary", length = 1 }, size = { encoding = "binary", length = 2 }, part = [

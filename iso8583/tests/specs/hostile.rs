@@ -84,6 +84,36 @@ fn every_truncation_and_every_change_of_one_byte_is_survived() {
     }
 }
 
+/// What a person may see of any bytes: a line for each field, or a place inside them.
+fn is_shown_or_placed(spec: &Spec, bytes: &[u8]) {
+    match Message::decode(spec, bytes) {
+        Ok(message) => {
+            let lines = message.describe().to_string();
+            assert!(lines.starts_with("MTI ") && lines.lines().count() > message.fields().count(), "{lines}");
+        }
+        Err(error) => {
+            assert!(error.offset <= bytes.len() && error.to_string().contains(" at byte "), "{error}");
+        }
+    }
+}
+
+#[test]
+fn every_byte_of_a_sample_of_every_specification_may_be_any_other() {
+    for (file, spec) in tried() {
+        // A sample of some fields, so that all bytes of all samples take seconds and not minutes.
+        let mut sample = (1..).map(|seed| any::message(file, spec, seed, 2)).find(|bytes| bytes.len() < 256);
+        let mut changed = sample.take().expect("one is short enough").to_vec();
+        for at in 0..changed.len() {
+            let good = changed[at];
+            for other in 0..=u8::MAX {
+                changed[at] = other;
+                is_shown_or_placed(spec, &changed);
+            }
+            changed[at] = good;
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

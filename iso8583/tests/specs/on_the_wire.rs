@@ -107,6 +107,73 @@ fn every_encoding_is_written_as_the_specification_says() {
             |b| b.parts(49, |p| p.bytes("0012", &[0xAB]).map(drop)).map(drop),
             "F0F6001200024142",
         ),
+        ("b behind a prefix in hex", |b| b.bytes(24, &[0xAB; 10]).map(drop), "30303041ABABABABABABABABABAB"),
+        (
+            "ans behind a prefix in EBCDIC hex",
+            |b| b.text(25, &[b'a'; 10]).map(drop),
+            "F0C181818181818181818181",
+        ),
+        ("a prefix that counts itself", |b| b.text(26, b"abc").map(drop), "F0F0F0F7818283"),
+        ("the same in ASCII", |b| b.text(30, b"abc").map(drop), "303036616263"),
+        ("the same of packed digits", |b| b.digits(27, b"123").map(drop), "0004123F"),
+        ("half bytes counted", |b| b.bytes(28, &[0xAB, 0xCD]).map(drop), "0004ABCD"),
+        ("value and prefix in hex, itself counted", |b| b.bytes(29, &[0xAB]).map(drop), "303030364142"),
+        (
+            "objects in hex",
+            |b| {
+                b.parts(50, |p| {
+                    p.number("9F02", 1234)?.digits("5A", b"123")?.text("50", b"aZ")?.number("9F36", 258)?;
+                    p.bytes("DF01", &[0xAB]).map(drop)
+                })
+                .map(drop)
+            },
+            // 9F02 06 000000001234 · 5A 02 123F · 50 02 615A · 9F36 02 0102 · DF01 01 AB
+            "F0F2F6394630323036303030303030303031323334354130323132334635303032363135413946333630323031303244463031303141\
+             42",
+        ),
+        (
+            "objects in objects in hex",
+            |b| b.parts(50, |p| p.parts("E1", |p| p.bytes("9F8101", &[1, 2]).map(drop)).map(drop)).map(drop),
+            "F0F0F845313036394638313031303230313032",
+        ),
+        (
+            "parts in EBCDIC hex",
+            |b| {
+                b.parts(51, |p| {
+                    p.digits("1", b"12345")?
+                        .digits("2", b"123")?
+                        .text("3", b"[]")?
+                        .digits("4", b"7")
+                        .map(drop)
+                })
+                .map(drop)
+            },
+            // 012345 · 123F · 02 4A5A · 0001 7E, as 22 characters
+            "F0F2F2F0F1F2F3F4F5F1F2F3C6F0F2F4C1F5C1F0F0F0F1F7C5",
+        ),
+        (
+            "bits and tags in EBCDIC hex",
+            |b| {
+                b.parts(51, |p| {
+                    p.digits("1", b"00000")?.digits("2", b"000")?.text("3", b"")?.digits("4", b"")?;
+                    p.parts("5", |p| p.text("2", b"ab")?.bytes("10", &[0xFF]).map(drop))?;
+                    p.parts("6", |p| p.digits("K9", b"123").map(drop)).map(drop)
+                })
+                .map(drop)
+            },
+            // 000000 · 000F · 00 · 0000 · 3036 C040 6162 01FF · 4B39 0003 1230
+            "F0F4F4F0F0F0F0F0F0F0F0F0C6F0F0F0F0F0F0F3F0F3F6C3F0F4F0F6F1F6F2F0F1C6C6F4C2F3F9F0F0F0F3F1F2F3F0",
+        ),
+        (
+            "tags that count digits and bytes in hex",
+            |b| b.parts(52, |p| p.digits("01", b"123")?.bytes("02", &[0xAB]).map(drop)).map(drop),
+            "F1F2303130331230303230314142",
+        ),
+        (
+            "an object that counts bytes in hex",
+            |b| b.parts(53, |p| p.bytes("9F02", &[0xAB]).map(drop)).map(drop),
+            "F0F59F02014142",
+        ),
         (
             "datasets, behind a secondary bitmap",
             |b| {
@@ -269,6 +336,95 @@ fn an_error_in_a_part_has_its_path_and_its_byte() {
             message.repack(&mut again).expect("what was decoded can be packed");
             assert_eq!(again, bytes, "{name}");
         }
+    }
+}
+
+/// A message with field 50 alone, its value these hex characters.
+fn objects_in_hex(characters: &str) -> Vec<u8> {
+    let mut out = BytesMut::new();
+    let mut builder = Builder::new(spec(), &mut out, Mti::new(0x0200));
+    builder.parts(50, |_| Ok(())).expect("it fits");
+    builder.finish().expect("it fits");
+    let bytes = characters.len() / 2;
+    let prefix =
+        [bytes / 100, bytes / 10 % 10, bytes % 10].map(|digit| 0xF0 + u8::try_from(digit).expect("a digit"));
+    [&out[..HEAD], &prefix, characters.as_bytes()].concat()
+}
+
+#[test]
+fn an_error_in_hex_has_its_path_and_its_character() {
+    // MTI, bitmap and prefix: 23 bytes.
+    for (name, value, want) in [
+        ("nothing", "", None),
+        ("no hex", "9G", Some("DE 50 at byte 24: not an upper-case hex digit")),
+        ("half a tag", "9F", Some("DE 50 at byte 23: malformed tag")),
+        ("a tag alone", "9F26", Some("DE 50.9F26 at byte 27: malformed tag length")),
+        ("a length over the end", "00DF010201", Some("DE 50.DF01 at byte 31: needs 4 bytes, 2 left")),
+        ("a fixed part too short", "9F260101", Some("DE 50.9F26 at byte 29: needs 16 bytes, has 2")),
+        ("a letter among digits", "9F020600000000A234", Some("DE 50.9F02 at byte 37: not a digit")),
+        ("a sign in a text", "5003612B62", Some("DE 50.50 at byte 29: not a letter, a digit or a space")),
+        ("a pad in the middle", "5A02F123", Some("DE 50.5A at byte 27: not a digit")),
+        (
+            "too many digits",
+            "5A0B1234567890123456789012",
+            Some("DE 50.5A at byte 27: length is over the maximum of 19"),
+        ),
+        (
+            "an object inside cut short",
+            "E1059F81010201",
+            Some("DE 50.E1.9F8101 at byte 35: needs 4 bytes, 2 left"),
+        ),
+        ("long forms, filler, an unknown object", "00E181089F810182000201020000DF7F00", None),
+    ] {
+        let bytes = objects_in_hex(value);
+        let got = Message::decode(spec(), &bytes);
+        assert_eq!(got.as_ref().err().map(ToString::to_string).as_deref(), want, "{name}");
+        if let Ok(message) = got {
+            let mut again = BytesMut::new();
+            message.repack(&mut again).expect("what was decoded can be packed");
+            assert_eq!(again, bytes, "{name}");
+        }
+    }
+}
+
+#[test]
+fn values_in_hex_read_as_values_elsewhere() {
+    let bytes = objects_in_hex("9F02060000000012345A02123F570341D25150036162639F36020102DF0102ABCD");
+    let message = Message::decode(spec(), &bytes).expect("valid");
+    let part = |step: &str| message.part(&format!("50.{step}").parse().expect("a path")).expect("there");
+    assert_eq!((part("9F02").number(), part("9F36").number()), (Some(1234), Some(258)));
+    let mut room = [0; 9];
+    assert_eq!(part("5A").digits().and_then(|digits| digits.copy_ascii(&mut room)), Some(&b"123"[..]));
+    assert_eq!(part("57").digits().and_then(|digits| digits.copy_ascii(&mut room)), Some(&b"41=251"[..]));
+    assert!(part("50").is_text(b"abc") && part("50").text().is_some_and(|text| text.len() == 3));
+    assert_eq!(part("DF01").octets().and_then(|octets| octets.fixed()), Some([0xAB, 0xCD]));
+    assert_eq!((part("DF01").raw(), part("DF01").wire()), (&b"ABCD"[..], &b"DF0102ABCD"[..]));
+    assert_eq!(message.element(50).and_then(|whole| whole.octets()).map(|octets| octets.len()), Some(33));
+    let lines = message.describe().to_string();
+    assert!(lines.contains("amount: 000000001234") || lines.contains("DE 50"), "{lines}");
+    assert!(!lines.contains("41D251"), "{lines}");
+}
+
+#[test]
+fn a_prefix_that_cannot_be_says_so() {
+    let head = put(|b| b.text(26, b"").map(drop)).expect("it fits");
+    assert_eq!(head, "F0F0F0F4");
+    let message = |number: u8, field: &[u8]| {
+        let mut bits = [0_u8; 8];
+        bits[usize::from(number - 1) / 8] = 0x80 >> ((number - 1) % 8);
+        let digit = |nibble: u8| if nibble > 9 { 0xC1 + nibble - 10 } else { 0xF0 + nibble };
+        let bitmap: Vec<u8> = bits.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect();
+        [b"\xF0\xF2\xF0\xF0", &bitmap[..], field].concat()
+    };
+    for (name, number, field, want) in [
+        ("less than itself", 26, &b"\xF0\xF0\xF0\xF3"[..], "DE 26 at byte 20: malformed length"),
+        ("an odd count of half bytes", 28, b"\x00\x03\xAB\xCD", "DE 28 at byte 20: malformed length"),
+        ("a letter that is no hex", 24, b"000G", "DE 24 at byte 20: malformed length"),
+        ("a small letter", 24, b"000a\0\0\0\0\0\0\0\0\0\0", "DE 24 at byte 20: malformed length"),
+        ("more than there may be", 24, b"FFFF", "DE 24 at byte 20: length is over the maximum of 999"),
+    ] {
+        let error = Message::decode(spec(), &message(number, field)).expect_err(name);
+        assert_eq!(error.to_string(), want, "{name}");
     }
 }
 

@@ -55,6 +55,38 @@ fn a_wrong_table_is_refused_with_field_and_key() {
             "field row 1: `number` is not a whole number in its range",
         ),
         (
+            "what a fixed length counts",
+            format!("{amount}length = 12\ncounts = \"bytes+self\""),
+            "DE 4: `counts` is only for a prefix",
+        ),
+        (
+            "no room for the prefix itself",
+            format!(
+                "{amount}prefix = \"l\"\nmax = 10\nprefix_encoding = \"ascii\"\ncounts = \"bytes+self\"\nencoding = \"ascii\""
+            ),
+            "DE 4: `max` does not fit into the prefix",
+        ),
+        (
+            "five bytes in hex",
+            format!("{amount}prefix = \"lllll\"\nmax = 10\nprefix_encoding = \"hex\""),
+            "DE 4: `prefix` of binary numbers has at most four bytes",
+        ),
+        (
+            "a frame's length",
+            format!("length = \"binary5\"\n{amount}length = 12"),
+            "head: `length` is not the name of a length, such as \"binary2\" or \"ascii4+self\"",
+        ),
+        (
+            "a header that is none",
+            format!("header = [\"tpdu\", \"tdpu\"]\n{amount}length = 12"),
+            "head: `header` is not a list of at most eight names of headers, such as \"tpdu\" or \"opaque:12\"",
+        ),
+        (
+            "a header that is no list",
+            format!("header = \"tpdu\"\n{amount}length = 12"),
+            "head: `header` is not a list of at most eight names of headers, such as \"tpdu\" or \"opaque:12\"",
+        ),
+        (
             "number 193",
             "[[field]]\nnumber = 193".to_owned(),
             "field row 1: `number` is not a whole number in its range",
@@ -357,6 +389,29 @@ fn a_composite_has_rules_of_its_own() {
             "DE 4: `tag` has a length that is none of its encoding's",
         ),
         (
+            "hex tags",
+            tags.replacen("ascii", "hex", 1),
+            "DE 4: `tag` of hex characters is one of \"ascii\" or \"ebcdic\" characters",
+        ),
+        (
+            "hex sizes of five",
+            tags.replace("ascii\", length = 3", "hex\", length = 5"),
+            "DE 4: `size` has a length that is none of its encoding's",
+        ),
+        (
+            "half bytes behind a tag",
+            format!("{tags}{}", part("tag = \"0158\"", "max = 9\ncounts = \"half-bytes\"")),
+            "DE 4.0158: `counts` is none that there is without a prefix of its own",
+        ),
+        (
+            "a rest that counts units",
+            format!(
+                "kind = \"positional\"\n{}",
+                part("number = 1", "encoding = \"hex\"\ncounts = \"units\"")
+            ),
+            "DE 4.1: `counts` is none that there is without a prefix of its own",
+        ),
+        (
             "a small label",
             format!("{tags}label = \"pds\""),
             "DE 4: `label` must be at most four capital letters",
@@ -368,17 +423,51 @@ fn a_composite_has_rules_of_its_own() {
 }
 
 #[test]
+fn what_stands_in_hex_is_bytes_packed_digits_or_text() {
+    let refused = |composite: &str| {
+        let class = "class = \"b\"\nencoding = \"hex\"\nprefix = \"lll\"\nmax = 99\ncounts = \"bytes\"\n";
+        let text = field("packed", &format!("{class}[field.composite]\n{composite}"));
+        Spec::from_toml(&text).err().map(|error| error.to_string())
+    };
+    let part = |keys: &str| {
+        refused(&format!(
+            "kind = \"positional\"\n[[field.composite.part]]\nnumber = 1\nname = \"x\"\nlength = 2\n{keys}"
+        ))
+    };
+    for keys in [
+        "class = \"b\"",
+        "class = \"n\"",
+        "class = \"z\"",
+        "class = \"an\"",
+        "class = \"ans\"\nencoding = \"ebcdic-037\"",
+    ] {
+        assert_eq!(part(keys), None, "{keys}");
+    }
+    for keys in [
+        "class = \"b\"\nencoding = \"hex\"",
+        "class = \"n\"\nencoding = \"ascii\"",
+        "class = \"z\"\nencoding = \"ascii\"",
+        "class = \"xn\"",
+    ] {
+        let want = "DE 4.1: `encoding` is not one that stands in a value in hex";
+        assert_eq!(part(keys).as_deref(), Some(want), "{keys}");
+    }
+    let digits = "class = \"n\"\ncomposite = { kind = \"positional\", part = [{ number = 1, name = \"y\", class = \"n\", length = 2 }] }";
+    let want = "DE 4.1: `composite` needs text, bytes, or if positional packed digits";
+    assert_eq!(part(digits).as_deref(), Some(want));
+    let want = "DE 4: `bitmap` in a value in hex is \"binary\"";
+    assert_eq!(refused("kind = \"bitmap\"\nbitmap = \"hex\"\nbytes = 1").as_deref(), Some(want));
+}
+
+#[test]
 fn composites_stand_where_they_can_and_not_too_deep() {
     let parts = "[field.composite]\nkind = \"positional\"\n[[field.composite.part]]\nnumber = 1\nname = \"x\"\nclass = \"n\"\n";
     for (keys, want) in [
         (
             "class = \"z\"\nlength = 4\n",
-            Some("DE 4: `composite` needs text, bytes as they are, or if positional packed digits"),
+            Some("DE 4: `composite` needs text, bytes, or if positional packed digits"),
         ),
-        (
-            "class = \"b\"\nencoding = \"hex\"\nlength = 4\n",
-            Some("DE 4: `composite` needs text, bytes as they are, or if positional packed digits"),
-        ),
+        ("class = \"b\"\nencoding = \"hex\"\nlength = 4\n", None),
         ("class = \"n\"\nlength = 4\n", None),
     ] {
         let text = field("packed", &format!("{keys}{parts}length = 2"));

@@ -1,5 +1,6 @@
 //! The JSON Schema of specification files, held to the files and to the reader.
 
+use iso8583::framing::LengthHeader;
 use iso8583::{Spec, SpecError, SpecFile};
 use serde_json::{Value, json};
 
@@ -33,6 +34,9 @@ fn faults(root: &Value, schema: &Value, value: &Value, at: &str, told: &mut Vec<
             "maximum" => value.as_i64().is_some_and(|value| value > bound(rule)),
             "minLength" => characters(value).is_some_and(|count| count < bound(rule)),
             "maxLength" => characters(value).is_some_and(|count| count > bound(rule)),
+            "maxItems" => value
+                .as_array()
+                .is_some_and(|items| items.len() > usize::try_from(bound(rule)).expect("small")),
             "required" => {
                 let keys = rule.as_array().expect("keys").iter().filter_map(Value::as_str);
                 keys.into_iter().any(|key| value.get(key).is_none())
@@ -162,4 +166,15 @@ fn the_words_of_the_schema_are_those_of_the_reader() {
         }
     }
     assert!(tried > 60, "{tried}");
+}
+
+#[test]
+fn the_lengths_of_the_schema_are_those_of_frames() {
+    let schema = schema();
+    let words = schema["properties"]["length"]["enum"].as_array().expect("words");
+    let mut names: Vec<_> = LengthHeader::all().map(|length| length.to_string()).collect();
+    let mut words: Vec<_> = words.iter().map(|word| word.as_str().expect("a word").to_owned()).collect();
+    names.sort();
+    words.sort();
+    assert_eq!(words, names);
 }

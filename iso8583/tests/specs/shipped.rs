@@ -28,10 +28,12 @@ fn what_is_written_reads_back_the_same() {
 }
 
 #[test]
-fn epos_differs_from_pos_in_the_parts_of_field_57_alone() {
+fn epos_differs_from_pos_in_the_parts_of_field_57_and_the_dial_record() {
     let (mut pos, mut epos) = (file("pos"), file("epos"));
     let psam = epos.fields.iter_mut().find(|field| field.number == 57).expect("there");
     assert!(psam.element.composite.take().is_some());
+    assert_eq!(epos.header.as_ref().map(ToString::to_string).as_deref(), Some("dial? + tpdu + application"));
+    epos.header.clone_from(&pos.header);
     pos.name.clone_from(&epos.name);
     assert_eq!(pos, epos);
 }

@@ -125,11 +125,11 @@ fn an_error_names_the_field_the_byte_and_the_rule() {
         ),
         ("a short b", wire(&[52], b"01234567"), "DE 52 at byte 20: needs 16 bytes, 8 left"),
         ("half a prefix", wire(&[48], b"00"), "DE 48 at byte 20: needs 3 bytes, 2 left"),
-        ("a prefix with a letter", wire(&[48], b"0A0"), "DE 48 at byte 20: length is not decimal"),
+        ("a prefix with a letter", wire(&[48], b"0A0"), "DE 48 at byte 20: malformed length"),
         (
             "a prefix over the maximum",
             wire(&[54], b"121"),
-            "DE 54 at byte 20: length 121 is over the maximum of 120",
+            "DE 54 at byte 20: length is over the maximum of 120",
         ),
         ("a short value", wire(&[48], b"004abc"), "DE 48 at byte 23: needs 4 bytes, 3 left"),
         ("a tail", wire(&[39], b"00\n"), "message at byte 22: 1 bytes after the last field"),

@@ -113,8 +113,8 @@ pub(crate) const CLASSES: &[(&str, Packager)] = &[
     ("IFB_LLBINARY", variable(B, Binary, P::Bcd, Ll)),
     ("IFB_LLLBINARY", variable(B, Binary, P::Bcd, Lll)),
     ("IFB_LLLLBINARY", variable(B, Binary, P::Bcd, Llll)),
-    ("IFB_LLHEX", Packager::Refused(NIBBLES)),
-    ("IFB_LLLHEX", Packager::Refused(NIBBLES)),
+    ("IFB_LLHEX", counting(Counts::HalfBytes, variable(B, Binary, P::Bcd, Ll))),
+    ("IFB_LLLHEX", counting(Counts::HalfBytes, variable(B, Binary, P::Bcd, Lll))),
     // The H: a length of one or two bytes as a number.
     ("IFB_LLHNUM", variable(N, Bcd, P::Binary, L)),
     ("IFB_LLLHNUM", variable(N, Bcd, P::Binary, Ll)),
@@ -140,8 +140,8 @@ pub(crate) const CLASSES: &[(&str, Packager)] = &[
     ("IFE_LLLEBINARY", variable(T, EBCDIC, P::Ebcdic, Lll)),
     ("IFE_SIGNED_NUMERIC", Packager::Refused("its last digit carries the sign")),
     ("IFEA_LLCHAR", variable(T, Ascii, P::Ebcdic, Ll)),
-    ("IFEB_LLNUM", counting_bytes(filled(variable(N, Bcd, P::Ebcdic, Ll)))),
-    ("IFEB_LLLNUM", counting_bytes(filled(variable(N, Bcd, P::Ebcdic, Lll)))),
+    ("IFEB_LLNUM", counting(Counts::Bytes, filled(variable(N, Bcd, P::Ebcdic, Ll)))),
+    ("IFEB_LLLNUM", counting(Counts::Bytes, filled(variable(N, Bcd, P::Ebcdic, Lll)))),
     // As they are.
     ("IF_CHAR", fixed(T, Ascii)),
     ("IF_ECHAR", fixed(T, EBCDIC)),
@@ -180,7 +180,6 @@ pub(crate) const CLASSES: &[(&str, Packager)] = &[
 ];
 
 const FILLED: &str = "its value is filled up behind its length";
-const NIBBLES: &str = "its length counts half bytes of whole ones";
 const TERMINATED: &str = "its value ends at a mark and not after a length";
 const LENGTH_FIRST: &str = "its length stands in front of its tag";
 
@@ -203,9 +202,9 @@ const fn filled(packager: Packager) -> Packager {
     }
 }
 
-const fn counting_bytes(packager: Packager) -> Packager {
+const fn counting(counts: Counts, packager: Packager) -> Packager {
     match packager {
-        Packager::Value(value) => Packager::Value(Value { counts: Counts::Bytes, ..value }),
+        Packager::Value(value) => Packager::Value(Value { counts, ..value }),
         other => other,
     }
 }

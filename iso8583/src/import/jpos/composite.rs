@@ -12,8 +12,8 @@ use crate::field::{Class, Length};
 use crate::import::error::{Rule, printable};
 use crate::import::xml::Element;
 use crate::spec_file::{
-    BitmapForm, CompositeDef, CompositeKind, ElementDef, PartDef, PartKey, PrefixEncoding, SizeForm, TagForm,
-    ValueEncoding,
+    BitmapForm, CompositeDef, CompositeKind, Counts, ElementDef, PartDef, PartKey, PrefixEncoding, SizeForm,
+    TagForm, ValueEncoding,
 };
 
 /// What the outer field does to the bytes of its subfields.
@@ -25,6 +25,8 @@ enum Outside {
     Ebcdic,
     /// Packs digits two to a byte.
     Packed,
+    /// Writes bytes as hex characters.
+    Hex,
 }
 
 /// Packagers whose subfields have a place or a bit.
@@ -37,6 +39,19 @@ const TAGGED: &[&str] = &[
     "TaggedSequencePackager",
     "GenericTaggedFieldsPackager",
 ];
+
+/// Packagers of BER-TLV objects that stand there as hex characters.
+const ASCII_HEX: &str = "BERTLVAsciiHexPackager";
+const EBCDIC_HEX: &str = "BERTLVEbcdicHexPackager";
+
+/// What such a packager reads.
+fn objects_in_hex(packager: &str) -> Option<ValueEncoding> {
+    match packager.strip_prefix("org.jpos.tlv.packager.bertlv.")? {
+        ASCII_HEX => Some(ValueEncoding::Hex),
+        EBCDIC_HEX => Some(ValueEncoding::HexEbcdic),
+        _ => None,
+    }
+}
 
 type Rows<'a> = BTreeMap<u8, Row<'a>>;
 
@@ -57,12 +72,45 @@ impl Reader {
                 return None;
             }
         };
-        let outside = self.outside(row, &element)?;
+        let outside = match row.xml.attribute("packager").and_then(objects_in_hex) {
+            Some(encoding) if tagged.is_none() => self.in_hex(row, &mut element, encoding)?,
+            _ => self.outside(row, &element)?,
+        };
         element.composite = Some(self.composite(row, outside)?);
         Some(match tagged {
             None => Made::Element(element),
             Some((tag, size)) => Made::Tagged { tag, size, element },
         })
+    }
+
+    /// Makes bytes in hex of a field whose packager reads hex characters.
+    fn in_hex(
+        &mut self,
+        row: &Row<'_>,
+        element: &mut ElementDef,
+        packager: ValueEncoding,
+    ) -> Option<Outside> {
+        // Text is ASCII when the packager sees it, whatever it is on the wire.
+        let encoding = match (element.class, element.encoding, packager) {
+            (Class::Text, Some(ValueEncoding::Ascii), ValueEncoding::Hex) => Some(ValueEncoding::Hex),
+            (Class::Text, Some(ValueEncoding::Ebcdic(_)), ValueEncoding::Hex) => {
+                Some(ValueEncoding::HexEbcdic)
+            }
+            (Class::Binary, Some(ValueEncoding::Binary), packager) => Some(packager),
+            _ => None,
+        };
+        let length = match element.length {
+            Length::Fixed(length) if length.is_multiple_of(2) => Some(Length::Fixed(length / 2)),
+            Length::Variable { prefix, max } if max > 1 => Some(Length::Variable { prefix, max: max / 2 }),
+            _ => None,
+        };
+        let (Some(encoding), Some(length)) = (encoding, length) else {
+            self.bad(&row.place, row.xml, "class", "writes no hex characters that `packager` could read");
+            return None;
+        };
+        (element.class, element.encoding, element.length) = (Class::Binary, Some(encoding), length);
+        element.counts = element.counts.map(|_| Counts::Bytes);
+        Some(Outside::Hex)
     }
 
     fn outside(&mut self, row: &Row<'_>, element: &ElementDef) -> Option<Outside> {
@@ -71,6 +119,7 @@ impl Reader {
             (Class::Binary, Some(ValueEncoding::Binary)) => Some(Outside::Plain),
             (Class::Numeric | Class::Text, Some(ValueEncoding::Ebcdic(_))) => Some(Outside::Ebcdic),
             (Class::Numeric, Some(ValueEncoding::Bcd)) => Some(Outside::Packed),
+            (Class::Binary, Some(ValueEncoding::Hex | ValueEncoding::HexEbcdic)) => Some(Outside::Hex),
             _ => {
                 self.bad(
                     &row.place,
@@ -92,7 +141,7 @@ impl Reader {
         let short = known.iter().find_map(|package| packager.strip_prefix(package)).unwrap_or_default();
         let rows = self.rows(row.xml, &row.place);
         let fits = match outside {
-            Outside::Plain => true,
+            Outside::Plain | Outside::Hex => true,
             Outside::Packed => {
                 POSITIONAL.contains(&short) && row.xml.attribute("emitBitmap") == Some("false")
             }
@@ -116,7 +165,7 @@ impl Reader {
                 }
                 self.tags(row, &rows, outside)
             }
-            "BERTLVBinaryPackager" | "ICCDataPackager" => {
+            "BERTLVBinaryPackager" | "ICCDataPackager" | ASCII_HEX | EBCDIC_HEX => {
                 self.without_parts(row, &rows, CompositeKind::BerTlv)
             }
             "DatasetPackager" => self.without_parts(row, &rows, dataset()),
@@ -375,6 +424,7 @@ impl Reader {
             && matches!(element.prefix_encoding, None | Some(PrefixEncoding::Ascii));
         match outside {
             Outside::Plain => return Some(element),
+            Outside::Hex if stands_in_hex(&mut element) => return Some(element),
             Outside::Ebcdic if ascii && is_ascii_inside(&element) => {
                 to_ebcdic(&mut element);
                 return Some(element);
@@ -388,15 +438,32 @@ impl Reader {
                     return Some(ElementDef::new(&element.name, Class::Numeric, Length::Fixed(length)));
                 }
             }
-            Outside::Ebcdic => {}
+            Outside::Ebcdic | Outside::Hex => {}
         }
         let why = match outside {
+            Outside::Hex => {
+                "is not one of bytes, packed digits or text, as subfields of a value in hex must be"
+            }
             Outside::Packed => "is not one of fixed ASCII digits, as subfields of packed digits must be",
             _ => "is not one of ASCII, as subfields of EBCDIC text must be",
         };
         self.bad(&row.place, row.xml, "class", why);
         None
     }
+}
+
+/// Whether it can be read out of hex characters, if need be as text: digits that are characters are.
+fn stands_in_hex(element: &mut ElementDef) -> bool {
+    use ValueEncoding::{Ascii, Bcd, Binary, Ebcdic};
+    match (element.class, element.encoding) {
+        (Class::Numeric, Some(Ascii | Ebcdic(_))) => element.class = Class::Text,
+        (Class::Text | Class::Alphanumeric, _)
+        | (Class::Numeric, Some(Bcd))
+        | (Class::Binary, Some(Binary)) => {}
+        _ => return false,
+    }
+    let mut below = element.composite.iter_mut().flat_map(|composite| &mut composite.parts);
+    below.all(|part| stands_in_hex(&mut part.element))
 }
 
 /// Whether everything below is ASCII too, bitmaps and tags included.
@@ -440,7 +507,7 @@ fn is_bitmap(xml: &Element<'_>) -> bool {
 /// reads that many. Hex bitmaps always have eight or sixteen.
 fn bitmap_kind(form: BitmapForm, length: u16, outside: Outside) -> Option<CompositeKind> {
     let form = match (form, outside) {
-        (form, Outside::Plain) => form,
+        (form, Outside::Plain) | (form @ BitmapForm::Binary, Outside::Hex) => form,
         (BitmapForm::Hex, Outside::Ebcdic) => BitmapForm::HexEbcdic,
         _ => return None,
     };

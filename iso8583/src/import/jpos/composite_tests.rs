@@ -175,6 +175,44 @@ fn tags_of_a_sequence_may_be_words_and_unknown_ones_are_kept() {
 }
 
 #[test]
+fn subfields_of_a_field_in_hex_are_those_of_its_bytes() {
+    let rows = [(1, "IFB_NUMERIC", 4), (2, "IFA_NUMERIC", 2), (3, "IFB_LLCHAR", 9), (4, "IFB_BINARY", 1)];
+    for (class, wire) in [
+        ("IFA_LLLABINARY", b"0081234343202616BFF".to_vec()),
+        ("IFA_BINARY", b"1234343202616BFF".to_vec()),
+        (
+            "IFE_BINARY",
+            b"1234343202616BFF".iter().map(|&character| crate::charset::from_ascii(character)).collect(),
+        ),
+    ] {
+        let imported = import_rows(&composite(48, class, 8, POSITIONAL, &rows)).unwrap();
+        for (path, want) in [("48.1", "1234"), ("48.2", "42"), ("48.3", "ak"), ("48.4", "FF")] {
+            assert_eq!(value_in(&imported, path, &wire), want, "{class}");
+        }
+    }
+    let by_bitmap = composite(48, "IFA_LLABINARY", 99, BY_BITMAP, &[(0, "IFB_BITMAP", 1), (8, "IF_CHAR", 1)]);
+    assert_eq!(value_in(&import_rows(&by_bitmap).unwrap(), "48.8", b"020161"), "a");
+}
+
+fn ascii_hex() -> String {
+    "org.jpos.tlv.packager.bertlv.BERTLVAsciiHexPackager'".to_owned()
+}
+
+#[test]
+fn objects_may_stand_in_hex_characters() {
+    let ebcdic_hex = "org.jpos.tlv.packager.bertlv.BERTLVEbcdicHexPackager'";
+    for (class, packager, wire) in [
+        ("IFA_LLLCHAR", &*ascii_hex(), &b"0109F2602ABCD"[..]),
+        ("IFA_LLLBINARY", &*ascii_hex(), b"0109F2602ABCD"),
+        ("IFE_LLLCHAR", &*ascii_hex(), b"\xF0\xF1\xF0\xF9\xC6\xF2\xF6\xF0\xF2\xC1\xC2\xC3\xC4"),
+        ("IFB_LLBINARY", ebcdic_hex, b"\x10\xF9\xC6\xF2\xF6\xF0\xF2\xC1\xC2\xC3\xC4"),
+    ] {
+        let imported = import_rows(&composite(55, class, 98, packager, &[])).unwrap();
+        assert_eq!(value_in(&imported, "55.9F26", wire), "ABCD", "{class}");
+    }
+}
+
+#[test]
 fn objects_and_data_sets_need_no_rows() {
     for packager in
         ["org.jpos.tlv.packager.bertlv.BERTLVBinaryPackager'", "org.jpos.iso.packager.ICCDataPackager'"]
@@ -272,8 +310,18 @@ fn what_is_wrong_with_subfields_is_said_with_their_path() {
             "field 48: tagMapper a.B has no counterpart here",
         ),
         (
-            composite(48, "IFA_BINARY", 9, POSITIONAL, char_part),
+            composite(48, "IFA_AMOUNT", 9, POSITIONAL, char_part),
             "field 48: `class` writes its value in a way that subfields cannot be in",
+        ),
+        (
+            composite(48, "IFA_BINARY", 9, POSITIONAL, &[(1, "IFA_BINARY", 1), (2, "IFB_AMOUNT", 9)]),
+            "field 48.1: `class` is not one of bytes, packed digits or text, as subfields of a value in hex must be\n\
+             field 48.2: `class` is not one of bytes, packed digits or text, as subfields of a value in hex must be\n\
+             field 48: has no subfields",
+        ),
+        (
+            composite(48, "IFA_LLNUM", 9, &ascii_hex(), &[]),
+            "field 48: `class` writes no hex characters that `packager` could read",
         ),
         (
             composite(48, "IF_NOP", 9, POSITIONAL, char_part),

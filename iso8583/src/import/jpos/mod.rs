@@ -19,9 +19,9 @@ use super::xml::{self, Element};
 use super::{Imported, show};
 use crate::SpecFile;
 use crate::field::{Align, Class, Length, Prefix};
+use crate::header::Headers;
 use crate::spec_file::{
-    BitmapForm, Counts, ElementDef, Family, FieldDef, MtiForm, PrefixEncoding, SizeForm, TagForm, Tertiary,
-    ValueEncoding,
+    BitmapForm, Counts, ElementDef, Family, FieldDef, MtiForm, SizeForm, TagForm, Tertiary, ValueEncoding,
 };
 use classes::{EBCDIC, Packager, Unit, Value};
 
@@ -118,6 +118,7 @@ impl Reader {
     fn spec(&mut self, name: &str, root: &Element<'_>) -> Option<SpecFile> {
         let place = Place::Document;
         let tertiary_field = self.head(root);
+        let header = self.header(root);
         let rows = self.rows(root, &place);
         let mti = self.mti(rows.get(&0), root);
         let bitmap = self.bitmap(rows.get(&1), root);
@@ -130,7 +131,7 @@ impl Reader {
             (false, false) => Tertiary::None,
         };
         self.keep_reachable(&mut fields, spec.tertiary);
-        spec.fields = fields;
+        (spec.header, spec.fields) = (header, fields);
         Some(spec)
     }
 
@@ -147,10 +148,6 @@ impl Reader {
                 self.bad(&place, root, key, &format!("is not {only}, as in every message here"));
             }
         }
-        if let Some(length) = root.attribute("headerLength").filter(|length| *length != "0") {
-            let text = format!("{} bytes stand in front of every message", printable(length));
-            self.findings.note(&place, text + " (`headerLength`): take them off before it is decoded");
-        }
         match root.attribute("thirdBitmapField") {
             None | Some("-999") => false,
             Some("65") => true,
@@ -159,6 +156,16 @@ impl Reader {
                 false
             }
         }
+    }
+
+    /// Bytes in front of every message.
+    fn header(&mut self, root: &Element<'_>) -> Option<Headers> {
+        let length = root.attribute("headerLength").filter(|length| *length != "0")?;
+        let header = Headers::from_names([format!("opaque:{length}")]).ok();
+        if header.is_none() {
+            self.bad(&Place::Document, root, "headerLength", "is not from 0 to 64");
+        }
+        header
     }
 
     /// The rows of an element by number. A number given twice means its last
@@ -269,8 +276,10 @@ impl Reader {
             }
         }
         if !absent.is_empty() {
-            let text =
-                format!("fields {} have no bytes (IF_NOP, IF_UNUSED) and are left out", absent.join(", "));
+            let text = format!(
+                "fields {} have no bytes (IF_NOP, IF_UNUSED, length 0) and are left out",
+                absent.join(", ")
+            );
             self.findings.note(&Place::Document, text);
         }
         fields
@@ -315,6 +324,8 @@ impl Reader {
         let made = match packager {
             Packager::Absent => Made::Absent,
             Packager::Bitmap(form) => Made::Bitmap { form, length: self.length(row)? },
+            // What has no room for a value is a place that was reserved.
+            Packager::Value(_) if row.xml.attribute("length") == Some("0") => Made::Absent,
             Packager::Value(value) => Made::Element(self.element(row, value, number)?),
             Packager::Tagged { tag, size, class, encoding } => {
                 let length = Length::Variable { prefix: Prefix::None, max: self.length(row)? };
@@ -368,7 +379,9 @@ impl Reader {
         let length = match value.prefix {
             None => Length::Fixed(length),
             Some((written, prefix)) => {
-                Length::Variable { prefix, max: self.within(row, length, written, prefix) }
+                let most = written.highest(prefix.digits());
+                let most = if value.counts == Counts::HalfBytes { most / 2 } else { most };
+                Length::Variable { prefix, max: self.within(row, length, most) }
             }
         };
         let mut element = ElementDef::new(&self.name(row), class, length);
@@ -385,11 +398,8 @@ impl Reader {
 
     /// The longest value, or as long as the prefix can say: files of old have
     /// more, which jPOS once let pass.
-    fn within(&mut self, row: &Row<'_>, length: u16, written: PrefixEncoding, prefix: Prefix) -> u16 {
-        let digits = u32::try_from(prefix.digits()).unwrap_or(u32::MAX);
-        let base: u32 = if written == PrefixEncoding::Binary { 256 } else { 10 };
-        let most = base.checked_pow(digits).map_or(u32::MAX, |past| past - 1);
-        if u32::from(length) > most {
+    fn within(&mut self, row: &Row<'_>, length: u16, most: usize) -> u16 {
+        if usize::from(length) > most {
             self.findings.note(&row.place, format!("`length` is {most}, the most its class can say"));
         }
         length.min(u16::try_from(most).unwrap_or(u16::MAX))

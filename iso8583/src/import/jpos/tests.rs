@@ -80,6 +80,8 @@ const VALUES: &[(&str, &str, &[u8], &str)] = &[
     ("IFB_LLBINARY", "length='99'", b"\x02\xAB\xCD", "ABCD"),
     ("IFB_LLLBINARY", "length='999'", b"\x00\x02\xAB\xCD", "ABCD"),
     ("IFB_LLLLBINARY", "length='9999'", b"\x00\x02\xAB\xCD", "ABCD"),
+    ("IFB_LLHEX", "length='49'", b"\x04\xAB\xCD", "ABCD"),
+    ("IFB_LLLHEX", "length='499'", b"\x00\x04\xAB\xCD", "ABCD"),
     ("IFB_LLHNUM", "length='255'", b"\x11\x12\x34\x56\x78\x90\x12\x34\x56\x70", "12345678901234567"),
     ("IFB_LLLHNUM", "length='999'", b"\x00\x05\x12\x34\x50", "12345"),
     ("IFB_LLHCHAR", "length='255'", b"\x0Aabcdefghij", "abcdefghij"),
@@ -147,8 +149,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("IFA_FLLCHAR", "its value is filled up behind its length"),
     ("IFA_FLLNUM", "its value is filled up behind its length"),
     ("IFB_LLHFBINARY", "its value is filled up behind its length"),
-    ("IFB_LLHEX", "its length counts half bytes of whole ones"),
-    ("IFB_LLLHEX", "its length counts half bytes of whole ones"),
     ("IFE_SIGNED_NUMERIC", "its last digit carries the sign"),
     ("IF_TCHAR", "its value ends at a mark and not after a length"),
     ("IF_FSTCHAR", "its value ends at a mark and not after a length"),
@@ -315,7 +315,8 @@ fn nothing_is_shown_that_the_standard_does_not_make_harmless() {
 #[test]
 fn what_means_less_here_is_noted() {
     let rows = "<isofield id='5' length='0' name='' class='org.jpos.iso.IF_NOP' colour='red'/>
-        <isofield id='6' length='3' name='a' class='org.jpos.iso.IF_UNUSED'/>
+        <isofield id='6' length='0' name='a' class='org.jpos.iso.IFA_LLCHAR'/>
+        <isofield id='8' length='3' name='a' class='org.jpos.iso.IF_UNUSED'/>
         <isofield id='7' length='3' name='a' class='org.jpos.iso.IF_CHAR'/>
         <isofield id='7' length='4' name='b' class='org.jpos.iso.IF_CHAR' trim='true'/>
         <isofield id='100' length='4' name='b' class='org.jpos.iso.IF_CHAR'/>
@@ -326,15 +327,15 @@ fn what_means_less_here_is_noted() {
     assert_eq!(
         notes(&imported),
         [
-            "document: 5 bytes stand in front of every message (`headerLength`): take them off before it is decoded",
             "field 7: is given twice: the last one counts",
             "field 100: is left out: it is above `maxValidField`",
             "document: element `include` is not read",
             "field 5: attribute `colour` is not read",
-            "document: fields 5, 6 have no bytes (IF_NOP, IF_UNUSED) and are left out",
+            "document: fields 5, 6, 8 have no bytes (IF_NOP, IF_UNUSED, length 0) and are left out",
         ]
     );
     assert_eq!(imported.spec.name, "imported");
+    assert_eq!(imported.spec.header.as_ref().map(|header| header.to_string()).as_deref(), Some("opaque:5"));
     let fields: Vec<_> =
         imported.spec.fields.iter().map(|field| (field.number, field.element.name.as_str())).collect();
     assert_eq!(fields, [(7, "b")]);
@@ -376,7 +377,7 @@ const BROKEN: &[(&str, &[&str])] = &[
     ("<isofield id='193'/>", &["field 193: `id` is not from 0 to 192"]),
     ("<isofield id='48'/>", &["field 48: `class` is missing"]),
     ("<isofield id='48' class='org.jpos.iso.IF_CHAR'/>", &["field 48: `length` is missing"]),
-    ("<isofield id='48' class='org.jpos.iso.IF_CHAR' length='0'/>", &["field 48: `length` is not from 1 to 999999"]),
+    ("<isofield id='48' class='org.jpos.iso.IFB_BITMAP' length='0'/>", &["field 48: `length` is not from 1 to 999999"]),
     ("<isofield id='48' class='org.jpos.iso.IF_CHAR' length='-3'/>", &["field 48: `length` is not from 1 to 999999"]),
     ("<isofield id='48' class='org.jpos.iso.IF_CHAR' length='3' params='a'/>", &["field 48: `params` has no counterpart here"]),
     ("<isofield id='48' class='org.jpos.iso.IF_TBASE' length='3'/>", &["field 48: class org.jpos.iso.IF_TBASE has no counterpart here"]),

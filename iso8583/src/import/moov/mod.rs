@@ -165,7 +165,7 @@ impl Reader {
         }
         match definition.enc.as_deref() {
             Some("Binary") => Some(BitmapForm::Binary),
-            Some("HexToASCII" | "BytesToASCIIHex") => Some(BitmapForm::Hex),
+            Some("HexToASCII" | "BytesToASCIIHex" | "Hex") => Some(BitmapForm::Hex),
             _ => {
                 self.bad(definition, "enc", "is not Binary or HexToASCII, as a bitmap's must be");
                 None

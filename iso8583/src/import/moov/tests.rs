@@ -39,6 +39,8 @@ const VALUES: &[Row] = &[
     ("String", "HexToASCII", "Hex.Fixed", 4, b"0A1B2C3D", "0A1B2C3D"),
     ("String", "ASCIIToHex", "Binary.L", 9, b"\x02\xAB\xCD", "ABCD"),
     ("String", "BytesToASCIIHex", "ASCII.LL", 9, b"02ABCD", "ABCD"),
+    ("String", "Hex", "Hex.Fixed", 2, b"ABCD", "ABCD"),
+    ("Numeric", "HexToASCII", "ASCII.LL", 9, b"023432", "3432"),
     ("String", "ASCIIHexToBytes", "Binary.Fixed", 2, b"\xAB\xCD", "ABCD"),
     ("Numeric", "ASCII", "ASCII.Fixed", 6, b"000042", "000042"),
     ("Numeric", "Binary", "ASCII.Fixed", 6, b"000042", "000042"),
@@ -70,6 +72,10 @@ const VALUES: &[Row] = &[
     ("String", "ASCII", "EBCDIC.LLLL", 9999, b"\xF0\xF0\xF0\xF3abc", "abc"),
     ("String", "ASCII", "Binary.LLL", 999, b"\x00\x00\x03abc", "abc"),
     ("String", "ASCII", "Binary.LLLL", 999, b"\x00\x00\x00\x03abc", "abc"),
+    ("String", "ASCII", "Hex.L", 99, b"03abc", "abc"),
+    ("String", "ASCII", "Hex.LL", 999, b"000Aabcdefghij", "abcdefghij"),
+    ("String", "ASCII", "Hex.LLL", 999, b"000003abc", "abc"),
+    ("Binary", "HexToASCII", "Hex.LLLL", 999, b"00000002ABCD", "ABCD"),
     ("String", "ASCII", "None.Fixed", 3, b"abc", "abc"),
     ("String", "EBCDIC", "EBCDIC1047.Fixed", 1, b"\xC1", "A"),
 ];
@@ -233,16 +239,12 @@ fn what_is_wrong_with_a_field_is_said_with_its_number() {
             "field 44: `enc` ASCIIToHex with type Hex has no counterpart here",
         ),
         (
-            "type: Numeric, length: 3, enc: HexToASCII, prefix: ASCII.Fixed",
-            "field 44: `enc` HexToASCII with type Numeric has no counterpart here",
-        ),
-        (
             "type: String, length: 3, enc: BerTLVTag, prefix: ASCII.Fixed",
             "field 44: `enc` BerTLVTag with type String has no counterpart here",
         ),
         (
-            "type: String, length: 3, enc: ASCII, prefix: Hex.LL",
-            "field 44: prefix Hex.LL has no counterpart here",
+            "type: String, length: 3, enc: ASCII, prefix: Hex.LLLLL",
+            "field 44: prefix Hex.LLLLL has no counterpart here",
         ),
         (
             "type: String, length: 3, enc: ASCII, prefix: Binary.LLLLL",

@@ -81,17 +81,14 @@ impl Reader {
         let written = self.written(field, None);
         let before = self.before(field);
         let (written, before) = (written?, before?);
-        let counts_others = match written.encoding {
-            ValueEncoding::Bcd => written.counts == Counted::Units,
-            ValueEncoding::Hex => true,
-            _ => false,
-        };
-        if counts_others {
-            self.bad(field, "enc", "makes other bytes than the length in front of the value counts");
-            return None;
-        }
         let mut element = ElementDef::new(&self.name(field), written.class, self.open_length(field, written));
         element.encoding = Some(written.encoding);
+        // moov's lengths count digits of packed ones, and the bytes that hex stands for.
+        if written.counts == Counted::Units && written.encoding == ValueEncoding::Bcd {
+            (element.counts, element.align) = (Some(Counts::Units), Some(written.align));
+        } else if written.encoding == ValueEncoding::Hex {
+            element.counts = Some(Counts::Units);
+        }
         Some((element, before))
     }
 
@@ -169,10 +166,7 @@ impl Reader {
 
 /// The highest number that a prefix can say, or a message be long.
 pub(super) fn most(encoding: PrefixEncoding, prefix: Prefix) -> u16 {
-    let base: u32 = if encoding == PrefixEncoding::Binary { 256 } else { 10 };
-    let digits = u32::try_from(prefix.digits()).unwrap_or(u32::MAX);
-    let most = base.checked_pow(digits).map_or(u32::MAX, |past| past - 1);
-    u16::try_from(most).unwrap_or(u16::MAX)
+    u16::try_from(encoding.highest(prefix.digits())).unwrap_or(u16::MAX)
 }
 
 /// Every encoding that a document can name.
@@ -185,6 +179,7 @@ pub(super) const ENCODINGS: &[&str] = &[
     "Binary",
     "HexToASCII",
     "BytesToASCIIHex",
+    "Hex",
     "ASCIIToHex",
     "ASCIIHexToBytes",
     "BerTLVTag",
@@ -204,7 +199,9 @@ fn written(kind: &str, enc: &str) -> Option<Written> {
     let digits = if text == Class::Track { Class::Track } else { Class::Numeric };
     match (text, enc) {
         (Class::Binary, "Binary") => written(Class::Binary, ValueEncoding::Binary),
-        (Class::Binary, "HexToASCII" | "BytesToASCIIHex") => written(Class::Binary, ValueEncoding::Hex),
+        (Class::Binary, "HexToASCII" | "BytesToASCIIHex" | "Hex") => {
+            written(Class::Binary, ValueEncoding::Hex)
+        }
         // The value of type Binary is then the hex digits of what is sent.
         (Class::Binary, "ASCIIToHex" | "ASCIIHexToBytes") if kind == "Binary" => {
             written(Class::Binary, ValueEncoding::Binary)
@@ -216,8 +213,12 @@ fn written(kind: &str, enc: &str) -> Option<Written> {
         (_, "EBCDIC1047") => written(text, ValueEncoding::Ebcdic(CodePage::Cp1047)),
         (_, "BCD") => packed(digits, Align::Right),
         (_, "LBCD") => packed(digits, Align::Left),
-        (Class::Text, "HexToASCII" | "BytesToASCIIHex") => written(Class::Binary, ValueEncoding::Hex),
+        (Class::Text, "HexToASCII" | "BytesToASCIIHex" | "Hex") => written(Class::Binary, ValueEncoding::Hex),
         (Class::Text, "ASCIIToHex" | "ASCIIHexToBytes") => written(Class::Binary, ValueEncoding::Binary),
+        // Digits as characters, and each of those in hex: bytes, as far as can be said here.
+        (Class::Numeric | Class::Track, "HexToASCII" | "BytesToASCIIHex" | "Hex") => {
+            written(Class::Binary, ValueEncoding::Hex)
+        }
         (Class::Numeric | Class::Track, "ASCIIToHex" | "ASCIIHexToBytes") => Some(Written {
             class: digits,
             encoding: ValueEncoding::Bcd,
@@ -244,6 +245,7 @@ pub(super) fn before(prefix: &str) -> Option<Before> {
         ("BCD", _) => PrefixEncoding::Bcd,
         ("EBCDIC" | "EBCDIC1047", _) => PrefixEncoding::Ebcdic,
         ("Binary", _) => PrefixEncoding::Binary,
+        ("Hex", _) => PrefixEncoding::Hex,
         _ => return None,
     };
     let form = match form {
@@ -255,7 +257,7 @@ pub(super) fn before(prefix: &str) -> Option<Before> {
         "LLLLLL" => Prefix::Llllll,
         _ => return None,
     };
-    if written == PrefixEncoding::Binary && form.digits() > 4 {
+    if written.is_bytes() && form.digits() > 4 {
         return None;
     }
     Some(Before::Digits(written, form))
