@@ -6,7 +6,20 @@ use crate::{
     AesKsn, Direction, KeyBlock, KeyHandle, KeyUsage, Ksn, MacAlgorithm, Pan, PsamNumber, SessionHandle,
     SessionPurpose,
 };
-use std::fmt;
+
+/// `Debug` for items that carry PIN blocks, card values and messages with card data: it
+/// names them and what stands behind the colon, and shows nothing else.
+macro_rules! shows {
+    ($($item:ident $(<$life:lifetime>)?: $($field:ident),+;)+) => {$(
+        impl std::fmt::Debug for $item $(<$life>)? {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                let mut shown = f.debug_struct(stringify!($item));
+                $(shown.field(stringify!($field), &self.$field);)+
+                shown.finish_non_exhaustive()
+            }
+        }
+    )+};
+}
 
 mod chip;
 mod pins;
@@ -215,65 +228,13 @@ pub struct ImportedKey {
     pub check_value: [u8; 3],
 }
 
-// The items carry PIN blocks, card values and messages with card data, so `Debug`
-// names them and their keys and shows nothing else.
-
-impl fmt::Debug for MacCheck<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MacCheck")
-            .field("key", &self.key)
-            .field("algorithm", &self.algorithm)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for MacRequest<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MacRequest")
-            .field("key", &self.key)
-            .field("algorithm", &self.algorithm)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for PinCheck<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PinCheck")
-            .field("pin_key", &self.pin_key)
-            .field("pvk", &self.pvk)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for PvvRequest<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PvvRequest")
-            .field("pin_key", &self.pin_key)
-            .field("pvk", &self.pvk)
-            .finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for TrackRequest<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TrackRequest").field("key", &self.key).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for CvvCheck<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("CvvCheck").field("cvk", &self.cvk).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for TokenRequest<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenRequest").field("key", &self.key).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for WorkingKeys {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WorkingKeys").field("pin", &self.pin).field("mac", &self.mac).finish_non_exhaustive()
-    }
+shows! {
+    MacCheck<'_>: key, algorithm;
+    MacRequest<'_>: key, algorithm;
+    PinCheck<'_>: pin_key, pvk;
+    PvvRequest<'_>: pin_key, pvk;
+    TrackRequest<'_>: key;
+    CvvCheck<'_>: cvk;
+    TokenRequest<'_>: key;
+    WorkingKeys: pin, mac;
 }

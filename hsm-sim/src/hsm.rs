@@ -15,7 +15,7 @@ use crate::{
     token,
 };
 use batch::Batch;
-use std::fmt;
+use std::{cell::RefCell, fmt};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
@@ -166,11 +166,10 @@ impl Hsm {
 
     /// Turns card numbers into tokens.
     pub fn tokenise_pans(&mut self, items: &[TokenRequest<'_>], out: &mut Vec<Result<PanToken, HsmError>>) {
-        out.clear();
-        out.extend(items.iter().map(|item| {
-            let key = self.keys.hmac_key(&self.lmk, item.key, KeyUsage::Token)?;
-            Ok(token::token(key, item.pan))
-        }));
+        self.one_by_one(items.len(), out, &|hsm, at| {
+            let key = hsm.keys.hmac_key(&hsm.lmk, items[at].key, KeyUsage::Token)?;
+            Ok(token::token(key, items[at].pan))
+        });
     }
 
     /// Makes a PIN key and a MAC key for each terminal. They are not loaded.
@@ -180,8 +179,10 @@ impl Hsm {
         entropy: &mut dyn Entropy,
         out: &mut Vec<Result<WorkingKeys, HsmError>>,
     ) {
-        out.clear();
-        out.extend(items.iter().map(|item| self.working_keys(*item, entropy)));
+        let entropy = RefCell::new(entropy);
+        self.one_by_one(items.len(), out, &|hsm, at| {
+            hsm.working_keys(items[at], &mut **entropy.borrow_mut())
+        });
     }
 
     /// The MAC of one item: AES where its algorithm says so, else DES.

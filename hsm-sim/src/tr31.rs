@@ -36,29 +36,21 @@ pub(crate) trait ProtectionCipher: CmacCipher + BlockCipherDecrypt + KeyInit + C
     const DERIVED: [u8; 4];
 }
 
-impl ProtectionCipher for TdesEde2 {
-    const VERSION: u8 = b'B';
-    const DERIVED: [u8; 4] = [0, 0, 0x00, 0x80];
+macro_rules! protection_ciphers {
+    ($($cipher:ty: $version:literal, $derived:expr;)+) => {$(
+        impl ProtectionCipher for $cipher {
+            const VERSION: u8 = $version;
+            const DERIVED: [u8; 4] = $derived;
+        }
+    )+};
 }
 
-impl ProtectionCipher for TdesEde3 {
-    const VERSION: u8 = b'B';
-    const DERIVED: [u8; 4] = [0, 1, 0x00, 0xC0];
-}
-
-impl ProtectionCipher for Aes128 {
-    const VERSION: u8 = b'D';
-    const DERIVED: [u8; 4] = [0, 2, 0x00, 0x80];
-}
-
-impl ProtectionCipher for Aes192 {
-    const VERSION: u8 = b'D';
-    const DERIVED: [u8; 4] = [0, 3, 0x00, 0xC0];
-}
-
-impl ProtectionCipher for Aes256 {
-    const VERSION: u8 = b'D';
-    const DERIVED: [u8; 4] = [0, 4, 0x01, 0x00];
+protection_ciphers! {
+    TdesEde2: b'B', [0, 0, 0x00, 0x80];
+    TdesEde3: b'B', [0, 1, 0x00, 0xC0];
+    Aes128: b'D', [0, 2, 0x00, 0x80];
+    Aes192: b'D', [0, 3, 0x00, 0xC0];
+    Aes256: b'D', [0, 4, 0x01, 0x00];
 }
 
 /// What a header says of its key, as it is written there.

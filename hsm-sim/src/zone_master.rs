@@ -28,6 +28,17 @@ enum Protection {
     Tdes(Box<ProtectionKey<TdesEde2>>),
 }
 
+/// Does the same under whichever cipher it is.
+macro_rules! of_either {
+    ($master:expr, $protection:ident => $work:expr) => {
+        match &$master.protection {
+            Protection::Aes128($protection) => $work,
+            Protection::Aes256($protection) => $work,
+            Protection::Tdes($protection) => $work,
+        }
+    };
+}
+
 impl ZoneMaster {
     /// Expands a key: for [`KeyUsage::ZoneMasterTdes`] double-length triple DES,
     /// otherwise AES of 16 or 32 bytes.
@@ -59,11 +70,7 @@ impl ZoneMaster {
     }
 
     pub(crate) fn wrap(&self, attributes: Attributes, key: &[u8], entropy: &mut dyn Entropy) -> KeyBlock {
-        match &self.protection {
-            Protection::Aes128(protection) => protection.wrap(attributes, key, entropy),
-            Protection::Aes256(protection) => protection.wrap(attributes, key, entropy),
-            Protection::Tdes(protection) => protection.wrap(attributes, key, entropy),
-        }
+        of_either!(self, protection => protection.wrap(attributes, key, entropy))
     }
 
     /// Wraps a key with optional blocks.
@@ -74,15 +81,7 @@ impl ZoneMaster {
         key: &[u8],
         entropy: &mut dyn Entropy,
     ) -> Result<TransportBlock, KeyBlockError> {
-        match &self.protection {
-            Protection::Aes128(protection) => {
-                protection.wrap_for_transport(attributes, optional, key, entropy)
-            }
-            Protection::Aes256(protection) => {
-                protection.wrap_for_transport(attributes, optional, key, entropy)
-            }
-            Protection::Tdes(protection) => protection.wrap_for_transport(attributes, optional, key, entropy),
-        }
+        of_either!(self, protection => protection.wrap_for_transport(attributes, optional, key, entropy))
     }
 
     /// Whether a key of this usage and length is as strong as this one at most: AES
@@ -107,11 +106,7 @@ impl ZoneMaster {
         block: impl Into<BlockText<'b>>,
         take: impl FnOnce(&[u8]) -> T,
     ) -> Result<T, KeyBlockError> {
-        match &self.protection {
-            Protection::Aes128(protection) => protection.unwrap(block, take),
-            Protection::Aes256(protection) => protection.unwrap(block, take),
-            Protection::Tdes(protection) => protection.unwrap(block, take),
-        }
+        of_either!(self, protection => protection.unwrap(block, take))
     }
 }
 

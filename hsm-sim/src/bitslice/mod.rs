@@ -52,9 +52,10 @@
 //! # What stays where
 //!
 //! Working memory is allocated once and overwritten after each batch: keys, clear
-//! blocks, chains ([`Bitslice::wipe`]). Registers that did not find room spill to
-//! the stack; nobody can wipe those from here, so a caller that keeps secrets off
-//! its stack must overwrite what lies below it, as for any function.
+//! blocks, chains ([`Bitslice::wipe`]). Registers that did not find room spill to the
+//! stack, which the batch calls overwrite when they are done (`stack`). `tests/memory`
+//! looks into a process that has verified 10,000 PINs and finds nothing of them, lane
+//! by lane neither.
 //!
 //! Start at [`Bitslice`]; `des` is the cipher, `lanes` what is done with it,
 //! `x86` the engines with vectors and all `unsafe` there is.

@@ -1,7 +1,6 @@
 //! The items of chip card commands: EMV cryptograms and offline purses.
 
 use crate::{CryptogramVersion, IssuerResponse, KeyHandle, Pan, PurseCard};
-use std::fmt;
 
 /// An application cryptogram (ARQC) to be checked.
 #[derive(Clone, Copy)]
@@ -96,33 +95,10 @@ pub struct TacCheck<'a> {
     pub tac: [u8; 4],
 }
 
-impl fmt::Debug for ArqcCheck<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ArqcCheck")
-            .field("imk", &self.imk)
-            .field("version", &self.version)
-            .field("pan", self.pan)
-            .field("atc", &self.atc)
-            .finish_non_exhaustive()
-    }
-}
-
 // A purse's number is not masked like a card number, so these show the key only.
-
-impl fmt::Debug for PursePurchase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PursePurchase").field("master", &self.master).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for PurseLoad {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PurseLoad").field("master", &self.master).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for TacCheck<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TacCheck").field("master", &self.master).finish_non_exhaustive()
-    }
+shows! {
+    ArqcCheck<'_>: imk, version, pan, atc;
+    PursePurchase: master;
+    PurseLoad: master;
+    TacCheck<'_>: master;
 }

@@ -1,7 +1,6 @@
 //! The items of PIN translation and of IBM 3624 offsets.
 
 use crate::{DecimalisationTable, KeyHandle, KeyRef, Pan, PinFormat, PinOffset, ValidationData};
-use std::fmt;
 
 /// A PIN as it came: encrypted, in some format, for some card.
 #[derive(Clone, Copy)]
@@ -55,11 +54,6 @@ pub struct OffsetRequest<'a> {
     pub validation: ValidationData,
 }
 
-impl fmt::Debug for EncryptedPin<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("EncryptedPin")
-            .field("key", &self.key)
-            .field("format", &self.format)
-            .finish_non_exhaustive()
-    }
+shows! {
+    EncryptedPin<'_>: key, format;
 }

@@ -238,16 +238,25 @@ impl Hsm {
     ) {
         if count < self.batch.bitslice.few() {
             self.one_by_one(count, out, alone);
-            stack::wipe_after_few();
         } else {
             self.portions(count, out, alone, enter, work);
             stack::wipe_after_lanes();
         }
     }
 
-    /// Answers each item by itself.
+    /// Answers each item by itself, and overwrites the stack that was used.
+    pub(super) fn one_by_one<T>(
+        &mut self,
+        count: usize,
+        out: &mut Vec<Result<T, HsmError>>,
+        alone: &impl Fn(&mut Self, usize) -> Result<T, HsmError>,
+    ) {
+        self.each(count, out, alone);
+        stack::wipe_after_few();
+    }
+
     #[inline(never)] // So that its caller can overwrite the stack it has used.
-    fn one_by_one<T>(
+    fn each<T>(
         &mut self,
         count: usize,
         out: &mut Vec<Result<T, HsmError>>,

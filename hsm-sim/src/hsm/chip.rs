@@ -113,23 +113,21 @@ impl Hsm {
         items: &[PursePurchase],
         out: &mut Vec<Result<[u8; 4], HsmError>>,
     ) {
-        out.clear();
-        out.extend(items.iter().map(|item| self.answer_purse_purchase(item)));
+        self.one_by_one(items.len(), out, &|hsm, at| hsm.answer_purse_purchase(&items[at]));
     }
 
     /// Checks the purses' MACs of loads and makes those of the answers.
     pub fn answer_purse_loads(&mut self, items: &[PurseLoad], out: &mut Vec<Result<[u8; 4], HsmError>>) {
-        out.clear();
-        out.extend(items.iter().map(|item| self.answer_purse_load(item)));
+        self.one_by_one(items.len(), out, &|hsm, at| hsm.answer_purse_load(&items[at]));
     }
 
     /// Checks transaction authentication codes.
     pub fn verify_purse_tacs(&mut self, items: &[TacCheck<'_>], out: &mut Vec<Result<(), HsmError>>) {
-        out.clear();
-        out.extend(items.iter().map(|item| {
-            let master = self.keys.des_key(&self.lmk, item.master, KeyUsage::PurseTac)?;
-            matches(&purse::mac4(&purse::tac_key(master, item.card)?, item.data)?, &item.tac)
-        }));
+        self.one_by_one(items.len(), out, &|hsm, at| {
+            let TacCheck { master, card, data, tac } = items[at];
+            let master = hsm.keys.des_key(&hsm.lmk, master, KeyUsage::PurseTac)?;
+            matches(&purse::mac4(&purse::tac_key(master, card)?, data)?, &tac)
+        });
     }
 
     /// The key of a cryptogram, if the cryptogram is right.

@@ -127,10 +127,7 @@ impl Hsm {
     ) -> Result<TransportBlock, HsmError> {
         let usage = self.keys.usage(key)?;
         require_exchanged_usage(usage)?;
-        let block = self.keys.block(key)?.clone();
-        if !block.is_exportable() {
-            return Err(HsmError::NotExportable);
-        }
+        let block = self.block_to_leave(key)?;
         let master = self.keys.zone_master(&self.lmk, kbpk)?;
         let protection_value = check_value_text(master.is_aes(), master.check_value());
         self.lmk.unwrap(&block, |key| {
@@ -147,6 +144,12 @@ impl Hsm {
             let attributes = Attributes::of(usage, key.len()).version(block.key_version());
             Ok(master.wrap_for_transport(attributes, &optional, key, entropy)?)
         })?
+    }
+
+    /// The block of a loaded key, if it says that the key may leave.
+    pub(super) fn block_to_leave(&self, key: KeyHandle) -> Result<KeyBlock, HsmError> {
+        let block = self.keys.block(key)?;
+        if block.is_exportable() { Ok(block.clone()) } else { Err(HsmError::NotExportable) }
     }
 }
 

@@ -15,6 +15,7 @@ mod dukpt;
 mod exchange;
 mod pins;
 mod psam;
+mod refusals;
 mod rotation;
 mod sessions;
 mod zone;

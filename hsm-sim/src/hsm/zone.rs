@@ -48,10 +48,7 @@ impl Hsm {
     ) -> Result<KeyBlock, HsmError> {
         let usage = self.keys.usage(key)?;
         require_zone_usage(usage)?;
-        let block = self.keys.block(key)?.clone();
-        if !block.is_exportable() {
-            return Err(HsmError::NotExportable);
-        }
+        let block = self.block_to_leave(key)?;
         let master = self.keys.zone_master(&self.lmk, zmk)?;
         let wrapped =
             self.lmk.unwrap(&block, |key| master.wrap(Attributes::of(usage, key.len()), key, entropy));

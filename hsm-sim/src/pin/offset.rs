@@ -16,8 +16,10 @@ const DIFFERENT_MIN: usize = 8;
 const REPEATED_MAX: usize = 4;
 
 /// Which decimal digit stands for which hexadecimal one. Prints nothing.
+///
+/// The digit for 0 is the highest nibble of the number, and so on.
 #[derive(Clone, Copy, Eq, PartialEq)]
-pub struct DecimalisationTable([u8; 16]);
+pub struct DecimalisationTable(u64);
 
 /// Why a decimalisation table is refused.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -46,14 +48,13 @@ impl DecimalisationTable {
         if different < DIFFERENT_MIN || counts.iter().any(|count| *count > REPEATED_MAX) {
             return Err(DecimalisationTableError::Weak);
         }
-        Ok(Self(ascii.map(|digit| digit - b'0')))
+        Ok(Self(ascii.iter().fold(0, |number, digit| number << 4 | u64::from(digit & 15))))
     }
 
-    /// The digit for a nibble. Every place is looked at, because the nibble is secret.
+    /// The digit for a nibble. A shift, not a look-up in memory, because the nibble is secret.
     fn digit(&self, nibble: u8) -> u8 {
-        (0..)
-            .zip(self.0)
-            .fold(0, |found, (place, digit): (u8, u8)| found | (digit * nibble.ct_eq(&place).unwrap_u8()))
+        let [.., digit] = (self.0 >> (60 - 4 * u32::from(nibble & 15))).to_be_bytes();
+        digit & 15
     }
 }
 
