@@ -6,11 +6,12 @@
 use std::fmt;
 use std::ops::Range;
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 
 use crate::MESSAGE_BYTES_MAX;
 use crate::build_parts::{self, PartsBuilder};
 use crate::charset;
+use crate::composite::Composite;
 use crate::cursor::Found;
 use crate::decode::first_digit;
 use crate::error::{EncodeError, EncodeErrorKind, FieldPath};
@@ -19,6 +20,7 @@ use crate::field_set::FieldSet;
 use crate::hex;
 use crate::message::Message;
 use crate::mti::Mti;
+use crate::out::Out;
 use crate::pack;
 use crate::parts::{self, Held};
 use crate::path::Path;
@@ -33,12 +35,14 @@ use crate::spec_file::Tertiary;
 /// buffer is as it was before.
 pub struct Builder<'s, 'b> {
     spec: &'s Spec,
-    out: &'b mut BytesMut,
+    out: Out<'b>,
     /// Where the MTI stands in `out`.
     start: usize,
     mti: Mti,
     present: FieldSet,
     last: u8,
+    /// A field up to this one is refused: the last, or any after an error or the MAC.
+    bar: u8,
     after_mac: bool,
     /// Where the first field above 64 begins, and where the tertiary bitmap
     /// stands, counted from the MTI.
@@ -53,14 +57,16 @@ pub struct Builder<'s, 'b> {
 impl<'s, 'b> Builder<'s, 'b> {
     /// Begins a message: its MTI and room for the bitmap. A field above 64
     /// brings the secondary bitmap when it is put.
+    #[inline]
     pub fn new(spec: &'s Spec, out: &'b mut BytesMut, mti: Mti) -> Builder<'s, 'b> {
         let start = out.len();
+        let mut out = Out::new(out);
         match spec.mti {
-            Encoding::Packed | Encoding::Binary => out.put_u16(mti.raw()),
+            Encoding::Packed | Encoding::Binary => out.put_slice(&mti.raw().to_be_bytes()),
             Encoding::Ascii => out.put_slice(&mti.to_ascii()),
             Encoding::Ebcdic(_) => out.put_slice(&mti.to_ascii().map(charset::from_ascii)),
         }
-        out.put_bytes(0, spec.bitmap_bytes());
+        out.room(spec.bitmap_bytes());
         let failed = wrong_mti(spec, mti).map(|kind| EncodeError { path: FieldPath::Mti, kind });
         let present = FieldSet::default();
         let (high_at, tertiary_at) = (None, None);
@@ -72,6 +78,7 @@ impl<'s, 'b> Builder<'s, 'b> {
             mti,
             present,
             last: 1,
+            bar: if failed.is_some() { u8::MAX } else { 1 },
             after_mac,
             high_at,
             tertiary_at,
@@ -94,6 +101,7 @@ impl<'s, 'b> Builder<'s, 'b> {
     ///
     /// # Errors
     /// Any rule of the table, or a field out of order.
+    #[inline]
     pub fn digits(&mut self, field: u8, ascii_digits: &[u8]) -> Result<&mut Self, EncodeError> {
         self.put(field, |row, out| pack::digits(row, out, ascii_digits))
     }
@@ -102,6 +110,7 @@ impl<'s, 'b> Builder<'s, 'b> {
     ///
     /// # Errors
     /// Any rule of the table, a number too large, or a field out of order.
+    #[inline]
     pub fn number(&mut self, field: u8, value: u64) -> Result<&mut Self, EncodeError> {
         self.put(field, |row, out| pack::number(row, out, value))
     }
@@ -119,6 +128,7 @@ impl<'s, 'b> Builder<'s, 'b> {
     ///
     /// # Errors
     /// Any rule of the table, or a field out of order.
+    #[inline]
     pub fn text(&mut self, field: u8, text: &[u8]) -> Result<&mut Self, EncodeError> {
         self.put(field, |row, out| pack::text(row, out, text))
     }
@@ -128,6 +138,7 @@ impl<'s, 'b> Builder<'s, 'b> {
     ///
     /// # Errors
     /// Any rule of the table, or a field out of order.
+    #[inline]
     pub fn bytes(&mut self, field: u8, raw: &[u8]) -> Result<&mut Self, EncodeError> {
         self.put(field, |row, out| pack::bytes(row, out, raw))
     }
@@ -169,10 +180,7 @@ impl<'s, 'b> Builder<'s, 'b> {
         match (put.map(drop), inner) {
             (Ok(()), _) => Ok(self),
             (Err(error), None) => Err(error),
-            (Err(_), Some(error)) => {
-                self.failed = Some(error);
-                Err(error)
-            }
+            (Err(_), Some(error)) => Err(self.fail(error.path, error.kind)),
         }
     }
 
@@ -252,6 +260,7 @@ impl<'s, 'b> Builder<'s, 'b> {
             _ => Err(EncodeErrorKind::WrongClass),
         })?;
         self.after_mac = true;
+        self.bar = u8::MAX;
         Ok(self.out.len() - reserved - self.start)
     }
 
@@ -276,72 +285,94 @@ impl<'s, 'b> Builder<'s, 'b> {
             self.put_bitmap(&mut at, tertiary);
         }
         self.finished = true;
+        self.out.close();
         Ok(self.start..self.out.len())
     }
 
     fn put_bitmap(&mut self, at: &mut usize, bitmap: [u8; 8]) {
-        let room = &mut self.out[*at..*at + self.spec.bitmap_bytes()];
+        let room = &mut self.out.written_mut(*at)[..self.spec.bitmap_bytes()];
         match self.spec.bitmap {
             Encoding::Packed => room.copy_from_slice(&bitmap),
-            encoding => {
-                let pairs = room.chunks_exact_mut(2).zip(bitmap);
-                pairs.for_each(|(pair, octet)| pair.copy_from_slice(&hex::pair_in(encoding, octet)));
-            }
+            encoding => hex::fill(encoding, &bitmap, room),
         }
         *at += room.len();
     }
 
+    #[inline(always)]
     pub(crate) fn put(
         &mut self,
         field: u8,
-        write: impl FnOnce(&'s Field, &mut BytesMut) -> Result<u16, EncodeErrorKind>,
+        write: impl FnOnce(&'s Field, &mut Out<'b>) -> Result<u16, EncodeErrorKind>,
     ) -> Result<&mut Self, EncodeError> {
-        if let Some(error) = self.failed {
-            return Err(error);
+        if field <= self.bar {
+            return Err(self.refuse(field));
         }
-        match self.try_put(field, write) {
-            Ok(()) => Ok(self),
-            Err((path, kind)) => {
-                let error = EncodeError { path, kind };
-                self.failed = Some(error);
-                self.out.truncate(self.start);
-                Err(error)
-            }
-        }
-    }
-
-    fn try_put(
-        &mut self,
-        field: u8,
-        write: impl FnOnce(&'s Field, &mut BytesMut) -> Result<u16, EncodeErrorKind>,
-    ) -> Result<(), (FieldPath, EncodeErrorKind)> {
-        let fault = |kind| (FieldPath::Field(field), kind);
-        if self.after_mac {
-            return Err(fault(EncodeErrorKind::AfterMac));
-        }
-        if field <= self.last {
-            return Err(fault(EncodeErrorKind::OutOfOrder { last: self.last }));
-        }
-        let spec = self.spec;
-        let row = spec.field(field).ok_or(fault(EncodeErrorKind::UnknownField))?;
+        let Some(row) = self.spec.field(field) else {
+            return Err(self.fail_field(field, EncodeErrorKind::UnknownField));
+        };
         if field > 64 {
             self.open_bitmaps(field);
         }
         let at = self.out.len();
-        let length = write(row, self.out).map_err(fault)?;
-        if let Some(composite) = &row.composite {
-            let found = Found { start: 0, length, value: &self.out[at + row.prefix_bytes()..] };
-            let held = Held { field: row, composite, found, base: 0, path: Path::new(field), sure: false };
-            parts::check(&held).map_err(|error| {
-                (error.path, EncodeErrorKind::Content { index: error.offset, rule: error.kind })
-            })?;
+        let length = match write(row, &mut self.out) {
+            Ok(length) => length,
+            Err(kind) => return Err(self.fail_field(field, kind)),
+        };
+        if let Some(composite) = row.parts_to_check() {
+            self.check_parts(field, row, composite, at, length)?;
         }
         if self.out.len() - self.start > MESSAGE_BYTES_MAX {
-            return Err(fault(EncodeErrorKind::MessageTooLong { max: MESSAGE_BYTES_MAX }));
+            return Err(self.fail_field(field, EncodeErrorKind::MessageTooLong { max: MESSAGE_BYTES_MAX }));
         }
         self.present.insert(field);
-        self.last = field;
-        Ok(())
+        (self.last, self.bar) = (field, field);
+        Ok(self)
+    }
+
+    /// Checks the parts of a field that was written from here on.
+    #[inline(never)]
+    fn check_parts(
+        &mut self,
+        number: u8,
+        field: &Field,
+        composite: &Composite,
+        at: usize,
+        length: u16,
+    ) -> Result<(), EncodeError> {
+        let path = Path::new(number);
+        let found = Found { start: 0, length, value: self.out.written(at + field.prefix_bytes()) };
+        parts::check(&Held { field, composite, found, base: 0, path, sure: false }).map_err(|error| {
+            let kind = EncodeErrorKind::Content { index: error.offset, rule: error.kind };
+            self.fail(error.path, kind)
+        })
+    }
+
+    /// Says why a field cannot come now.
+    #[cold]
+    #[inline(never)]
+    fn refuse(&mut self, field: u8) -> EncodeError {
+        match self.failed {
+            Some(error) => error,
+            None if self.after_mac => self.fail_field(field, EncodeErrorKind::AfterMac),
+            None => self.fail_field(field, EncodeErrorKind::OutOfOrder { last: self.last }),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn fail_field(&mut self, field: u8, kind: EncodeErrorKind) -> EncodeError {
+        self.fail(FieldPath::Field(field), kind)
+    }
+
+    /// Ends the message: every later call repeats the error.
+    #[cold]
+    #[inline(never)]
+    fn fail(&mut self, path: FieldPath, kind: EncodeErrorKind) -> EncodeError {
+        let error = EncodeError { path, kind };
+        self.failed = Some(error);
+        self.bar = u8::MAX;
+        self.out.set_len(self.start);
+        error
     }
 
     /// Begins with as many bitmaps as a message had, whether fields need them or
@@ -358,6 +389,7 @@ impl<'s, 'b> Builder<'s, 'b> {
     }
 
     /// Makes room for the bitmap that this field above 64 needs.
+    #[inline(never)]
     fn open_bitmaps(&mut self, field: u8) {
         if !self.present.contains(1) {
             self.open_secondary();
@@ -392,17 +424,15 @@ impl<'s, 'b> Builder<'s, 'b> {
     /// Moves what stands from here on, counted from the MTI, to make room.
     fn insert_bitmap(&mut self, at: usize) {
         let bitmap = self.spec.bitmap_bytes();
-        let from = self.start + at;
-        let end = self.out.len();
-        self.out.put_bytes(0, bitmap);
-        self.out.copy_within(from..end, from + bitmap);
+        self.out.open(self.start + at, bitmap);
     }
 }
 
 impl Drop for Builder<'_, '_> {
     fn drop(&mut self) {
         if !self.finished {
-            self.out.truncate(self.start);
+            self.out.set_len(self.start);
+            self.out.close();
         }
     }
 }

@@ -3,13 +3,13 @@
 //! Start at [`PartsBuilder`], which [`crate::Builder::parts`] hands out. Heads (tags, lengths, bitmaps) are written
 //! here, values by `pack`; whether the whole is good, the builder checks when it is done.
 
-use bytes::{BufMut, BytesMut};
-
 use crate::composite::{BitmapLayout, Composite, Key, Kind, Tag, TagLayout};
+use crate::digits::Digits;
 use crate::element::Element;
 use crate::error::{EncodeError, EncodeErrorKind};
 use crate::field::{Encoding, Field, Length};
 use crate::hex;
+use crate::out::Out;
 use crate::pack;
 use crate::path::{Path, Step};
 use crate::signed::Signed;
@@ -21,7 +21,7 @@ use crate::signed::Signed;
 pub struct PartsBuilder<'s, 'b> {
     composite: &'s Composite,
     path: Path,
-    out: &'b mut BytesMut,
+    out: Out<'b>,
     /// Where the value begins in `out`.
     start: usize,
     /// The last number that was put, 0 at first.
@@ -112,12 +112,10 @@ impl<'s> PartsBuilder<'s, '_> {
         let step = part.path.steps().last().map(Step::as_str).unwrap_or_default();
         let (path, key) = self.named(step)?;
         if let Some(digits) = part.digits().filter(|_| matches!(self.composite.kind, Kind::Digits)) {
-            let written = self.number_of(key).map(|()| {
-                self.out.extend(digits.iter().map(|digit| b'0' + digit));
-            });
+            let written = self.number_of(key).map(|()| put_characters(&mut self.out, digits));
             return self.done(path, written);
         }
-        let written = self.number_of(key).map(|()| put_wire(self.out, part, part.wire));
+        let written = self.number_of(key).map(|()| put_wire(&mut self.out, part, part.wire));
         self.done(path, written)
     }
 
@@ -140,13 +138,13 @@ impl<'s> PartsBuilder<'s, '_> {
         let (_, key) = self.named(step)?;
         let new_head = self.head_bytes(key, at);
         let value = self.out.len() - at - new_head;
-        let old_value = if part.hex.is_some() { part.value.len() / 2 } else { part.value.len() };
+        let old_value = octets_in(part, part.value);
         if matches!(key, Key::Tag(_)) && value == old_value {
-            let value = self.out.split_off(at + new_head);
-            self.out.truncate(at);
-            put_wire(self.out, part, old_head);
-            self.out.put_slice(&value);
-            put_wire(self.out, part, old_tail);
+            let old = octets_in(part, old_head);
+            self.out.open(at, old);
+            self.out.close_gap(at + old, new_head);
+            fill_octets(part, old_head, &mut self.out.written_mut(at)[..old]);
+            put_wire(&mut self.out, part, old_tail);
         }
         Ok(self)
     }
@@ -157,7 +155,7 @@ impl<'s> PartsBuilder<'s, '_> {
             (Kind::Tags(layout), _) => layout.tag_bytes() + layout.size_bytes(),
             (_, Key::Tag(tag)) => {
                 let tag = tag.bytes().len();
-                let size = self.out.get(at + tag).copied().unwrap_or_default();
+                let size = self.out.written(at + tag).first().copied().unwrap_or_default();
                 // 81 and 82 are followed by so many bytes of length.
                 tag + 1 + if size > 0x80 { usize::from(size & 0x7F) } else { 0 }
             }
@@ -183,7 +181,7 @@ impl<'s> PartsBuilder<'s, '_> {
     pub(crate) fn put_or_unknown(
         &mut self,
         step: &str,
-        value: impl FnOnce(Option<&'s Field>, &mut BytesMut) -> Result<u16, EncodeErrorKind>,
+        value: impl FnOnce(Option<&'s Field>, &mut Out<'_>) -> Result<u16, EncodeErrorKind>,
     ) -> Put<'_, Self> {
         let (path, key) = self.named(step)?;
         if self.composite.part(key).is_some() || !matches!(key, Key::Tag(_)) {
@@ -196,7 +194,7 @@ impl<'s> PartsBuilder<'s, '_> {
     fn put(
         &mut self,
         step: &str,
-        value: impl FnOnce(&'s Field, &mut BytesMut) -> Result<u16, EncodeErrorKind>,
+        value: impl FnOnce(&'s Field, &mut Out<'_>) -> Result<u16, EncodeErrorKind>,
     ) -> Put<'_, Self> {
         let (path, key) = self.named(step)?;
         let Some(row) = self.composite.part(key) else {
@@ -204,7 +202,7 @@ impl<'s> PartsBuilder<'s, '_> {
         };
         let written = match (key, &self.composite.kind) {
             (Key::Number(_), Kind::Digits) => self.number_of(key).and_then(|()| self.part_digits(row, value)),
-            (Key::Number(_), _) => self.number_of(key).and_then(|()| value(row, self.out).map(drop)),
+            (Key::Number(_), _) => self.number_of(key).and_then(|()| value(row, &mut self.out).map(drop)),
             (Key::Tag(_), _) => self.tagged(key, |out| value(row, out)).map(drop),
         };
         self.done(path, written)
@@ -214,13 +212,18 @@ impl<'s> PartsBuilder<'s, '_> {
     fn part_digits(
         &mut self,
         row: &'s Field,
-        value: impl FnOnce(&'s Field, &mut BytesMut) -> Result<u16, EncodeErrorKind>,
+        value: impl FnOnce(&'s Field, &mut Out<'_>) -> Result<u16, EncodeErrorKind>,
     ) -> Result<(), EncodeErrorKind> {
         let at = self.out.len();
-        let count = value(row, self.out)?;
-        let packed = self.out.split_off(at);
-        let digits = crate::digits::Digits::new(&packed, 0, count.into());
-        self.out.extend(digits.iter().map(|digit| b'0' + digit));
+        let count = usize::from(value(row, &mut self.out)?);
+        let packed = self.out.written(at).len();
+        // From the last on, so that no digit is written over one that is still to be read.
+        self.out.room(count - packed);
+        let digits = self.out.written_mut(at);
+        for index in (0..count).rev() {
+            let byte = digits[index / 2];
+            digits[index] = b'0' + if index.is_multiple_of(2) { byte >> 4 } else { byte & 0x0F };
+        }
         Ok(())
     }
 
@@ -248,10 +251,7 @@ impl<'s> PartsBuilder<'s, '_> {
         let each = usize::from(layout.bytes);
         let wire = wire_bytes(layout);
         while self.bitmap_bytes / wire * each * 8 <= index {
-            let from = self.start + self.bitmap_bytes;
-            let end = self.out.len();
-            self.out.put_bytes(0, wire);
-            self.out.copy_within(from..end, from + wire);
+            self.out.open(self.start + self.bitmap_bytes, wire);
             self.bitmap_bytes += wire;
         }
     }
@@ -260,20 +260,20 @@ impl<'s> PartsBuilder<'s, '_> {
     fn tagged(
         &mut self,
         key: Key,
-        value: impl FnOnce(&mut BytesMut) -> Result<u16, EncodeErrorKind>,
+        value: impl FnOnce(&mut Out<'_>) -> Result<u16, EncodeErrorKind>,
     ) -> Result<u16, EncodeErrorKind> {
         let Key::Tag(tag) = key else { return Err(EncodeErrorKind::UnknownPart) };
         let by_units = self.composite.part(key).is_some_and(Field::is_counted_by_tag);
         match &self.composite.kind {
-            Kind::Tags(layout) => tag_size_value(self.out, tag, layout, by_units, value),
-            _ => ber_object(self.out, tag, by_units, value),
+            Kind::Tags(layout) => tag_size_value(&mut self.out, tag, layout, by_units, value),
+            _ => ber_object(&mut self.out, tag, by_units, value),
         }
     }
 
     /// Fills in the bitmaps and packs the digits; what stands behind `start` is then the value.
     fn finish(&mut self, row: &Field) -> Result<u16, EncodeErrorKind> {
         match self.composite.kind {
-            Kind::Digits => return pack_in_place(row, self.out, self.start),
+            Kind::Digits => return pack_in_place(row, &mut self.out, self.start),
             Kind::Bitmap(layout) => self.fill_bitmaps(layout),
             _ => {}
         }
@@ -282,7 +282,7 @@ impl<'s> PartsBuilder<'s, '_> {
             return pack::measure_bytes(row, bytes);
         }
         let length = pack::measure(row, bytes)?;
-        into_hex(self.out, self.start, row.encoding);
+        into_hex(&mut self.out, self.start, row.encoding);
         Ok(length)
     }
 
@@ -295,33 +295,41 @@ impl<'s> PartsBuilder<'s, '_> {
             if layout.continued && segment + 1 < segments {
                 bits[0] |= 0x80;
             }
-            let room = &mut self.out[self.start + segment * wire..][..wire];
+            let room = &mut self.out.written_mut(self.start + segment * wire)[..wire];
             match layout.encoding {
                 Encoding::Packed => room.copy_from_slice(bits),
-                encoding => room.chunks_exact_mut(2).zip(bits).for_each(|(pair, octet)| {
-                    pair.copy_from_slice(&hex::pair_in(encoding, *octet));
-                }),
+                encoding => hex::fill(encoding, bits, room),
             }
         }
     }
 }
 
 /// Writes what stood in another message; what stands there in hex is bytes until its holder is done.
-fn put_wire(out: &mut BytesMut, part: &Element<'_>, wire: &[u8]) {
+fn put_wire(out: &mut Out<'_>, part: &Element<'_>, wire: &[u8]) {
+    fill_octets(part, wire, out.room(octets_in(part, wire)));
+}
+
+/// The bytes that stand in a piece of the wire around a part.
+fn octets_in(part: &Element<'_>, wire: &[u8]) -> usize {
+    if part.hex.is_some() { wire.len() / 2 } else { wire.len() }
+}
+
+fn fill_octets(part: &Element<'_>, wire: &[u8], room: &mut [u8]) {
     match part.hex {
-        None => out.put_slice(wire),
-        Some(_) => out.extend(hex::octets(wire)),
+        None => room.copy_from_slice(wire),
+        Some(_) => room.iter_mut().zip(hex::octets(wire)).for_each(|(to, octet)| *to = octet),
     }
 }
 
 /// Makes hex characters of the bytes from `start` on.
-fn into_hex(out: &mut BytesMut, start: usize, encoding: Encoding) {
-    let bytes = out.len() - start;
-    out.put_bytes(0, bytes);
+fn into_hex(out: &mut Out<'_>, start: usize, encoding: Encoding) {
+    let bytes = out.written(start).len();
+    out.room(bytes);
+    let written = out.written_mut(start);
     // From the end, so that no byte is written over before it was read.
     for index in (0..bytes).rev() {
-        let pair = hex::pair_in(encoding, out[start + index]);
-        out[start + 2 * index..][..2].copy_from_slice(&pair);
+        let pair = hex::pair_in(encoding, written[index]);
+        written[2 * index..][..2].copy_from_slice(&pair);
     }
 }
 
@@ -334,31 +342,35 @@ fn wire_bytes(layout: BitmapLayout) -> usize {
 pub(crate) fn write<'s>(
     row: &'s Field,
     path: Path,
-    out: &mut BytesMut,
+    out: &mut Out<'_>,
     fill: impl FnOnce(&mut PartsBuilder<'s, '_>) -> Result<(), EncodeError>,
 ) -> Result<u16, EncodeError> {
     let error = |kind| EncodeError { path: path.into(), kind };
     let composite = row.parts_of().ok_or(error(EncodeErrorKind::WrongClass))?;
     let prefix_at = out.len();
-    out.put_bytes(0, row.prefix_bytes());
+    out.room(row.prefix_bytes());
     let start = out.len();
-    let mut parts = PartsBuilder { composite, path, out, start, last: 0, bitmap_bytes: 0, bits: [0; 32] };
+    let inner = out.reborrow();
+    let mut parts =
+        PartsBuilder { composite, path, out: inner, start, last: 0, bitmap_bytes: 0, bits: [0; 32] };
     fill(&mut parts)?;
     let length = parts.finish(row).map_err(error)?;
+    let end = parts.out.len();
+    out.set_len(end);
     if let Length::Variable { .. } = row.length {
         let counted = if row.counts_bytes { out.len() - start } else { length.into() };
-        let room = &mut out[prefix_at..start];
+        let room = &mut out.written_mut(prefix_at)[..start - prefix_at];
         pack::put_number(row.prefix_encoding, row.said(counted), room);
     }
     Ok(length)
 }
 
 /// Makes packed digits of the characters from `start` on.
-fn pack_in_place(row: &Field, out: &mut BytesMut, start: usize) -> Result<u16, EncodeErrorKind> {
+fn pack_in_place(row: &Field, out: &mut Out<'_>, start: usize) -> Result<u16, EncodeErrorKind> {
     let length = pack::measure(row, out.len() - start)?;
     let first = usize::from(row.pads_first(length));
     let pad = row.pad;
-    let digits = &mut out[start..];
+    let digits = out.written_mut(start);
     // What is written stands never behind what is still to be read.
     for index in 0..usize::from(length) {
         let (digit, place) = (digits[index] & 0x0F, index + first);
@@ -368,20 +380,20 @@ fn pack_in_place(row: &Field, out: &mut BytesMut, start: usize) -> Result<u16, E
             _ => digits[place / 2] & 0xF0 | digit,
         };
     }
-    out.truncate(start + row.bytes_for(length));
+    out.set_len(start + row.bytes_for(length));
     Ok(length)
 }
 
 fn tag_size_value(
-    out: &mut BytesMut,
+    out: &mut Out<'_>,
     tag: Tag,
     layout: &TagLayout,
     by_units: bool,
-    value: impl FnOnce(&mut BytesMut) -> Result<u16, EncodeErrorKind>,
+    value: impl FnOnce(&mut Out<'_>) -> Result<u16, EncodeErrorKind>,
 ) -> Result<u16, EncodeErrorKind> {
     out.put_slice(tag.bytes());
     let size_at = out.len();
-    out.put_bytes(0, layout.size_bytes());
+    out.room(layout.size_bytes());
     let at = out.len();
     let length = value(out)?;
     let size = if by_units { length.into() } else { out.len() - at };
@@ -391,37 +403,38 @@ fn tag_size_value(
             given: size,
         });
     }
-    pack::put_number(layout.size.encoding, size, &mut out[size_at..at]);
+    pack::put_number(layout.size.encoding, size, &mut out.written_mut(size_at)[..at - size_at]);
     Ok(length)
 }
 
 /// The shortest form of length is written (ISO/IEC 8825-1, 10.1).
 fn ber_object(
-    out: &mut BytesMut,
+    out: &mut Out<'_>,
     tag: Tag,
     by_units: bool,
-    value: impl FnOnce(&mut BytesMut) -> Result<u16, EncodeErrorKind>,
+    value: impl FnOnce(&mut Out<'_>) -> Result<u16, EncodeErrorKind>,
 ) -> Result<u16, EncodeErrorKind> {
     out.put_slice(tag.bytes());
     let size_at = out.len();
-    out.put_u8(0);
+    out.put_slice(&[0]);
     let length = value(out)?;
-    let end = out.len();
-    let size = if by_units { length.into() } else { end - size_at - 1 };
+    let size = if by_units { length.into() } else { out.len() - size_at - 1 };
     let bytes = size.to_be_bytes();
-    let long = match size {
-        0..=0x7F => 0,
-        0x80..=0xFF => 1,
-        0x100..=0xFFFF => 2,
+    let (first, long) = match size {
+        0..=0x7F => (bytes[bytes.len() - 1], 0),
+        0x80..=0xFF => (0x81, 1),
+        0x100..=0xFFFF => (0x82, 2),
         _ => return Err(EncodeErrorKind::TooLong { max: u16::MAX, given: size }),
     };
-    out.put_bytes(0, long);
-    out.copy_within(size_at + 1..end, size_at + 1 + long);
-    out[size_at + 1..size_at + 1 + long].copy_from_slice(&bytes[bytes.len() - long..]);
-    out[size_at] = match long {
-        0 => bytes[bytes.len() - 1],
-        1 => 0x81,
-        _ => 0x82,
-    };
+    out.open(size_at + 1, long);
+    let head = out.written_mut(size_at);
+    head[0] = first;
+    head[1..1 + long].copy_from_slice(&bytes[bytes.len() - long..]);
     Ok(length)
+}
+
+/// Writes digits as characters.
+fn put_characters(out: &mut Out<'_>, digits: Digits<'_>) {
+    let room = out.room(digits.len());
+    room.iter_mut().zip(digits.iter()).for_each(|(to, digit)| *to = b'0' + digit);
 }

@@ -5,7 +5,7 @@
 
 use crate::compile_composite;
 use crate::content;
-use crate::field::{Align, Class, Encoding, Field, Length, Prefix, Says, Show, Unit};
+use crate::field::{Align, Class, DigitForm, Encoding, Field, Length, Prefix, Says, Show, Unit};
 use crate::path::Path;
 use crate::spec::Spec;
 use crate::spec_error::{Place, SpecError};
@@ -129,10 +129,15 @@ impl Context {
             show: def.show.unwrap_or(Show::Secret),
             ebcdic_sign: matches!(self.family, Family::Ebcdic(_)),
             allowed: content::allowed(def.class, encoding, unit),
+            digit_form: DigitForm::None,
+            least: 0,
+            most: 0,
+            is_even: false,
             format: def.format,
             name: def.name.clone(),
             composite: None,
         };
+        field.settle();
         self.check_max(&field)?;
         self.check_show_and_format(&field)?;
         field.composite = match &def.composite {

@@ -15,7 +15,7 @@ pub(crate) fn compile(holder: Context, def: &CompositeDef, field: &Field) -> Res
     for part in &def.parts {
         parts.push(part_of(holder, &kind, part, def.parts.len(), inside_hex(holder, field))?);
     }
-    let Some(composite) = Composite::new(kind, parts) else {
+    let Some(mut composite) = Composite::new(kind, parts) else {
         return Err(holder.bad("part", "is defined twice"));
     };
     if matches!(composite.kind, Kind::Positional | Kind::Digits) {
@@ -24,7 +24,27 @@ pub(crate) fn compile(holder: Context, def: &CompositeDef, field: &Field) -> Res
             return Err(holder.bad("part", "of a positional composite must be numbered from 1 without a gap"));
         }
     }
+    composite.is_sure = is_sure(&composite, field);
     Ok(composite)
+}
+
+/// Whether a value of this field that is as long as it must be, and made of what it must be made of, can be cut into
+/// these parts wherever they begin and end: nothing about them has to be checked then.
+fn is_sure(composite: &Composite, field: &Field) -> bool {
+    let Length::Fixed(whole) = field.length else { return false };
+    let fixed = |part: &Part| match part.field.length {
+        Length::Fixed(length) => Some(u32::from(length)),
+        Length::Variable { .. } => None,
+    };
+    let lengths: Option<u32> = composite.parts().iter().map(fixed).sum();
+    let plain = |part: &Part| {
+        let Field { class, unit, allowed, composite, .. } = &part.field;
+        let same = *unit == field.unit && !matches!(class, Class::Signed | Class::Tlv);
+        same && composite.is_none() && content::implies(field.allowed, *allowed)
+    };
+    matches!(composite.kind, Kind::Positional | Kind::Digits)
+        && lengths == Some(u32::from(whole))
+        && composite.parts().iter().all(plain)
 }
 
 fn kind(holder: Context, def: &CompositeDef, field: &Field) -> Result<Kind, SpecError> {
@@ -129,6 +149,7 @@ fn digit_part(part: Context, def: &PartDef) -> Result<Field, SpecError> {
     field.unit = Unit::Nibble;
     // Its holder's digits are checked as a whole.
     field.allowed = content::ANYTHING;
+    field.settle();
     Ok(field)
 }
 

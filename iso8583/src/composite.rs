@@ -14,6 +14,8 @@ pub(crate) struct Composite {
     pub(crate) kind: Kind,
     /// Ascending by key.
     parts: Vec<Part>,
+    /// Whether the parts of any value that its holder's row finds good are good as well.
+    pub(crate) is_sure: bool,
 }
 
 /// One part that the specification knows.
@@ -122,12 +124,12 @@ impl Composite {
     pub(crate) fn new(kind: Kind, mut parts: Vec<Part>) -> Option<Composite> {
         parts.sort_by_key(|part| part.key);
         let twice = parts.windows(2).any(|pair| pair[0].key == pair[1].key);
-        (!twice).then_some(Composite { kind, parts })
+        (!twice).then_some(Composite { kind, parts, is_sure: false })
     }
 
     /// BER-TLV objects of which none is known.
     pub(crate) const fn any_tlv() -> Composite {
-        Composite { kind: Kind::BerTlv, parts: Vec::new() }
+        Composite { kind: Kind::BerTlv, parts: Vec::new(), is_sure: false }
     }
 
     /// The part with this key, if the specification knows it.

@@ -14,12 +14,24 @@ use crate::message::{Message, Span};
 use crate::mti::Mti;
 use crate::parts;
 use crate::path::Path;
+use crate::quick;
 use crate::spec::Spec;
 use crate::spec_file::{Tertiary, Version};
 
 impl<'a> Message<'a> {
     /// Finds every field there is; the first error by position, if any.
+    #[inline]
     pub(crate) fn locate(&mut self) -> Option<DecodeError> {
+        if quick::locate(self).is_some() {
+            self.complete = true;
+            return None;
+        }
+        self.locate_carefully()
+    }
+
+    /// The careful pass, by rows: it tells what is wrong and where.
+    #[cold]
+    pub(crate) fn locate_carefully(&mut self) -> Option<DecodeError> {
         if self.bytes.len() > MESSAGE_BYTES_MAX {
             let kind = DecodeErrorKind::MessageTooLong { max: MESSAGE_BYTES_MAX };
             return Some(DecodeError { path: FieldPath::Message, offset: MESSAGE_BYTES_MAX, kind });
@@ -54,7 +66,7 @@ impl<'a> Message<'a> {
                 walk.content_fault(path.into(), found.start + fault.at, fault.kind);
                 continue;
             }
-            if let Some(composite) = &field.composite {
+            if let Some(composite) = field.parts_to_check() {
                 let held =
                     parts::Held { field, composite, found, base: 0, path: Path::new(number), sure: false };
                 if let Err(error) = parts::check(&held) {

@@ -27,6 +27,13 @@ pub struct Field {
     pub(crate) show: Show,
     /// The classes of bytes that the value may have, as `content` numbers them; 0 for any.
     pub(crate) allowed: u16,
+    /// How digits are written; what the members above say of it, in a word.
+    pub(crate) digit_form: DigitForm,
+    /// The shortest and the longest length.
+    pub(crate) least: u16,
+    pub(crate) most: u16,
+    /// Whether the length must be even: a pad could not be told from a digit.
+    pub(crate) is_even: bool,
     pub(crate) format: Option<Format>,
     pub(crate) name: String,
     pub(crate) composite: Option<Box<Composite>>,
@@ -60,10 +67,24 @@ impl Field {
     /// The longest value, in digits (classes `n` and `z`), characters or bytes.
     #[must_use]
     pub fn max(&self) -> u16 {
-        match self.length {
-            Length::Fixed(length) => length,
-            Length::Variable { max, .. } => max,
-        }
+        self.most
+    }
+
+    /// Works out what follows from other members, after one of them was set.
+    pub(crate) fn settle(&mut self) {
+        (self.least, self.most) = match self.length {
+            Length::Fixed(length) => (length, length),
+            Length::Variable { max, .. } => (0, max),
+        };
+        self.is_even = self.counts_bytes && self.unit == Unit::Nibble && self.pad <= 9;
+        self.digit_form = match (self.class, self.encoding) {
+            (_, Encoding::Binary) => DigitForm::None,
+            (Class::Numeric, Encoding::Packed) => DigitForm::Packed,
+            (Class::Track, Encoding::Packed) => DigitForm::PackedTrack,
+            (Class::Numeric | Class::Track, Encoding::Ascii) => DigitForm::Ascii,
+            (Class::Numeric | Class::Track, Encoding::Ebcdic(_)) => DigitForm::Ebcdic,
+            _ => DigitForm::None,
+        };
     }
 
     /// Where an odd count of digits stands in its bytes.
@@ -98,6 +119,12 @@ impl Field {
             None if self.class == Class::Tlv => Some(&ANY_TLV),
             None => None,
         }
+    }
+
+    /// What it is made up of, unless parts of any value that is good are good as well.
+    #[inline]
+    pub(crate) fn parts_to_check(&self) -> Option<&Composite> {
+        self.composite.as_deref().filter(|composite| !composite.is_sure)
     }
 
     /// Whether its parts can be put together again one by one: packed digits
@@ -154,6 +181,21 @@ impl Field {
 
 /// BER-TLV objects of which nothing is known.
 static ANY_TLV: Composite = Composite::any_tlv();
+
+/// How the digits of a value are written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum DigitForm {
+    /// It has none, or they are no digits on the wire.
+    None,
+    /// Two to a byte.
+    Packed,
+    /// As ASCII characters, a separator as `=`.
+    Ascii,
+    /// The same in EBCDIC.
+    Ebcdic,
+    /// Two to a byte, the separator as D.
+    PackedTrack,
+}
 
 /// What one of a length makes on the wire.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

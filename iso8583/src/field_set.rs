@@ -30,6 +30,25 @@ impl FieldSet {
         self.words.map(u64::to_be_bytes)
     }
 
+    /// Visits the numbers, ascending, until a visit comes to nothing.
+    #[inline]
+    pub(crate) fn each(self, mut visit: impl FnMut(u8) -> Option<()>) -> Option<()> {
+        for (base, word) in [1u8, 65, 129].into_iter().zip(self.words) {
+            // The lowest bit is cheaper to find and to take out than the highest.
+            let mut word = word.reverse_bits();
+            while word != 0 {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "a word that is not 0 has at most 63 zeros"
+                )]
+                let index = word.trailing_zeros() as u8;
+                word &= word - 1;
+                visit(base + index)?;
+            }
+        }
+        Some(())
+    }
+
     #[inline]
     pub(crate) fn contains(self, number: u8) -> bool {
         let (word, bit) = place(number);

@@ -5,6 +5,7 @@
 
 use crate::charset;
 use crate::field::Encoding;
+use crate::swar;
 
 /// Whether a character is one of `0`–`9` and `A`–`F`. Lower case is not: a
 /// value with two forms would have two MACs.
@@ -32,6 +33,18 @@ pub(crate) fn pair_in(encoding: Encoding, octet: u8) -> [u8; 2] {
         Encoding::Ebcdic(_) => pair(octet).map(charset::from_ascii),
         _ => pair(octet),
     }
+}
+
+/// Fills a room, twice as long as some bytes, with their characters.
+#[inline]
+pub(crate) fn fill(encoding: Encoding, octets: &[u8], room: &mut [u8]) {
+    if encoding == Encoding::Ascii
+        && let ((fours, []), (eights, [])) = (octets.as_chunks::<4>(), room.as_chunks_mut::<8>())
+    {
+        return eights.iter_mut().zip(fours).for_each(|(to, four)| *to = swar::to_hex(*four));
+    }
+    let pairs = room.chunks_exact_mut(2).zip(octets);
+    pairs.for_each(|(pair, octet)| pair.copy_from_slice(&pair_in(encoding, *octet)));
 }
 
 /// The bytes that checked characters stand for, an odd last one left out.

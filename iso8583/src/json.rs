@@ -22,6 +22,7 @@ use crate::error::{EncodeError, EncodeErrorKind, FieldPath};
 use crate::field::{Class, Encoding, Field};
 use crate::message::Message;
 use crate::mti::Mti;
+use crate::out::Out;
 use crate::pack;
 use crate::path::Path;
 use crate::spec::Spec;
@@ -166,7 +167,7 @@ fn put_parts(builder: &mut PartsBuilder<'_, '_>, path: Path, parts: &[Value]) ->
                 builder.put_or_unknown(step, |row, out| match row {
                     Some(row) => put_text(row, out, text),
                     None => {
-                        out.extend(unhex(text)?);
+                        out.put_slice(&unhex(text)?);
                         Ok(0)
                     }
                 })
@@ -202,7 +203,7 @@ fn leaf(path: FieldPath, value: &Value) -> Result<&str, JsonError> {
     }
 }
 
-fn put_text(row: &Field, out: &mut BytesMut, text: &str) -> Result<u16, EncodeErrorKind> {
+fn put_text(row: &Field, out: &mut Out<'_>, text: &str) -> Result<u16, EncodeErrorKind> {
     match (row.class(), row.encoding()) {
         (Class::Numeric, Encoding::Binary) => {
             pack::number(row, out, text.parse().map_err(|_| EncodeErrorKind::WrongClass)?)

@@ -6,8 +6,8 @@
 //! of unknown origin may be, [`guess`] tells.
 //!
 //! Start at [`Message::decode`]. What a field looks like on the wire is data,
-//! not code: a [`Spec`] compiled from a field table. [`Spec::pos`] packs digits
-//! two to a byte, [`Spec::atm`] writes characters; values read alike from both.
+//! not code: a [`Spec`] compiled from a field table. `Spec::pos` packs digits
+//! two to a byte, `Spec::atm` writes characters; values read alike from both.
 //!
 //! ```
 //! use bytes::BytesMut;
@@ -49,7 +49,7 @@
 //!
 //! A table is data: a TOML file, or a [`SpecFile`] that a program or [`import`]
 //! made. Its format is described in `SPEC-FORMAT.md` beside this crate and,
-//! member by member, at [`SpecFile`]; [`Spec::shipped_names`] are examples, and
+//! member by member, at [`SpecFile`]; `Spec::shipped_names` has examples, and
 //! the editions of the standard to begin from. A field may be made up of parts,
 //! which have paths of their own.
 //!
@@ -109,6 +109,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! # Features
+//!
+//! `toml`, on unless turned off, reads and writes the files of specifications
+//! and has those of this crate; without it nothing is needed but nom, bytes and
+//! thiserror, and tables are made of a [`SpecFile`] in memory. `import` reads
+//! moov-io's JSON and YAML (jPOS's XML is always read). `json` writes messages
+//! as JSON and reads them.
+//!
 //! # Limits
 //!
 //! A message has at most [`MESSAGE_BYTES_MAX`] bytes. Decoding allocates
@@ -139,17 +147,22 @@ pub mod json;
 mod lens;
 mod message;
 mod mti;
+mod out;
 mod pack;
 mod part_bitmap;
 mod parts;
 mod path;
+mod plan;
+mod quick;
 mod repack;
+#[cfg(feature = "toml")]
 mod shipped;
 mod signed;
 mod simple_tlv;
 mod spec;
 mod spec_error;
 mod spec_file;
+mod swar;
 mod tlv;
 mod validate;
 

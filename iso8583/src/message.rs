@@ -49,13 +49,16 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// The first rule it breaks, with the field and the position.
-    #[inline]
+    #[inline(never)]
     pub fn decode(spec: &'a Spec, bytes: &'a [u8]) -> Result<Message<'a>, DecodeError> {
-        let mut message = Message::unread(spec, bytes);
-        match message.locate() {
-            None => Ok(message),
-            Some(error) => Err(error),
+        // A result is made at once and filled in, for a message is large enough that moving it would show.
+        let mut decoded = Ok(Message::unread(spec, bytes));
+        if let Ok(message) = &mut decoded
+            && let Some(error) = message.locate()
+        {
+            decoded = Err(error);
         }
+        decoded
     }
 
     /// Decodes as far as possible, and returns the first error too.
@@ -71,7 +74,7 @@ impl<'a> Message<'a> {
     }
 
     #[inline]
-    fn unread(spec: &'a Spec, bytes: &'a [u8]) -> Message<'a> {
+    pub(crate) fn unread(spec: &'a Spec, bytes: &'a [u8]) -> Message<'a> {
         Message {
             spec,
             bytes,

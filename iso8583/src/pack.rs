@@ -6,67 +6,220 @@
 //! follow which is the business of `build` and `build_parts`; the tests of these
 //! functions are there too, through [`crate::Builder`].
 
-use bytes::{BufMut, BytesMut};
-
 use crate::charset::{self, Text};
 use crate::content;
 use crate::error::{DecodeErrorKind, EncodeErrorKind};
-use crate::field::{Align, Class, Encoding, Field, Length, Prefix, Unit};
+use crate::field::{Align, Class, DigitForm, Encoding, Field, Length, Unit};
 use crate::hex;
+use crate::out::Out;
 use crate::signed::{self, Signed};
 use crate::spec_file::PrefixEncoding;
+use crate::swar;
 
 /// Digits of an `n` or `z` value, given as ASCII.
-pub(crate) fn digits(row: &Field, out: &mut BytesMut, ascii: &[u8]) -> Result<u16, EncodeErrorKind> {
-    if !row.class.counts_digits() || row.encoding == Encoding::Binary {
-        return Err(EncodeErrorKind::WrongClass);
-    }
-    if row.class == Class::Numeric {
-        if !ascii.iter().fold(true, |good, byte| good & byte.is_ascii_digit()) {
-            let index = ascii.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or_default();
-            return Err(EncodeErrorKind::Content { index, rule: DecodeErrorKind::BadDigit });
-        }
-        return put_ascii_digits(row, out, ascii);
-    }
-    if let Some(index) = ascii.iter().position(|&byte| ascii_nibble(byte).is_none()) {
-        return Err(EncodeErrorKind::Content { index, rule: DecodeErrorKind::BadTrackDigit });
-    }
-    put_digits(row, out, ascii.len(), ascii.iter().copied().filter_map(ascii_nibble))
+pub(crate) fn digits(row: &Field, out: &mut Out<'_>, ascii: &[u8]) -> Result<u16, EncodeErrorKind> {
+    let Some(length) = fits(row, ascii.len()) else { return Err(digit_misfit(row, ascii)) };
+    put_prefix_of(row, out, length);
+    let good = match row.digit_form {
+        DigitForm::Packed => match *ascii {
+            // Many are as short as this.
+            [a, b] => put_pair(out, a, b),
+            [a, b, c, d] => put_pair(out, a, b) && put_pair(out, c, d),
+            _ => put_packed(row, out, ascii, swar::digits),
+        },
+        DigitForm::PackedTrack => put_packed(row, out, ascii, swar::track_digits),
+        DigitForm::Ascii => put_ascii(row, out, ascii),
+        DigitForm::Ebcdic => put_ebcdic(row, out, ascii),
+        DigitForm::None => false,
+    };
+    if good { Ok(length) } else { Err(digit_misfit(row, ascii)) }
 }
 
-/// Writes ASCII digits; a pair makes a byte where they are packed.
-fn put_ascii_digits(row: &Field, out: &mut BytesMut, ascii: &[u8]) -> Result<u16, EncodeErrorKind> {
-    let length = measure(row, ascii.len())?;
-    let room = room(row, out, length);
-    match row.encoding {
-        Encoding::Ascii => room.copy_from_slice(ascii),
-        Encoding::Packed if length.is_multiple_of(2) => {
-            let pairs = room.iter_mut().zip(ascii.chunks_exact(2));
-            pairs.for_each(|(to, pair)| *to = pair[0] << 4 | pair[1] & 0x0F);
-        }
-        _ => fill_digits(row, length, room, ascii.iter().map(|digit| digit & 0x0F)),
+/// Why digits do not go into a value.
+#[cold]
+#[inline(never)]
+fn digit_misfit(row: &Field, ascii: &[u8]) -> EncodeErrorKind {
+    let good = |&byte: &u8| match row.class {
+        Class::Track => ascii_nibble(byte).is_some(),
+        _ => byte.is_ascii_digit(),
+    };
+    match ascii.iter().position(|byte| !good(byte)) {
+        _ if row.digit_form == DigitForm::None => EncodeErrorKind::WrongClass,
+        Some(index) => EncodeErrorKind::Content { index, rule: content::digit_rule(row.class) },
+        None => misfit(row, ascii.len()),
     }
-    Ok(length)
+}
+
+/// Writes digits as ASCII characters, separators as `=`; whether all of them were some.
+#[inline(always)]
+fn put_ascii(row: &Field, out: &mut Out<'_>, ascii: &[u8]) -> bool {
+    if matches!(ascii.len(), 1..8) && row.class == Class::Numeric {
+        let characters = eight(ascii);
+        out.put_first(ascii.len(), characters.to_be_bytes());
+        return swar::digits(characters).1 == 0;
+    }
+    let room = out.room(ascii.len());
+    room.copy_from_slice(ascii);
+    if row.class == Class::Track {
+        room.iter_mut().for_each(|character| *character = if *character == b'D' { b'=' } else { *character });
+    }
+    content::is_made_of(ascii, row.allowed)
+}
+
+/// Writes digits two to a byte; whether all of them were some. `read` tells the nibbles of eight characters, and
+/// something other than 0 if one is no digit.
+#[inline(always)]
+fn put_packed(row: &Field, out: &mut Out<'_>, ascii: &[u8], read: impl Fn(u64) -> (u64, u64)) -> bool {
+    if ascii.len() < 8 { put_short(row, out, ascii, read) } else { put_long(row, out, ascii, read) }
+}
+
+/// Packs two digits; whether they are some.
+#[inline(always)]
+fn put_pair(out: &mut Out<'_>, first: u8, second: u8) -> bool {
+    let [first, second] = [first, second].map(|character| character ^ b'0');
+    out.put_first(1, [first << 4 | second]);
+    first <= 9 && second <= 9
+}
+
+/// Packs any count of digits.
+#[inline(never)]
+fn put_long(row: &Field, out: &mut Out<'_>, ascii: &[u8], read: impl Fn(u64) -> (u64, u64)) -> bool {
+    // An odd digit stands, with its pad, where there are fewer than eight: on the side that is not aligned.
+    let (first, eights, last) = match (row.align, ascii.as_chunks(), ascii.as_rchunks()) {
+        (Align::Left, (eights, last), _) => (&ascii[..0], eights, last),
+        (Align::Right, _, (first, eights)) => (first, eights, &ascii[..0]),
+    };
+    let mut good = put_short(row, out, first, &read);
+    for (to, eight) in out.room(4 * eights.len()).as_chunks_mut().0.iter_mut().zip(eights) {
+        let (nibbles, wrong) = read(u64::from_be_bytes(*eight));
+        good &= wrong == 0;
+        *to = swar::squeeze(nibbles).to_be_bytes();
+    }
+    good & put_short(row, out, last, &read)
+}
+
+/// Packs fewer than eight digits.
+#[inline(always)]
+fn put_short(row: &Field, out: &mut Out<'_>, ascii: &[u8], read: impl Fn(u64) -> (u64, u64)) -> bool {
+    let count = ascii.len();
+    if count == 0 {
+        return true;
+    }
+    let (nibbles, wrong) = read(eight(ascii));
+    let (mut nibbles, pad) = (swar::squeeze(nibbles), u32::from(row.pad) << 28);
+    if !count.is_multiple_of(2) {
+        nibbles = match row.align {
+            Align::Left => nibbles | pad >> (4 * count),
+            Align::Right => nibbles >> 4 | pad,
+        };
+    }
+    out.put_first(count.div_ceil(2), nibbles.to_be_bytes());
+    wrong == 0
+}
+
+/// One to seven characters, and zeros to make them eight.
+#[inline(always)]
+fn eight(characters: &[u8]) -> u64 {
+    swar::left(characters) | u64::from_be_bytes([b'0'; 8]) >> (8 * characters.len())
+}
+
+fn put_ebcdic(row: &Field, out: &mut Out<'_>, ascii: &[u8]) -> bool {
+    let room = out.room(ascii.len());
+    let pairs = ascii.iter().zip(room.iter_mut());
+    pairs.for_each(|(&byte, to)| *to = ascii_nibble(byte).map_or(0, ebcdic_digit));
+    content::is_made_of(room, row.allowed)
+}
+
+/// The character of the digit 0.
+#[inline]
+fn zero(row: &Field) -> u8 {
+    if matches!(row.encoding, Encoding::Ebcdic(_)) { 0xF0 } else { b'0' }
+}
+
+/// A digit or separator in EBCDIC.
+fn ebcdic_digit(nibble: u8) -> u8 {
+    if nibble > 9 { 0x7E } else { 0xF0 + nibble }
 }
 
 /// A number with leading zeros into a fixed `n` value.
-pub(crate) fn number(row: &Field, out: &mut BytesMut, value: u64) -> Result<u16, EncodeErrorKind> {
+pub(crate) fn number(row: &Field, out: &mut Out<'_>, value: u64) -> Result<u16, EncodeErrorKind> {
     let (Class::Numeric, Length::Fixed(length)) = (row.class, row.length) else {
         return Err(EncodeErrorKind::WrongClass);
     };
-    if row.encoding == Encoding::Binary {
-        return binary(out, length, value);
+    let fits = match (row.digit_form, POWERS.get(usize::from(length))) {
+        (DigitForm::None, _) => return binary(out, length, value),
+        (_, Some(power)) if value >= *power => false,
+        (DigitForm::Packed, Some(_)) => {
+            put_packed_number(row, out, length, value);
+            true
+        }
+        (_, Some(_)) => {
+            put_number_of_characters(zero(row), out, length, value);
+            true
+        }
+        (_, None) => fill_number(row, length, out.room(row.bytes_for(length)), value),
+    };
+    if fits { Ok(length) } else { Err(EncodeErrorKind::NumberTooLarge { digits: length }) }
+}
+
+/// Powers of ten: a number of so many digits is below this one.
+const POWERS: [u64; 17] = {
+    let mut powers = [1; 17];
+    let mut index = 1;
+    while index < powers.len() {
+        powers[index] = 10 * powers[index - 1];
+        index += 1;
     }
-    let room = room(row, out, length);
-    if fill_number(row, length, room, value) {
-        Ok(length)
-    } else {
-        Err(EncodeErrorKind::NumberTooLarge { digits: length })
+    powers
+};
+
+/// Writes a number of `count` digits, at most sixteen.
+#[inline(always)]
+fn put_number_of_characters(zero: u8, out: &mut Out<'_>, count: u16, value: u64) {
+    let count = usize::from(count);
+    let zeros = u64::from_be_bytes([zero; 8]);
+    // The digits that count are the last ones.
+    if let (0..=8, Ok(value)) = (count, u32::try_from(value)) {
+        let digits = swar::eight_digits(value) | zeros;
+        return out.put_first(count, (digits << (64 - 8 * count)).to_be_bytes());
     }
+    let (high, low) = halves(value);
+    let (high, low) = (swar::eight_digits(high) | zeros, swar::eight_digits(low) | zeros);
+    out.put_first(count - 8, (high << (128 - 8 * count)).to_be_bytes());
+    out.put_first(8, low.to_be_bytes());
+}
+
+/// The same two to a byte.
+#[inline(always)]
+fn put_packed_number(row: &Field, out: &mut Out<'_>, count: u16, value: u64) {
+    let mut nibbles = match (count, u32::try_from(value)) {
+        (0..=8, Ok(value)) => swar::eight_packed(value).into(),
+        _ => {
+            let (high, low) = halves(value);
+            u64::from(swar::eight_packed(high)) << 32 | u64::from(swar::eight_packed(low))
+        }
+    };
+    if !count.is_multiple_of(2) {
+        nibbles = match row.align {
+            Align::Left => nibbles << 4 | u64::from(row.pad),
+            Align::Right => nibbles | u64::from(row.pad) << (4 * count),
+        };
+    }
+    let bytes = usize::from(count.div_ceil(2));
+    out.put_first(bytes, (nibbles << (64 - 8 * bytes)).to_be_bytes());
+}
+
+/// The upper and the lower eight digits of a number of sixteen.
+#[inline(always)]
+fn halves(value: u64) -> (u32, u32) {
+    const EIGHT_DIGITS: u64 = 100_000_000;
+    #[expect(clippy::cast_possible_truncation, reason = "both are below 10^8")]
+    let halves = ((value / EIGHT_DIGITS) as u32, (value % EIGHT_DIGITS) as u32);
+    halves
 }
 
 /// A big-endian number of 1 to 8 bytes.
-fn binary(out: &mut BytesMut, length: u16, value: u64) -> Result<u16, EncodeErrorKind> {
+fn binary(out: &mut Out<'_>, length: u16, value: u64) -> Result<u16, EncodeErrorKind> {
     let bytes = value.to_be_bytes();
     let (high, low) = bytes.split_at(bytes.len().saturating_sub(length.into()));
     if high.iter().any(|&byte| byte != 0) {
@@ -77,21 +230,19 @@ fn binary(out: &mut BytesMut, length: u16, value: u64) -> Result<u16, EncodeErro
 }
 
 /// A sign and a number with leading zeros into an `xn` value.
-pub(crate) fn signed(row: &Field, out: &mut BytesMut, value: Signed) -> Result<u16, EncodeErrorKind> {
+pub(crate) fn signed(row: &Field, out: &mut Out<'_>, value: Signed) -> Result<u16, EncodeErrorKind> {
     let (Class::Signed, Length::Fixed(length)) = (row.class, row.length) else {
         return Err(EncodeErrorKind::WrongClass);
     };
     let digits = length - 1;
-    let at = out.len() + 1;
-    out.put_u8(signed::sign(row, value.debit));
-    out.put_bytes(0, row.bytes_for(length) - 1);
-    match fill_number(row, digits, &mut out[at..], value.amount) {
+    out.put_slice(&[signed::sign(row, value.debit)]);
+    match fill_number(row, digits, out.room(row.bytes_for(length) - 1), value.amount) {
         true => Ok(length),
         false => Err(EncodeErrorKind::NumberTooLarge { digits }),
     }
 }
 
-/// Fills a room of zeros with a number of so many digits, from the last on; false if it has more.
+/// Fills a room with a number of so many digits, from the last on; false if it has more.
 fn fill_number(row: &Field, count: u16, room: &mut [u8], mut value: u64) -> bool {
     if row.encoding == Encoding::Packed {
         // An odd count that is left-aligned ends in the middle of its last byte.
@@ -104,7 +255,7 @@ fn fill_number(row: &Field, count: u16, room: &mut [u8], mut value: u64) -> bool
         if let [last] = last {
             *last = tens(&mut value, 10) << 4 | row.pad;
         }
-        bytes.iter_mut().rev().for_each(|to| *to = packed(usize::from(tens(&mut value, 100))));
+        bytes.iter_mut().rev().for_each(|to| *to = packed(tens(&mut value, 100).into()));
         if odd && row.align == Align::Right {
             let first = &mut room[0];
             let digit_only = *first <= 0x0F;
@@ -112,7 +263,7 @@ fn fill_number(row: &Field, count: u16, room: &mut [u8], mut value: u64) -> bool
             return value == 0 && digit_only;
         }
     } else {
-        let zero = if matches!(row.encoding, Encoding::Ebcdic(_)) { 0xF0 } else { b'0' };
+        let zero = zero(row);
         room.iter_mut().rev().for_each(|to| *to = zero + tens(&mut value, 10));
     }
     value == 0
@@ -128,7 +279,7 @@ fn tens(value: &mut u64, base: u64) -> u8 {
 }
 
 /// Text of an `an`, `ans` or `xn` value, given in ISO 8859-1, of which ASCII is a part.
-pub(crate) fn text(row: &Field, out: &mut BytesMut, text: &[u8]) -> Result<u16, EncodeErrorKind> {
+pub(crate) fn text(row: &Field, out: &mut Out<'_>, text: &[u8]) -> Result<u16, EncodeErrorKind> {
     match row.class {
         Class::Alphanumeric | Class::Text => {}
         Class::Signed => return signed_text(row, out, text),
@@ -141,23 +292,20 @@ pub(crate) fn text(row: &Field, out: &mut BytesMut, text: &[u8]) -> Result<u16, 
 }
 
 /// Characters of another value.
-pub(crate) fn put_characters(
-    row: &Field,
-    out: &mut BytesMut,
-    text: Text<'_>,
-) -> Result<u16, EncodeErrorKind> {
+pub(crate) fn put_characters(row: &Field, out: &mut Out<'_>, text: Text<'_>) -> Result<u16, EncodeErrorKind> {
     let length = measure(row, text.len())?;
-    put_prefix(row, out, text.len());
-    let at = out.len();
+    put_prefix_of(row, out, length);
+    let room = out.room(text.len());
+    let written = room.iter_mut().zip(text.iter());
     match row.encoding {
-        Encoding::Ebcdic(page) => out.extend(text.iter().map(|character| page.encode(character))),
-        _ => out.extend(text.iter()),
+        Encoding::Ebcdic(page) => written.for_each(|(to, character)| *to = page.encode(character)),
+        _ => written.for_each(|(to, character)| *to = character),
     }
-    checked(row, length, &out[at..])
+    checked(row, length, room)
 }
 
 /// A sign and digits, written as text.
-fn signed_text(row: &Field, out: &mut BytesMut, text: &[u8]) -> Result<u16, EncodeErrorKind> {
+fn signed_text(row: &Field, out: &mut Out<'_>, text: &[u8]) -> Result<u16, EncodeErrorKind> {
     let length = measure(row, text.len())?;
     let content = |index, rule| Err(EncodeErrorKind::Content { index, rule });
     let debit = match text.first() {
@@ -169,30 +317,35 @@ fn signed_text(row: &Field, out: &mut BytesMut, text: &[u8]) -> Result<u16, Enco
     if let Some(index) = digits.iter().position(|digit| !digit.is_ascii_digit()) {
         return content(index + 1, DecodeErrorKind::BadDigit);
     }
-    let at = out.len() + 1;
-    out.put_u8(signed::sign(row, debit));
-    out.put_bytes(0, row.bytes_for(length) - 1);
-    fill_digits(row, length - 1, &mut out[at..], digits.iter().map(|digit| digit - b'0'));
+    out.put_slice(&[signed::sign(row, debit)]);
+    let room = out.room(row.bytes_for(length) - 1);
+    fill_digits(row, length - 1, room, digits.iter().map(|digit| digit - b'0'));
     Ok(length)
 }
 
 /// Bytes of a `b` or `tlv` value, written as they are or in hex.
-pub(crate) fn bytes(row: &Field, out: &mut BytesMut, octets: &[u8]) -> Result<u16, EncodeErrorKind> {
+pub(crate) fn bytes(row: &Field, out: &mut Out<'_>, octets: &[u8]) -> Result<u16, EncodeErrorKind> {
     match row.class {
-        Class::Binary if row.is_hex() => put_octets(row, out, octets.iter().copied()),
+        Class::Binary if row.is_hex() => {
+            let length = measure(row, octets.len())?;
+            hex::fill(row.encoding, octets, room(row, out, length));
+            Ok(length)
+        }
         Class::Binary | Class::Tlv => raw(row, out, octets),
         _ => Err(EncodeErrorKind::WrongClass),
     }
 }
 
 /// A value as it is on the wire, of any class whose unit is a byte.
-pub(crate) fn raw(row: &Field, out: &mut BytesMut, value: &[u8]) -> Result<u16, EncodeErrorKind> {
+#[inline(always)]
+pub(crate) fn raw(row: &Field, out: &mut Out<'_>, value: &[u8]) -> Result<u16, EncodeErrorKind> {
     let length = measure(row, value.len())?;
-    put_prefix(row, out, value.len());
+    put_prefix_of(row, out, length);
     out.put_slice(value);
     checked(row, length, value)
 }
 
+#[inline(always)]
 fn checked(row: &Field, length: u16, value: &[u8]) -> Result<u16, EncodeErrorKind> {
     match content::check(row, length, value) {
         Ok(()) => Ok(length),
@@ -203,7 +356,7 @@ fn checked(row: &Field, length: u16, value: &[u8]) -> Result<u16, EncodeErrorKin
 /// Writes bytes as the table says, as they are or in hex.
 pub(crate) fn put_octets(
     row: &Field,
-    out: &mut BytesMut,
+    out: &mut Out<'_>,
     octets: impl ExactSizeIterator<Item = u8>,
 ) -> Result<u16, EncodeErrorKind> {
     let length = measure(row, octets.len())?;
@@ -221,7 +374,7 @@ pub(crate) fn put_octets(
 /// count is odd, the row's pad nibble goes beside them.
 pub(crate) fn put_digits(
     row: &Field,
-    out: &mut BytesMut,
+    out: &mut Out<'_>,
     count: usize,
     nibbles: impl Iterator<Item = u8>,
 ) -> Result<u16, EncodeErrorKind> {
@@ -231,10 +384,11 @@ pub(crate) fn put_digits(
     Ok(length)
 }
 
-/// Fills a room of zeros with digits.
+/// Fills a room with digits.
 fn fill_digits(row: &Field, count: u16, room: &mut [u8], nibbles: impl Iterator<Item = u8>) {
     match row.encoding {
         Encoding::Packed => {
+            room.fill(0);
             let first = usize::from(row.pads_first(count));
             for (index, nibble) in (first..).zip(nibbles) {
                 room[index / 2] |= if index.is_multiple_of(2) { nibble << 4 } else { nibble };
@@ -249,38 +403,47 @@ fn fill_digits(row: &Field, count: u16, room: &mut [u8], nibbles: impl Iterator<
             *to = if nibble > 9 { b'=' } else { b'0' + nibble };
         }),
         Encoding::Ebcdic(_) => room.iter_mut().zip(nibbles).for_each(|(to, nibble)| {
-            *to = if nibble > 9 { 0x7E } else { 0xF0 + nibble };
+            *to = ebcdic_digit(nibble);
         }),
     }
 }
 
-/// Writes the prefix, and makes room for a value at the end of the buffer, all zero.
+/// Writes the prefix, and makes room for a value.
 #[inline]
-fn room<'o>(row: &Field, out: &'o mut BytesMut, length: u16) -> &'o mut [u8] {
+fn room<'o>(row: &Field, out: &'o mut Out<'_>, length: u16) -> &'o mut [u8] {
     let bytes = row.bytes_for(length);
-    put_prefix(row, out, if row.counts_bytes { bytes } else { length.into() });
-    let at = out.len();
-    out.put_bytes(0, bytes);
-    &mut out[at..]
+    put_prefix_of(row, out, length);
+    out.room(bytes)
 }
 
 /// The length as the table counts it, if the table allows it.
 #[inline]
 pub(crate) fn measure(row: &Field, given: usize) -> Result<u16, EncodeErrorKind> {
-    let length = u16::try_from(given).ok().filter(|&length| match row.length {
-        Length::Fixed(needs) => length == needs,
-        Length::Variable { max, .. } => length <= max,
-    });
-    let Some(length) = length else {
-        return Err(match row.length {
-            Length::Fixed(needs) => EncodeErrorKind::WrongLength { needs, given },
-            Length::Variable { max, .. } => EncodeErrorKind::TooLong { max, given },
-        });
-    };
-    if row.counts_bytes && row.unit == Unit::Nibble && row.pad <= 9 && !length.is_multiple_of(2) {
-        return Err(EncodeErrorKind::OddDigits);
+    fits(row, given).ok_or_else(|| misfit(row, given))
+}
+
+#[inline]
+fn fits(row: &Field, given: usize) -> Option<u16> {
+    if given < usize::from(row.least) || given > usize::from(row.most) {
+        return None;
     }
-    Ok(length)
+    #[expect(clippy::cast_possible_truncation, reason = "at most `most`")]
+    let length = given as u16;
+    if row.is_even && !length.is_multiple_of(2) {
+        return None;
+    }
+    Some(length)
+}
+
+/// Why a length does not fit.
+#[cold]
+#[inline(never)]
+fn misfit(row: &Field, given: usize) -> EncodeErrorKind {
+    match row.length {
+        Length::Fixed(needs) if usize::from(needs) != given => EncodeErrorKind::WrongLength { needs, given },
+        Length::Variable { max, .. } if usize::from(max) < given => EncodeErrorKind::TooLong { max, given },
+        _ => EncodeErrorKind::OddDigits,
+    }
 }
 
 /// The length, in the row's units, of a value of which the bytes are there, if the table allows it.
@@ -291,23 +454,31 @@ pub(crate) fn measure_bytes(row: &Field, given: usize) -> Result<u16, EncodeErro
     }
 }
 
+/// Writes the length prefix of a value, if it has one.
+#[inline(always)]
+fn put_prefix_of(row: &Field, out: &mut Out<'_>, length: u16) {
+    if row.prefix_bytes != 0 {
+        put_prefix(row, out, if row.counts_bytes { row.bytes_for(length) } else { length.into() });
+    }
+}
+
 /// Writes a length prefix; `counted` is what the row says that it counts.
-#[inline]
-pub(crate) fn put_prefix(row: &Field, out: &mut BytesMut, counted: usize) {
-    let Length::Variable { prefix, .. } = row.length else { return };
-    let counted = row.said(counted);
-    match (row.prefix_encoding, prefix) {
-        // Most prefixes are one of these; the rest take the long way.
-        (_, Prefix::None) => {}
-        (PrefixEncoding::Bcd, Prefix::Ll) => out.put_u8(packed(counted)),
-        (PrefixEncoding::Bcd, Prefix::Lll) => {
-            out.put_slice(&[packed(counted / 100), packed(counted % 100)]);
+#[inline(never)]
+fn put_prefix(row: &Field, out: &mut Out<'_>, counted: usize) {
+    let said = row.said(counted);
+    // Most prefixes are one of these; the rest take the long way.
+    match (row.prefix_encoding, row.prefix_bytes, u32::try_from(said)) {
+        (PrefixEncoding::Bcd, 1, Ok(said)) => out.put_first(1, [packed(said)]),
+        (PrefixEncoding::Bcd, 2, Ok(said)) => out.put_first(2, [packed(said / 100), packed(said % 100)]),
+        (PrefixEncoding::Ascii, 2, Ok(said)) => {
+            let digits = packed(said);
+            out.put_first(2, [b'0' | digits >> 4, b'0' | digits & 0x0F]);
         }
-        (encoding, _) => {
-            let at = out.len();
-            out.put_bytes(0, row.prefix_bytes());
-            put_number(encoding, counted, &mut out[at..]);
+        (PrefixEncoding::Ascii, 3, Ok(said)) => {
+            let (hundreds, digits) = (packed(said / 100), packed(said % 100));
+            out.put_first(3, [b'0' | hundreds, b'0' | digits >> 4, b'0' | digits & 0x0F]);
         }
+        (encoding, bytes, _) => put_number(encoding, said, out.room(bytes.into())),
     }
 }
 
@@ -334,9 +505,11 @@ pub(crate) fn put_number(encoding: PrefixEncoding, mut number: usize, room: &mut
     }
 }
 
+/// Two decimal digits, for tens sixteens.
+#[inline]
 #[expect(clippy::cast_possible_truncation, reason = "two decimal digits, at most 0x99")]
-fn packed(two_digits: usize) -> u8 {
-    (((two_digits / 10) << 4) | (two_digits % 10)) as u8
+fn packed(two_digits: u32) -> u8 {
+    (two_digits + two_digits / 10 * 6) as u8
 }
 
 /// The nibble of an ASCII digit or of a track separator, written `=` or `D`.

@@ -10,6 +10,7 @@ use crate::build::Builder;
 use crate::build_parts::PartsBuilder;
 use crate::element::Element;
 use crate::error::EncodeError;
+use crate::field::Field;
 use crate::message::Message;
 
 impl Message<'_> {
@@ -26,9 +27,9 @@ impl Message<'_> {
         builder.open_as(self.bitmaps);
         for element in self.elements() {
             let field = element.path().field();
-            match element.row().filter(|row| row.is_taken_apart()) {
-                Some(_) => builder.parts(field, |parts| put_parts(parts, &element))?,
-                None => builder.keep(field, self)?,
+            match has_parts(&element) {
+                true => builder.parts(field, |parts| put_parts(parts, &element))?,
+                false => builder.keep(field, self)?,
             };
         }
         builder.finish()
@@ -37,12 +38,18 @@ impl Message<'_> {
 
 fn put_parts(parts: &mut PartsBuilder<'_, '_>, whole: &Element<'_>) -> Result<(), EncodeError> {
     for part in whole.parts().into_iter().flatten() {
-        match part.row().filter(|row| row.is_taken_apart()) {
-            Some(_) => parts.edit(&part, |inner| put_parts(inner, &part))?,
-            None => parts.keep(&part)?,
+        match has_parts(&part) {
+            true => parts.edit(&part, |inner| put_parts(inner, &part))?,
+            false => parts.keep(&part)?,
         };
     }
     Ok(())
+}
+
+/// Whether there is anything to take apart: a value may be empty, or nothing but zero bytes where objects could stand.
+fn has_parts(element: &Element<'_>) -> bool {
+    let can_have = element.row().is_some_and(Field::is_taken_apart);
+    can_have && element.parts().is_some_and(|mut parts| parts.next().is_some())
 }
 
 /// Messages are equal that say the same: the type, the fields there are, and the value of each. They may be written

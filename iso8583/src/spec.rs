@@ -10,6 +10,7 @@ use crate::compile;
 use crate::field::{Encoding, Field};
 use crate::framing::LengthHeader;
 use crate::header::Headers;
+use crate::plan::Plan;
 use crate::spec_error::SpecError;
 use crate::spec_file::{MessageRule, SpecFile, Tertiary, Version};
 
@@ -23,6 +24,8 @@ pub struct Spec {
     /// Indexed by field number; 0 and 1 stay empty. Boxed, because a table is
     /// passed around and never copied.
     fields: Box<[Option<Field>; FIELDS]>,
+    /// The same in short; indexed by any byte, so that no index is out of bounds.
+    plans: Box<[Plan; 256]>,
     pub(crate) messages: Vec<MessageRule>,
     pub(crate) length: Option<LengthHeader>,
     pub(crate) header: Option<Headers>,
@@ -37,6 +40,7 @@ impl Spec {
     /// # Errors
     /// Any key that is unknown, missing or out of range; the error names the
     /// field and the key.
+    #[cfg(feature = "toml")]
     pub fn from_toml(text: &str) -> Result<Spec, SpecError> {
         Spec::compile(&SpecFile::from_toml(text)?)
     }
@@ -76,11 +80,18 @@ impl Spec {
         self.fields.get(usize::from(number))?.as_ref()
     }
 
+    /// How to read the field with this number quickly.
+    #[inline]
+    pub(crate) fn plan(&self, number: u8) -> &Plan {
+        &self.plans[usize::from(number)]
+    }
+
     pub(crate) fn empty(name: String, mti: Encoding, bitmap: Encoding) -> Spec {
         let fields = Box::new([const { None }; FIELDS]);
+        let plans = Box::new([Plan::ROW; 256]);
         let (version, tertiary) = (None, Tertiary::None);
         let (messages, length, header) = (Vec::new(), None, None);
-        Spec { name, mti, bitmap, version, tertiary, fields, messages, length, header }
+        Spec { name, mti, bitmap, version, tertiary, fields, plans, messages, length, header }
     }
 
     /// Bytes of the MTI on the wire.
@@ -102,10 +113,13 @@ impl Spec {
     /// Puts a field; false if the number is taken or no field number.
     pub(crate) fn define(&mut self, number: u8, field: Field) -> bool {
         match self.fields.get_mut(usize::from(number)) {
-            Some(slot @ None) => *slot = Some(field),
-            _ => return false,
+            Some(slot @ None) => {
+                self.plans[usize::from(number)] = Plan::of(&field);
+                *slot = Some(field);
+                true
+            }
+            _ => false,
         }
-        true
     }
 }
 

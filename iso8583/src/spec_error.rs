@@ -10,6 +10,7 @@ use crate::path::Path;
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SpecError {
     /// The text is no TOML.
+    #[cfg(feature = "toml")]
     #[error("the field table is not valid TOML")]
     Syntax(#[source] toml::de::Error),
     /// A key that the format does not have.

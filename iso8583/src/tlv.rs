@@ -67,11 +67,28 @@ impl fmt::Debug for Tlvs<'_> {
 pub(crate) fn check(value: &[u8]) -> Result<(), Violation> {
     let mut rest = skip_filler(value);
     while !rest.is_empty() {
-        let at = value.len() - rest.len();
-        let (after, _) = object(rest).map_err(|fault| Violation { at: at + fault.at, ..fault })?;
+        let after = match short_object(rest) {
+            Some(bytes) => rest.get(bytes..).unwrap_or_default(),
+            None => {
+                let at = value.len() - rest.len();
+                object(rest).map_err(|fault| Violation { at: at + fault.at, ..fault })?.0
+            }
+        };
         rest = skip_filler(after);
     }
     Ok(())
+}
+
+/// The bytes of the first object, if it is one like almost all: a tag of one or two bytes and a length of one.
+#[inline]
+fn short_object(bytes: &[u8]) -> Option<usize> {
+    let (head, length) = match *bytes {
+        [tag, length @ ..0x80, ..] if tag & 0x1F != 0x1F => (2, length),
+        [first, ..0x80, length @ ..0x80, ..] if first & 0x1F == 0x1F => (3, length),
+        _ => return None,
+    };
+    let whole = head + usize::from(length);
+    (whole <= bytes.len()).then_some(whole)
 }
 
 fn skip_filler(bytes: &[u8]) -> &[u8] {
@@ -214,6 +231,24 @@ mod tests {
             debug,
             "[Tlv(9F26: …(2 bytes)), Tlv(95: …(0 bytes)), Tlv(DF8101: …(1 bytes)), Tlv(5A: …(1 bytes))]"
         );
+    }
+
+    /// Short objects are measured in another way than the rest; both must say the same of any bytes.
+    #[test]
+    fn a_short_object_is_one_to_either_reader() {
+        for (first, second) in
+            (0..=u8::MAX).flat_map(|first| (0..=u8::MAX).map(move |second| (first, second)))
+        {
+            for third in [0, 1, 2, 0x7F, 0x80, 0x81, 0x82, 0xFF] {
+                for length in 0..6 {
+                    let bytes = [first, second, third, 1, 0, 0];
+                    let bytes = &bytes[..length];
+                    let Some(whole) = short_object(bytes) else { continue };
+                    let rest = object(bytes).map(|(rest, _)| rest.len());
+                    assert_eq!(rest.ok(), Some(length - whole), "{bytes:02X?}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -43,6 +43,9 @@ pub(super) fn value(element: &Element<'_>) -> String {
     if let Some(text) = element.text() {
         return text.iter().map(char::from).collect();
     }
+    if let Some(number) = element.number() {
+        return number.to_string();
+    }
     element.octets().unwrap().iter().map(|octet| format!("{octet:02X}")).collect()
 }
 

@@ -266,8 +266,16 @@ fn misc(input: &str) -> Parsed<'_, ()> {
 
 /// What may stand between elements: also text and CDATA, which say nothing here.
 fn between_elements(input: &str) -> Parsed<'_, ()> {
-    let text = value((), take_while1(|c| c != '<'));
     value((), many0_count(alt((text, comment, cdata, instruction)))).parse(input)
+}
+
+/// Text says nothing; but an entity in it might stand for whole elements, which must not be lost in silence.
+fn text(input: &str) -> Parsed<'_, ()> {
+    let (after, text) = take_while1(|c| c != '<')(input)?;
+    for (at, _) in text.match_indices('&') {
+        entity(&input[at..])?;
+    }
+    Ok((after, ()))
 }
 
 fn comment(input: &str) -> Parsed<'_, ()> {
@@ -387,6 +395,16 @@ D"/><!-- <isofield/> -->
                 "uses an entity that is not known here",
                 "{entity}"
             );
+        }
+    }
+
+    #[test]
+    fn an_entity_among_elements_is_not_passed_over() {
+        assert!(document("<a>this &amp; that<b/>&#65;</a>").is_ok());
+        for text in ["<a>&fields;</a>", "<a><b/> R&D <b/></a>"] {
+            let broken = document(text).unwrap_err();
+            assert_eq!(broken.rule, "uses an entity that is not known here", "{text}");
+            assert!(text[broken.offset..].starts_with('&'), "{text}");
         }
     }
 

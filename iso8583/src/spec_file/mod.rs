@@ -6,8 +6,10 @@
 //!
 //! Start at [`SpecFile`]. The TOML form is in `read` and `write`, the words of the keys in `words`.
 
+#[cfg(feature = "toml")]
 mod read;
 mod words;
+#[cfg(feature = "toml")]
 mod write;
 
 use std::fmt;
@@ -16,6 +18,7 @@ use crate::field::{Align, Class, Length, Show};
 use crate::framing::LengthHeader;
 use crate::header::Headers;
 use crate::mti::Mti;
+#[cfg(feature = "toml")]
 use crate::spec_error::SpecError;
 
 /// A specification: the envelope of its messages, its fields, and what may be asked of a message.
@@ -74,12 +77,14 @@ impl SpecFile {
     ///
     /// # Errors
     /// A key that is unknown, missing, or has a value that is not one of its own; the error names the place.
+    #[cfg(feature = "toml")]
     pub fn from_toml(text: &str) -> Result<SpecFile, SpecError> {
         read::file(text)
     }
 
     /// The specification as TOML, which [`SpecFile::from_toml`] reads back to the same values. Comments of a file it
     /// was read from are gone.
+    #[cfg(feature = "toml")]
     #[must_use]
     pub fn to_toml(&self) -> String {
         write::file(self)

@@ -7,7 +7,9 @@ use super::{
     BitmapForm, CodePage, CompositeKind, Counts, Family, Format, MtiForm, PrefixEncoding, Tertiary,
     ValueEncoding, Version,
 };
-use crate::field::{Align, Class, Prefix, Show};
+#[cfg(feature = "toml")]
+use crate::field::Prefix;
+use crate::field::{Align, Class, Show};
 
 /// The words of a key.
 pub(super) type Words<T> = &'static [(&'static str, T)];
@@ -53,6 +55,7 @@ pub(super) const VALUE: Words<ValueEncoding> = &[
     ("hex-ebcdic", ValueEncoding::HexEbcdic),
 ];
 
+#[cfg(feature = "toml")]
 pub(super) const PREFIX: Words<Prefix> = &[
     ("l", Prefix::L),
     ("ll", Prefix::Ll),

@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use iso8583::framing::{Framer, LengthHeader};
-use iso8583::guess::{Guess, Reason, explain, guess};
+use iso8583::guess::{Guess, Reason, as_declared, explain, guess};
 use iso8583::{Builder, Mti, Spec};
 
 /// No card's, but its check digit is right. The digits between the first six and the last four occur nowhere else.
@@ -39,6 +39,28 @@ const APPLICATION: &[u8] = &[0x61, 0x31, 0x00, 0x31, 0x11, 0x08];
 
 fn dial() -> Vec<u8> {
     [&b"LRI\x00\x1C"[..], &[0x02, 0x10, 0x98, 0x76, 0x54, 0xFF, 0xFF, 0xFF], &[0xFF; 8], &[0; 12]].concat()
+}
+
+#[test]
+fn a_specification_that_declares_its_frames_is_read_by_them() {
+    let message = message(Spec::pos());
+    let frame = framed("binary2", &[TPDU, APPLICATION, &message].concat());
+    let read = as_declared(&frame, "pos", Spec::pos()).expect("it says how");
+    assert!(read.fits(), "{read}");
+    assert_eq!((read.message, read.fields), (13..frame.len(), 8));
+    assert_eq!(read.headers.to_string(), "tpdu + application");
+    for other in [&message[..], &frame[2..], &framed("ascii4", &frame[2..]), &frame[..frame.len() - 1], &[]] {
+        let read = as_declared(other, "pos", Spec::pos()).expect("it says how");
+        assert!(!read.fits(), "{read}");
+    }
+    assert_eq!(as_declared(&frame, "atm", Spec::atm()), None);
+    // A guess tries what a specification declares too.
+    let odd = "header = [\"opaque:3\", \"tpdu\"]\nmti =";
+    let odd =
+        Spec::from_toml(&Spec::shipped_toml("atm").expect("shipped").replace("mti =", odd)).expect("valid");
+    let bytes = framed("hex4", &[b"xyz", TPDU, &self::message(&odd)].concat());
+    let guesses = guess(&bytes, &[("odd", &odd)]);
+    assert!(guesses[0].fits() && guesses[0].headers.to_string() == "opaque:3 + tpdu", "{}", guesses[0]);
 }
 
 #[test]

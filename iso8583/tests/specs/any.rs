@@ -2,8 +2,8 @@
 
 use bytes::BytesMut;
 use iso8583::{
-    Builder, Class, CompositeKind, ElementDef, EncodeError, Length, Mti, PartKey, PartsBuilder, Prefix,
-    Signed, Spec, SpecFile, ValueEncoding, Version,
+    Builder, Class, CompositeKind, Counts, ElementDef, EncodeError, Length, Mti, PartKey, PartsBuilder,
+    Prefix, Signed, Spec, SpecFile, ValueEncoding, Version,
 };
 
 /// What is put: a value as its builder takes it, or parts.
@@ -128,6 +128,9 @@ fn leaf(def: &ElementDef, chooser: &mut Chooser) -> Value {
         Length::Fixed(length) => usize::from(length),
         // The wire says how many bytes; an odd count needs a pad that is no digit.
         Length::Variable { prefix: Prefix::None, max } => chooser.up_to(usize::from(max).min(12)) / 2 * 2,
+        Length::Variable { max, .. } if def.counts == Some(Counts::Bytes) && def.pad.is_none() => {
+            chooser.up_to(usize::from(max).min(12)) / 2 * 2
+        }
         Length::Variable { max, .. } => chooser.up_to(usize::from(max).min(12)),
     };
     const DIGITS: &[u8] = b"0123456789";

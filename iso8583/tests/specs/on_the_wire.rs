@@ -310,6 +310,7 @@ fn an_error_in_a_part_has_its_path_and_its_byte() {
     // MTI, two bitmaps and the prefix: 38 bytes.
     for (name, value, want) in [
         ("nothing", "", None),
+        ("nothing but filler, at the bottom", "560004E1020000", None),
         ("a tag alone", "56", Some("DE 104.56 at byte 39: needs 2 bytes, 0 left")),
         ("a length over the end", "56000201", Some("DE 104.56 at byte 41: needs 2 bytes, 1 left")),
         ("an unknown dataset", "FF000301020A", None),

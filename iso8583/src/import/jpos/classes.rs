@@ -13,8 +13,17 @@ use crate::spec_file::{BitmapForm, CodePage, Counts, PrefixEncoding, SizeForm, T
 pub(crate) enum Packager {
     /// A value, with or without a length in front.
     Value(Value),
+    /// A value that is filled up to its full length, behind a count of what of it means anything.
+    Filled {
+        /// How the count is written, and in how many digits or bytes.
+        count: (ValueEncoding, u16),
+        class: Class,
+        encoding: ValueEncoding,
+    },
     /// A bitmap.
     Bitmap(BitmapForm),
+    /// A bitmap of eight bytes, whatever its `length`, whose first bit promises a field like the others.
+    EightBytes,
     /// A value behind a tag and a length, in a field of such.
     Tagged {
         /// The tag; its length is 0 where the `token` attribute gives it.
@@ -92,8 +101,8 @@ pub(crate) const CLASSES: &[(&str, Packager)] = &[
     ("IFA_LLABINARY", variable(B, Hex, P::Ascii, Ll)),
     ("IFA_LLLABINARY", variable(B, Hex, P::Ascii, Lll)),
     ("IFAE_LLCHAR", variable(T, EBCDIC, P::Ascii, Ll)),
-    ("IFA_FLLCHAR", Packager::Refused(FILLED)),
-    ("IFA_FLLNUM", Packager::Refused(FILLED)),
+    ("IFA_FLLCHAR", filled_behind(Ascii, 2, T, Ascii)),
+    ("IFA_FLLNUM", filled_behind(Ascii, 2, T, Ascii)),
     // Digits and lengths two to a byte.
     ("IFB_NUMERIC", fixed(N, Bcd)),
     ("IFB_FNUMERIC", filled(fixed(N, Bcd))),
@@ -101,6 +110,7 @@ pub(crate) const CLASSES: &[(&str, Packager)] = &[
     ("IFB_AMOUNT2003", fixed(N, Bcd)),
     ("IFB_BINARY", fixed(B, Binary)),
     ("IFB_BITMAP", Packager::Bitmap(BitmapForm::Binary)),
+    ("packager.Base1_BITMAP126", Packager::EightBytes),
     ("IFB_HEX", in_hex_digits(fixed(B, Binary))),
     ("IFB_LLNUM", variable(N, Bcd, P::Bcd, Ll)),
     ("IFB_LLLNUM", variable(N, Bcd, P::Bcd, Lll)),
@@ -124,21 +134,26 @@ pub(crate) const CLASSES: &[(&str, Packager)] = &[
     ("IFB_LLLHECHAR", variable(T, EBCDIC, P::Binary, Ll)),
     ("IFB_LLHBINARY", variable(B, Binary, P::Binary, L)),
     ("IFB_LLLHBINARY", variable(B, Binary, P::Binary, Ll)),
-    ("IFB_LLHFBINARY", Packager::Refused(FILLED)),
+    ("IFB_LLHFBINARY", filled_behind(Binary, 1, B, Binary)),
     // EBCDIC.
     ("IFE_NUMERIC", fixed(N, EBCDIC)),
     ("IFE_CHAR", fixed(T, EBCDIC)),
     ("IFE_AMOUNT", fixed(X, EBCDIC)),
     ("IFE_BINARY", fixed(B, HexEbcdic)),
     ("IFE_BITMAP", Packager::Bitmap(BitmapForm::HexEbcdic)),
+    ("IFE_LNUM", variable(N, EBCDIC, P::Ebcdic, L)),
     ("IFE_LLNUM", variable(N, EBCDIC, P::Ebcdic, Ll)),
     ("IFE_LLLNUM", variable(N, EBCDIC, P::Ebcdic, Lll)),
+    ("IFE_LCHAR", variable(T, EBCDIC, P::Ebcdic, L)),
     ("IFE_LLCHAR", variable(T, EBCDIC, P::Ebcdic, Ll)),
     ("IFE_LLLCHAR", variable(T, EBCDIC, P::Ebcdic, Lll)),
+    ("IFE_LLLLCHAR", variable(T, EBCDIC, P::Ebcdic, Llll)),
+    ("IFE_LBINARY", variable(B, Binary, P::Ebcdic, L)),
     ("IFE_LLBINARY", variable(B, Binary, P::Ebcdic, Ll)),
     ("IFE_LLLBINARY", variable(B, Binary, P::Ebcdic, Lll)),
+    ("IFE_LLLLBINARY", variable(B, Binary, P::Ebcdic, Llll)),
     ("IFE_LLLEBINARY", variable(T, EBCDIC, P::Ebcdic, Lll)),
-    ("IFE_SIGNED_NUMERIC", Packager::Refused("its last digit carries the sign")),
+    ("IFE_SIGNED_NUMERIC", fixed(T, EBCDIC)),
     ("IFEA_LLCHAR", variable(T, Ascii, P::Ebcdic, Ll)),
     ("IFEB_LLNUM", counting(Counts::Bytes, filled(variable(N, Bcd, P::Ebcdic, Ll)))),
     ("IFEB_LLLNUM", counting(Counts::Bytes, filled(variable(N, Bcd, P::Ebcdic, Lll)))),
@@ -162,11 +177,14 @@ pub(crate) const CLASSES: &[(&str, Packager)] = &[
     ("IFA_TTLLLLBINARY", tagged(P::Ascii, 2, P::Ascii, 4, B, Binary)),
     ("IFMC_LLCHAR", tagged(P::Ascii, 2, P::Ascii, 2, T, Ascii)),
     ("IFMC_LLLCHAR", tagged(P::Ascii, 2, P::Ascii, 3, T, Ascii)),
+    ("IFMC_LLBINARY", tagged(P::Ascii, 2, P::Ascii, 2, B, Binary)),
     ("IFIPM_LLLCHAR", tagged(P::Ascii, 4, P::Ascii, 3, T, Ascii)),
     ("IFEMC_LLCHAR", tagged(P::Ascii, 2, P::Ebcdic, 2, T, EBCDIC)),
     ("IFEMC_LLLCHAR", tagged(P::Ebcdic, 4, P::Ebcdic, 3, T, EBCDIC)),
     ("IFEPE_LLCHAR", tagged(P::Ebcdic, 2, P::Ebcdic, 2, T, EBCDIC)),
     ("IFEPE_LLLCHAR", tagged(P::Ebcdic, 3, P::Ebcdic, 3, T, EBCDIC)),
+    ("IFEPE_LLBINARY", tagged(P::Ebcdic, 2, P::Ebcdic, 2, B, Binary)),
+    ("IFEP_LLLBINARY", Packager::Refused(LENGTH_FIRST)),
     ("IFEP_LLCHAR", Packager::Refused(LENGTH_FIRST)),
     ("IFEP_LLLCHAR", Packager::Refused(LENGTH_FIRST)),
     ("IFELPE_LLLCHAR", Packager::Refused(LENGTH_FIRST)),
@@ -179,7 +197,6 @@ pub(crate) const CLASSES: &[(&str, Packager)] = &[
     ("IFTA_LLLBINARY", tagged(P::Ascii, 0, P::Ascii, 3, B, Binary)),
 ];
 
-const FILLED: &str = "its value is filled up behind its length";
 const TERMINATED: &str = "its value ends at a mark and not after a length";
 const LENGTH_FIRST: &str = "its length stands in front of its tag";
 
@@ -193,6 +210,10 @@ const fn fixed(class: Class, encoding: ValueEncoding) -> Packager {
 
 const fn variable(class: Class, encoding: ValueEncoding, written: P, prefix: Prefix) -> Packager {
     value(class, encoding, Some((written, prefix)))
+}
+
+const fn filled_behind(count: ValueEncoding, digits: u16, class: Class, encoding: ValueEncoding) -> Packager {
+    Packager::Filled { count: (count, digits), class, encoding }
 }
 
 const fn filled(packager: Packager) -> Packager {

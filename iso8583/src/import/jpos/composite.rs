@@ -7,27 +7,13 @@
 
 use std::collections::BTreeMap;
 
+use super::outside::{ASCII_HEX, EBCDIC_HEX, Outside, objects_in_hex};
 use super::{Made, Reader, Row};
-use crate::field::{Class, Length};
 use crate::import::error::{Rule, printable};
 use crate::import::xml::Element;
 use crate::spec_file::{
-    BitmapForm, CompositeDef, CompositeKind, Counts, ElementDef, PartDef, PartKey, PrefixEncoding, SizeForm,
-    TagForm, ValueEncoding,
+    BitmapForm, CompositeDef, CompositeKind, ElementDef, PartDef, PartKey, PrefixEncoding, SizeForm, TagForm,
 };
-
-/// What the outer field does to the bytes of its subfields.
-#[derive(Clone, Copy)]
-enum Outside {
-    /// Nothing.
-    Plain,
-    /// Turns ASCII into EBCDIC.
-    Ebcdic,
-    /// Packs digits two to a byte.
-    Packed,
-    /// Writes bytes as hex characters.
-    Hex,
-}
 
 /// Packagers whose subfields have a place or a bit.
 const POSITIONAL: &[&str] = &["GenericSubFieldPackager", "GenericPackager"];
@@ -39,19 +25,6 @@ const TAGGED: &[&str] = &[
     "TaggedSequencePackager",
     "GenericTaggedFieldsPackager",
 ];
-
-/// Packagers of BER-TLV objects that stand there as hex characters.
-const ASCII_HEX: &str = "BERTLVAsciiHexPackager";
-const EBCDIC_HEX: &str = "BERTLVEbcdicHexPackager";
-
-/// What such a packager reads.
-fn objects_in_hex(packager: &str) -> Option<ValueEncoding> {
-    match packager.strip_prefix("org.jpos.tlv.packager.bertlv.")? {
-        ASCII_HEX => Some(ValueEncoding::Hex),
-        EBCDIC_HEX => Some(ValueEncoding::HexEbcdic),
-        _ => None,
-    }
-}
 
 type Rows<'a> = BTreeMap<u8, Row<'a>>;
 
@@ -65,9 +38,9 @@ impl Reader {
             return Some(made);
         }
         let (tagged, mut element) = match made {
-            Made::Element(element) => (None, element),
+            Made::Element(element) if element.composite.is_none() => (None, element),
             Made::Tagged { tag, size, element } => (Some((tag, size)), element),
-            Made::Bitmap { .. } | Made::Absent => {
+            Made::Element(_) | Made::Bitmap { .. } | Made::Absent => {
                 self.bad(&row.place, row.xml, "class", "has no value that subfields could be in");
                 return None;
             }
@@ -81,55 +54,6 @@ impl Reader {
             None => Made::Element(element),
             Some((tag, size)) => Made::Tagged { tag, size, element },
         })
-    }
-
-    /// Makes bytes in hex of a field whose packager reads hex characters.
-    fn in_hex(
-        &mut self,
-        row: &Row<'_>,
-        element: &mut ElementDef,
-        packager: ValueEncoding,
-    ) -> Option<Outside> {
-        // Text is ASCII when the packager sees it, whatever it is on the wire.
-        let encoding = match (element.class, element.encoding, packager) {
-            (Class::Text, Some(ValueEncoding::Ascii), ValueEncoding::Hex) => Some(ValueEncoding::Hex),
-            (Class::Text, Some(ValueEncoding::Ebcdic(_)), ValueEncoding::Hex) => {
-                Some(ValueEncoding::HexEbcdic)
-            }
-            (Class::Binary, Some(ValueEncoding::Binary), packager) => Some(packager),
-            _ => None,
-        };
-        let length = match element.length {
-            Length::Fixed(length) if length.is_multiple_of(2) => Some(Length::Fixed(length / 2)),
-            Length::Variable { prefix, max } if max > 1 => Some(Length::Variable { prefix, max: max / 2 }),
-            _ => None,
-        };
-        let (Some(encoding), Some(length)) = (encoding, length) else {
-            self.bad(&row.place, row.xml, "class", "writes no hex characters that `packager` could read");
-            return None;
-        };
-        (element.class, element.encoding, element.length) = (Class::Binary, Some(encoding), length);
-        element.counts = element.counts.map(|_| Counts::Bytes);
-        Some(Outside::Hex)
-    }
-
-    fn outside(&mut self, row: &Row<'_>, element: &ElementDef) -> Option<Outside> {
-        match (element.class, element.encoding) {
-            (Class::Numeric | Class::Text, Some(ValueEncoding::Ascii)) => Some(Outside::Plain),
-            (Class::Binary, Some(ValueEncoding::Binary)) => Some(Outside::Plain),
-            (Class::Numeric | Class::Text, Some(ValueEncoding::Ebcdic(_))) => Some(Outside::Ebcdic),
-            (Class::Numeric, Some(ValueEncoding::Bcd)) => Some(Outside::Packed),
-            (Class::Binary, Some(ValueEncoding::Hex | ValueEncoding::HexEbcdic)) => Some(Outside::Hex),
-            _ => {
-                self.bad(
-                    &row.place,
-                    row.xml,
-                    "class",
-                    "writes its value in a way that subfields cannot be in",
-                );
-                None
-            }
-        }
     }
 
     fn composite(&mut self, row: &Row<'_>, outside: Outside) -> Option<CompositeDef> {
@@ -412,95 +336,10 @@ impl Reader {
             }
         }
     }
-
-    /// The subfield as it stands on the wire.
-    fn seen_outside(
-        &mut self,
-        row: &Row<'_>,
-        mut element: ElementDef,
-        outside: Outside,
-    ) -> Option<ElementDef> {
-        let ascii = element.encoding == Some(ValueEncoding::Ascii)
-            && matches!(element.prefix_encoding, None | Some(PrefixEncoding::Ascii));
-        match outside {
-            Outside::Plain => return Some(element),
-            Outside::Hex if stands_in_hex(&mut element) => return Some(element),
-            Outside::Ebcdic if ascii && is_ascii_inside(&element) => {
-                to_ebcdic(&mut element);
-                return Some(element);
-            }
-            Outside::Packed => {
-                let digits = matches!(element.class, Class::Numeric | Class::Text);
-                if let (true, true, Length::Fixed(length), None) =
-                    (ascii, digits, element.length, &element.composite)
-                {
-                    // Digits in digits say nothing but how many.
-                    return Some(ElementDef::new(&element.name, Class::Numeric, Length::Fixed(length)));
-                }
-            }
-            Outside::Ebcdic | Outside::Hex => {}
-        }
-        let why = match outside {
-            Outside::Hex => {
-                "is not one of bytes, packed digits or text, as subfields of a value in hex must be"
-            }
-            Outside::Packed => "is not one of fixed ASCII digits, as subfields of packed digits must be",
-            _ => "is not one of ASCII, as subfields of EBCDIC text must be",
-        };
-        self.bad(&row.place, row.xml, "class", why);
-        None
-    }
-}
-
-/// Whether it can be read out of hex characters, if need be as text: digits that are characters are.
-fn stands_in_hex(element: &mut ElementDef) -> bool {
-    use ValueEncoding::{Ascii, Bcd, Binary, Ebcdic};
-    match (element.class, element.encoding) {
-        (Class::Numeric, Some(Ascii | Ebcdic(_))) => element.class = Class::Text,
-        (Class::Text | Class::Alphanumeric, _)
-        | (Class::Numeric, Some(Bcd))
-        | (Class::Binary, Some(Binary)) => {}
-        _ => return false,
-    }
-    let mut below = element.composite.iter_mut().flat_map(|composite| &mut composite.parts);
-    below.all(|part| stands_in_hex(&mut part.element))
-}
-
-/// Whether everything below is ASCII too, bitmaps and tags included.
-fn is_ascii_inside(element: &ElementDef) -> bool {
-    let Some(composite) = &element.composite else { return true };
-    let kind = match composite.kind {
-        CompositeKind::Positional => true,
-        CompositeKind::Bitmap { form, .. } => form == BitmapForm::Hex,
-        CompositeKind::BerTlv => false,
-        CompositeKind::Tags { tag, size, .. } => {
-            (tag.encoding, size.encoding) == (PrefixEncoding::Ascii, PrefixEncoding::Ascii)
-        }
-    };
-    let ascii = |part: &PartDef| {
-        part.element.encoding == Some(ValueEncoding::Ascii)
-            && matches!(part.element.prefix_encoding, None | Some(PrefixEncoding::Ascii))
-            && is_ascii_inside(&part.element)
-    };
-    kind && composite.parts.iter().all(ascii)
-}
-
-fn to_ebcdic(element: &mut ElementDef) {
-    element.encoding = Some(super::EBCDIC);
-    element.prefix_encoding = element.prefix_encoding.map(|_| PrefixEncoding::Ebcdic);
-    let Some(composite) = &mut element.composite else { return };
-    match &mut composite.kind {
-        CompositeKind::Bitmap { form, .. } => *form = BitmapForm::HexEbcdic,
-        CompositeKind::Tags { tag, size, .. } => {
-            (tag.encoding, size.encoding) = (PrefixEncoding::Ebcdic, PrefixEncoding::Ebcdic);
-        }
-        CompositeKind::Positional | CompositeKind::BerTlv => {}
-    }
-    composite.parts.iter_mut().for_each(|part| to_ebcdic(&mut part.element));
 }
 
 fn is_bitmap(xml: &Element<'_>) -> bool {
-    xml.attribute("class").is_some_and(|class| class.ends_with("_BITMAP"))
+    xml.attribute("class").is_some_and(|class| class.ends_with("_BITMAP") || class.ends_with("_BITMAP126"))
 }
 
 /// Of 16 bytes, jPOS reads eight or all by the first bit; of up to eight it

@@ -114,6 +114,15 @@ fn a_bitmap_of_sixteen_bytes_is_eight_until_its_first_bit_is_set() {
 }
 
 #[test]
+fn the_first_bit_of_a_bitmap_may_promise_a_field() {
+    let rows = [(0, "packager.Base1_BITMAP126", 16), (1, "IFE_CHAR", 2), (64, "IFB_NUMERIC", 2)];
+    let imported = import_rows(&composite(126, "IFB_LLHBINARY", 255, BASE1, &rows)).unwrap();
+    let wire = b"\x0B\x80\0\0\0\0\0\0\x01\xC1\xC2\x42";
+    assert_eq!(value_in(&imported, "126.1", wire), "AB");
+    assert_eq!(value_in(&imported, "126.64", wire), "42");
+}
+
+#[test]
 fn a_hex_bitmap_is_one_too() {
     let imported =
         import_rows(&composite(62, "IFA_LLCHAR", 99, BY_BITMAP, &[(0, "IFA_BITMAP", 8), (64, "IF_CHAR", 1)]))

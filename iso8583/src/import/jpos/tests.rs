@@ -94,6 +94,11 @@ const VALUES: &[(&str, &str, &[u8], &str)] = &[
     ("IFE_CHAR", "length='5'", b"\xC1\xD1\xE9\x40\x5A", "AJZ !"),
     ("IFE_AMOUNT", "length='5'", b"\xC4\xF0\xF0\xF1\xF2", "D12"),
     ("IFE_BINARY", "length='2'", b"\xC1\xC2\xF0\xF9", "AB09"),
+    ("IFE_LNUM", "length='9'", b"\xF3\xF1\xF2\xF3", "123"),
+    ("IFE_LCHAR", "length='9'", b"\xF3\xC1\xC2\xC3", "ABC"),
+    ("IFE_LBINARY", "length='9'", b"\xF2\xAB\xCD", "ABCD"),
+    ("IFE_LLLLCHAR", "length='9999'", b"\xF0\xF0\xF0\xF3\xC1\xC2\xC3", "ABC"),
+    ("IFE_LLLLBINARY", "length='9999'", b"\xF0\xF0\xF0\xF2\xAB\xCD", "ABCD"),
     ("IFE_LLNUM", "length='99'", b"\xF0\xF3\xF1\xF2\xF3", "123"),
     ("IFE_LLLNUM", "length='999'", b"\xF0\xF0\xF3\xF1\xF2\xF3", "123"),
     ("IFE_LLCHAR", "length='99'", b"\xF0\xF3\xC1\xC2\xC3", "ABC"),
@@ -101,6 +106,7 @@ const VALUES: &[(&str, &str, &[u8], &str)] = &[
     ("IFE_LLBINARY", "length='99'", b"\xF0\xF2\xAB\xCD", "ABCD"),
     ("IFE_LLLBINARY", "length='999'", b"\xF0\xF0\xF2\xAB\xCD", "ABCD"),
     ("IFE_LLLEBINARY", "length='999'", b"\xF0\xF0\xF3\xC1\xC2\xC3", "ABC"),
+    ("IFE_SIGNED_NUMERIC", "length='3'", b"\xF0\xF4\xD2", "04K"),
     ("IFEA_LLCHAR", "length='99'", b"\xF0\xF3abc", "abc"),
     ("IFEB_LLNUM", "length='99'", b"\xF0\xF3\x12\x34\x5F", "12345"),
     ("IFEB_LLNUM", "length='99'", b"\xF0\xF2\x12\x34", "1234"),
@@ -124,6 +130,8 @@ const TAGGED: &[(&str, &str, &str, &[u8], &str)] = &[
     ("IFA_TTLLLLBINARY", TAGGED_FIELDS, "id='7'", b"070002AB", "48.07"),
     ("IFMC_LLCHAR", EURO, "id='42'", b"4202AB", "48.42"),
     ("IFMC_LLLCHAR", EURO, "id='42'", b"42002AB", "48.42"),
+    ("IFMC_LLBINARY", EURO, "id='42'", b"4202AB", "48.42"),
+    ("IFEPE_LLBINARY", MASTERCARD, "id='42'", b"\xF4\xF2\xF0\xF2AB", "48.42"),
     ("IFIPM_LLLCHAR", EURO, "id='158'", b"0158002AB", "48.PDS0158"),
     ("IFEMC_LLCHAR", EURO, "id='42'", b"42\xF0\xF2\xC1\xC2", "48.42"),
     ("IFEMC_LLLCHAR", EURO, "id='42'", b"\xF0\xF0\xF4\xF2\xF0\xF0\xF2\xC1\xC2", "48.PDS0042"),
@@ -146,20 +154,27 @@ const SEQUENCE: &str = "org.jpos.tlv.packager.TaggedSequencePackager";
 /// Class and why it is refused.
 #[rustfmt::skip] // A table.
 const REFUSED: &[(&str, &str)] = &[
-    ("IFA_FLLCHAR", "its value is filled up behind its length"),
-    ("IFA_FLLNUM", "its value is filled up behind its length"),
-    ("IFB_LLHFBINARY", "its value is filled up behind its length"),
-    ("IFE_SIGNED_NUMERIC", "its last digit carries the sign"),
     ("IF_TCHAR", "its value ends at a mark and not after a length"),
     ("IF_FSTCHAR", "its value ends at a mark and not after a length"),
     ("IF_FSTBINARY", "its value ends at a mark and not after a length"),
     ("IFEP_LLCHAR", "its length stands in front of its tag"),
+    ("IFEP_LLLBINARY", "its length stands in front of its tag"),
     ("IFEP_LLLCHAR", "its length stands in front of its tag"),
     ("IFELPE_LLLCHAR", "its length stands in front of its tag"),
 ];
 
-/// Classes that the tests below are about: bitmaps, and fields without bytes.
-const OTHERS: &[&str] = &["IFA_BITMAP", "IFB_BITMAP", "IFE_BITMAP", "IF_NOP", "IF_UNUSED"];
+/// Classes that the tests below and in `composite_tests` are about: bitmaps, fields without bytes, filled values.
+const OTHERS: &[&str] = &[
+    "IFA_BITMAP",
+    "IFB_BITMAP",
+    "IFE_BITMAP",
+    "IF_NOP",
+    "IF_UNUSED",
+    "packager.Base1_BITMAP126",
+    "IFA_FLLCHAR",
+    "IFA_FLLNUM",
+    "IFB_LLHFBINARY",
+];
 
 #[test]
 fn a_field_of_each_class_reads_as_jpos_writes_it() {
@@ -187,6 +202,23 @@ fn a_subfield_of_each_tagged_class_is_found_by_its_tag() {
             _ => "AB",
         };
         assert_eq!(value_in(&imported, path, &field), want, "{class}");
+    }
+}
+
+#[test]
+fn a_filled_value_is_a_count_and_the_value_with_its_filler() {
+    for (class, wire, count, value) in [
+        ("IFA_FLLCHAR", &b"03abc  "[..], "03", "abc  "),
+        ("IFA_FLLNUM", b"0242   ", "02", "42   "),
+        ("IFB_LLHFBINARY", b"\x02\xAB\xCD\0\0\0", "2", "ABCD000000"),
+    ] {
+        let imported = import_rows(&field(class, "length='5'")).unwrap();
+        assert_eq!(value_in(&imported, "44.1", wire), count, "{class}");
+        assert_eq!(value_in(&imported, "44.2", wire), value, "{class}");
+        assert_eq!(
+            notes(&imported),
+            ["field 44: is two parts: how much of the value means anything, and the value with its filler"]
+        );
     }
 }
 

@@ -13,6 +13,8 @@ mod field;
 mod tests;
 mod value;
 
+use std::collections::BTreeMap;
+
 use super::document::{self, Broken, Node};
 use super::error::{ImportError, Place, Rule, printable};
 use super::findings::Findings;
@@ -79,7 +81,7 @@ impl Reader {
             self.findings.refuse(&place, keys.line, Rule::Missing("fields"));
             return None;
         };
-        let mut numbered = std::collections::BTreeMap::new();
+        let mut numbered = BTreeMap::new();
         for (key, node) in fields {
             let place = place.below(&key);
             let line = node.line;
@@ -94,22 +96,31 @@ impl Reader {
         }
         let mti = self.mti(numbered.remove(&0));
         let bitmap = self.bitmap(numbered.remove(&1), numbered.keys().last().copied());
+        let third = numbered.keys().any(|number| *number > 128);
+        let fields = self.fields(numbered, third);
         let mut spec = SpecFile::new(&name_of(&name, "imported"), mti?, bitmap?, family(mti?));
-        if numbered.keys().any(|number| *number > 128) {
+        if third {
             spec.tertiary = Tertiary::Head;
         }
+        spec.fields = fields;
+        Some(spec)
+    }
+
+    /// The data elements; `third` says whether 65 is the bit of a third bitmap.
+    fn fields(&mut self, numbered: BTreeMap<u8, Option<Definition>>, third: bool) -> Vec<FieldDef> {
+        let mut fields = Vec::new();
         for (number, definition) in numbered {
             let Some(definition) = definition else { continue };
-            if number == 65 && spec.tertiary == Tertiary::Head {
+            if number == 65 && third {
                 self.findings.note(&definition.place, "is left out: its bit promises the third bitmap");
                 continue;
             }
             let Some(mut element) = self.element(&definition, Some(number)) else { continue };
             let shown = show::of(number, &element);
             show::set(&mut element, shown);
-            spec.fields.push(FieldDef { number, element });
+            fields.push(FieldDef { number, element });
         }
-        Some(spec)
+        fields
     }
 
     fn mti(&mut self, definition: Option<Option<Definition>>) -> Option<MtiForm> {
