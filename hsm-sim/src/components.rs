@@ -5,9 +5,10 @@
 //! say, is for the operator's procedures.
 
 use crate::{
-    HsmError,
+    Entropy, HsmError,
     aes_key::AesKey,
     des_key::{DesKey, set_odd_parity},
+    hex,
 };
 use arrayvec::ArrayString;
 use std::fmt;
@@ -20,6 +21,8 @@ const BYTES_MAX: usize = 32;
 const COMPONENTS_MIN: usize = 2;
 /// More than this is a mistake.
 const COMPONENTS_MAX: usize = 9;
+/// How often a component is drawn before the random source is held to be broken.
+const DRAWS_MAX: usize = 4;
 /// The longest name of a custodian, in characters.
 const CUSTODIAN_MAX: usize = 32;
 
@@ -41,6 +44,9 @@ pub enum ComponentError {
     /// A byte with an even number of ones: something was mistyped.
     #[error("component has a byte of even parity")]
     Parity,
+    /// The text is not upper-case hex digits, two for each byte.
+    #[error("component is not upper-case hex digits")]
+    Digits,
     /// A component of zeros or another value that is no random one.
     #[error("component is a weak key")]
     Weak,
@@ -104,6 +110,63 @@ impl KeyComponent {
             return Err(ComponentError::CheckValue);
         }
         Ok(Self { custodian, form, bytes: Clear::of(&bytes), check_value })
+    }
+
+    /// A component as it stands on a form: upper-case hex digits.
+    ///
+    /// # Errors
+    /// [`ComponentError::Digits`], and as [`KeyComponent::new`].
+    pub fn from_hex(
+        custodian: &str,
+        form: ComponentForm,
+        digits: &str,
+        expected: Option<[u8; 3]>,
+    ) -> Result<Self, ComponentError> {
+        let mut bytes = Zeroizing::new(vec![0; digits.len().div_ceil(2)]);
+        if !hex::decode(digits.as_bytes(), &mut bytes) {
+            return Err(ComponentError::Digits);
+        }
+        Self::new(custodian, form, bytes, expected)
+    }
+
+    /// A new component of `length` bytes, drawn for a custodian.
+    ///
+    /// # Errors
+    /// [`ComponentError::Length`] for a length that no key of this kind has,
+    /// [`ComponentError::Weak`] if `entropy` gives one weak value after another, and
+    /// [`ComponentError::Custodian`].
+    pub fn draw(
+        custodian: &str,
+        form: ComponentForm,
+        length: usize,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Self, ComponentError> {
+        if length > BYTES_MAX {
+            return Err(ComponentError::Length);
+        }
+        let mut outcome = Err(ComponentError::Weak);
+        for _ in 0..DRAWS_MAX {
+            let mut bytes = Zeroizing::new(vec![0; length]);
+            entropy.fill(&mut bytes);
+            if form == ComponentForm::Des {
+                set_odd_parity(&mut bytes);
+            }
+            outcome = Self::new(custodian, form, bytes, None);
+            if !matches!(outcome, Err(ComponentError::Weak)) {
+                break;
+            }
+        }
+        outcome
+    }
+
+    /// Its bytes as upper-case hex digits, for the one form that its custodian keeps.
+    /// They come out nowhere else.
+    #[must_use]
+    pub fn expose_hex(&self) -> Zeroizing<String> {
+        // With its whole room at once: a text that grows leaves copies behind.
+        let mut digits = Zeroizing::new(String::with_capacity(2 * BYTES_MAX));
+        digits.extend(self.bytes.as_bytes().iter().flat_map(|byte| hex::upper_byte(*byte)).map(char::from));
+        digits
     }
 
     /// Its check value: three bytes of the encryption of zeros, for AES of their CMAC.
@@ -288,6 +351,39 @@ mod tests {
             DesKey::new(key.as_bytes()).unwrap().check_block(),
             DesKey::new(&clear).unwrap().check_block()
         );
+    }
+
+    #[test]
+    fn a_component_drawn_for_a_form_comes_back_from_it() {
+        for (form, length) in [(ComponentForm::Aes, 32), (ComponentForm::Aes, 16), (ComponentForm::Des, 16)] {
+            let mut next = 0_u8;
+            let mut counting = |bytes: &mut [u8]| {
+                for byte in bytes {
+                    (*byte, next) = (next, next.wrapping_add(7));
+                }
+            };
+            let drawn = KeyComponent::draw("Alice", form, length, &mut counting).unwrap();
+            let digits = drawn.expose_hex();
+            assert_eq!(digits.len(), 2 * length);
+            let read = KeyComponent::from_hex("Alice", form, &digits, Some(drawn.check_value())).unwrap();
+            assert_eq!(read.bytes.as_bytes(), drawn.bytes.as_bytes());
+            let small = digits.to_lowercase();
+            assert_eq!(
+                KeyComponent::from_hex("Alice", form, &small, None).err(),
+                Some(ComponentError::Digits)
+            );
+        }
+        let mut broken = |bytes: &mut [u8]| bytes.fill(0);
+        let drawn = KeyComponent::draw("Alice", ComponentForm::Aes, 32, &mut broken);
+        assert_eq!(drawn.err(), Some(ComponentError::Weak), "a source that gives nothing but zeros");
+        for length in [0, 33] {
+            let drawn = KeyComponent::draw("Alice", ComponentForm::Aes, length, &mut broken);
+            assert_eq!(drawn.err(), Some(ComponentError::Length), "{length} bytes");
+        }
+        for odd in ["A", "0G", " 00"] {
+            let read = KeyComponent::from_hex("Alice", ComponentForm::Aes, odd, None);
+            assert_eq!(read.err(), Some(ComponentError::Digits), "{odd}");
+        }
     }
 
     #[test]

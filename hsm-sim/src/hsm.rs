@@ -12,7 +12,7 @@ use crate::{
     mac,
     pin::Pin,
     schedule::Schedule,
-    token,
+    stack, token,
 };
 use batch::Batch;
 use std::{cell::RefCell, fmt};
@@ -65,8 +65,10 @@ impl Hsm {
     /// fit together, [`HsmError::WeakKey`], [`HsmError::KeyLength`],
     /// [`HsmError::TableFull`].
     pub fn load_key(&mut self, block: &KeyBlock) -> Result<KeyHandle, HsmError> {
-        let (usage, _) = self.lmk.open(block)?;
-        self.keys.insert(usage, block.clone())
+        stack::wiped_after_few(|| {
+            let (usage, _) = self.lmk.open(block)?;
+            self.keys.insert(usage, block.clone())
+        })
     }
 
     /// Forgets a key and wipes it. Its handle is refused from now on; a handle
@@ -90,7 +92,7 @@ impl Hsm {
     /// # Errors
     /// [`HsmError::NoSuchKey`].
     pub fn check_value(&mut self, handle: KeyHandle) -> Result<[u8; 3], HsmError> {
-        Ok(self.keys.schedule(&self.lmk, handle)?.check_value())
+        stack::wiped_after_few(|| Ok(self.keys.schedule(&self.lmk, handle)?.check_value()))
     }
 
     /// Checks that the masters of one PSAM key version, for PINs, MACs, tracks and
@@ -118,8 +120,10 @@ impl Hsm {
     /// # Errors
     /// [`HsmError::WeakKey`] if `entropy` gives nothing but weak keys.
     pub fn generate_key(&mut self, usage: KeyUsage, entropy: &mut dyn Entropy) -> Result<KeyBlock, HsmError> {
-        let key = draw_key(usage, entropy)?;
-        Ok(self.lmk.wrap(usage, &key[..usage.key_length()], entropy))
+        stack::wiped_after_few(|| {
+            let key = draw_key(usage, entropy)?;
+            Ok(self.lmk.wrap(usage, &key[..usage.key_length()], entropy))
+        })
     }
 
     /// Checks MACs: [`HsmError::VerificationFailed`] where one does not match,
@@ -269,8 +273,10 @@ impl Hsm {
         entropy: &mut dyn Entropy,
     ) -> Result<KeyBlock, HsmError> {
         self.require_test_mode()?;
-        Schedule::new(usage, key)?;
-        Ok(self.lmk.wrap(usage, key, entropy))
+        stack::wiped_after_few(|| {
+            Schedule::new(usage, key)?;
+            Ok(self.lmk.wrap(usage, key, entropy))
+        })
     }
 
     /// The Visa PIN verification value of a PIN: four ASCII digits.

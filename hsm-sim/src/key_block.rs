@@ -135,6 +135,20 @@ impl KeyBlock {
         self.text().key_version()
     }
 
+    /// The mode of use, as its header has it: `B` encrypts and decrypts, `C` makes and
+    /// verifies, `X` derives. Well formed, not authenticated.
+    #[must_use]
+    pub fn mode_of_use(&self) -> char {
+        char::from(self.text().mode())
+    }
+
+    /// The exportability, as its header has it: `N`, `E` or `S`. Well formed, not
+    /// authenticated.
+    #[must_use]
+    pub fn exportability(&self) -> char {
+        self.text().exportability()
+    }
+
     /// Whether the key inside may leave under a trusted key. `S`, which would let it
     /// leave under others too, counts as no.
     #[must_use]

@@ -10,7 +10,8 @@
 //! Start at [`Hsm`]. Outside it a key is either a [`KeyBlock`] (TR-31 version D
 //! under the [`Lmk`]) or a [`KeyHandle`]; inside it unwrapped keys sit in a
 //! bounded cache and are wiped when they leave it. The hot path is the batch
-//! calls, each item under its own key ([`commands`]).
+//! calls, each item under its own key ([`commands`]); nothing of an item stays in
+//! memory behind them.
 //!
 //! Keys come in as [`KeyComponent`]s or under key block protection keys
 //! ([`Hsm::import_key`]), leave only if their block says so, and go from one local
@@ -45,7 +46,6 @@ mod hsm;
 mod key_block;
 mod key_cache;
 mod key_table;
-mod key_versions;
 mod lmk;
 mod mac;
 mod pan;
@@ -82,7 +82,6 @@ pub use hsm::{
 };
 pub use key_block::{KEY_BLOCK_MAX, KeyBlock, KeyBlockError, TRANSPORT_BLOCK_MAX, TransportBlock};
 pub use key_table::{HsmLimits, KeyHandle};
-pub use key_versions::{KeyVersions, StaleKeyVersion};
 pub use lmk::Lmk;
 pub use mac::MacAlgorithm;
 pub use pan::{Pan, PanError, check_digit};

@@ -22,8 +22,8 @@ pub struct SessionHandle {
     generation: u32,
 }
 
-/// The most sessions at a time. Each costs about 300 bytes, from the first one that
-/// takes its place.
+/// The most sessions at a time. Each costs about 300 bytes, of memory that is asked for
+/// with the first session and used from the first one that takes its place.
 pub const SESSIONS_MAX: usize = 65_536;
 
 /// The keys of all sessions.
@@ -58,6 +58,8 @@ impl SessionTable {
         if self.places.len() >= self.places_max {
             return Err(HsmError::TableFull);
         }
+        // All at once: a list that grew would leave keys in the memory that it gives back.
+        self.places.reserve_exact(self.places_max - self.places.len());
         self.places.push(Place { generation: 0, held });
         Ok(SessionHandle { place, generation: 0 })
     }
@@ -76,9 +78,11 @@ impl SessionTable {
     /// Wipes a key. A stale handle does nothing.
     pub(crate) fn end(&mut self, handle: SessionHandle) {
         let Some(place) = self.places.get_mut(handle.place as usize) else { return };
-        if place.generation != handle.generation || place.held.take().is_none() {
+        if place.generation != handle.generation || place.held.is_none() {
             return;
         }
+        // Dropped where it is: a key that is taken out is wiped elsewhere.
+        place.held = None;
         // A place whose generations are used up is given up, so that no handle ever comes back.
         if let Some(next) = place.generation.checked_add(1) {
             place.generation = next;

@@ -10,17 +10,30 @@ use std::hint::black_box;
 /// How deep a batch in lanes reaches, with room to spare, bytes.
 const OF_LANES: usize = 16 << 10;
 
-/// The same for items that are looked at alone.
+/// The same for one item after the other, and for what loads and makes keys.
 const OF_FEW: usize = 6 << 10;
 
-/// Overwrites what a batch in lanes has left below the caller.
-#[inline(never)]
-pub(crate) fn wipe_after_lanes() {
-    black_box(&mut [0_u8; OF_LANES]);
+/// Does `work`, which has no more than single items in hand, and overwrites the stack
+/// it has used.
+pub(crate) fn wiped_after_few<T>(work: impl FnOnce() -> T) -> T {
+    let result = apart(work);
+    wipe::<OF_FEW>();
+    result
 }
 
-/// Overwrites what items that were looked at alone have left below the caller.
-#[inline(never)]
-pub(crate) fn wipe_after_few() {
-    black_box(&mut [0_u8; OF_FEW]);
+/// The same for work on lanes.
+pub(crate) fn wiped_after_lanes<T>(work: impl FnOnce() -> T) -> T {
+    let result = apart(work);
+    wipe::<OF_LANES>();
+    result
+}
+
+#[inline(never)] // So that the stack it uses is below its caller's.
+fn apart<T>(work: impl FnOnce() -> T) -> T {
+    work()
+}
+
+#[inline(never)] // Likewise.
+fn wipe<const BYTES: usize>() {
+    black_box(&mut [0_u8; BYTES]);
 }

@@ -239,8 +239,7 @@ impl Hsm {
         if count < self.batch.bitslice.few() {
             self.one_by_one(count, out, alone);
         } else {
-            self.portions(count, out, alone, enter, work);
-            stack::wipe_after_lanes();
+            stack::wiped_after_lanes(|| self.portions(count, out, alone, enter, work));
         }
     }
 
@@ -251,22 +250,12 @@ impl Hsm {
         out: &mut Vec<Result<T, HsmError>>,
         alone: &impl Fn(&mut Self, usize) -> Result<T, HsmError>,
     ) {
-        self.each(count, out, alone);
-        stack::wipe_after_few();
+        stack::wiped_after_few(|| {
+            out.clear();
+            out.extend((0..count).map(|at| alone(self, at)));
+        });
     }
 
-    #[inline(never)] // So that its caller can overwrite the stack it has used.
-    fn each<T>(
-        &mut self,
-        count: usize,
-        out: &mut Vec<Result<T, HsmError>>,
-        alone: &impl Fn(&mut Self, usize) -> Result<T, HsmError>,
-    ) {
-        out.clear();
-        out.extend((0..count).map(|at| alone(self, at)));
-    }
-
-    #[inline(never)] // Likewise.
     fn portions<T>(
         &mut self,
         count: usize,

@@ -4,14 +4,15 @@
 use super::{Hsm, KEY_MAX, draw_key};
 use crate::{
     ComponentForm, Entropy, HsmError, ImportedKey, KeyBlock, KeyBlockError, KeyComponent, KeyHandle,
-    KeyUsage, TransportBlock, components, hex, key_block::BlockText, schedule::Schedule, tr31::Attributes,
+    KeyUsage, TransportBlock, components, hex, key_block::BlockText, schedule::Schedule, stack,
+    tr31::Attributes,
 };
 use arrayvec::ArrayString;
 
 /// What the header of a new key's block says besides its usage.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct KeyOptions {
-    /// 1 to 99, or 0 for none; see [`crate::KeyVersions`].
+    /// 1 to 99, or 0 for none.
     pub version: u8,
     /// Whether the key may leave under a key block protection key.
     pub exportable: bool,
@@ -37,9 +38,11 @@ impl Hsm {
         options: KeyOptions,
         entropy: &mut dyn Entropy,
     ) -> Result<KeyBlock, HsmError> {
-        let key = draw_key(usage, entropy)?;
-        let key = &key[..usage.key_length()];
-        Ok(self.lmk.wrap_as(attributes(usage, key.len(), options)?, key, entropy))
+        stack::wiped_after_few(|| {
+            let key = draw_key(usage, entropy)?;
+            let key = &key[..usage.key_length()];
+            Ok(self.lmk.wrap_as(attributes(usage, key.len(), options)?, key, entropy))
+        })
     }
 
     /// Forms a key from two components or more, entered by different custodians, and
@@ -57,11 +60,13 @@ impl Hsm {
         entropy: &mut dyn Entropy,
     ) -> Result<ImportedKey, HsmError> {
         let form = if usage.is_des() { ComponentForm::Des } else { ComponentForm::Aes };
-        let sum = components::sum(components, form).map_err(HsmError::Components)?;
-        let key = sum.as_bytes();
-        let check_value = Schedule::new(usage, key)?.check_value();
-        let attributes = attributes(usage, key.len(), options)?;
-        Ok(ImportedKey { block: self.lmk.wrap_as(attributes, key, entropy), check_value })
+        stack::wiped_after_few(|| {
+            let sum = components::sum(components, form).map_err(HsmError::Components)?;
+            let key = sum.as_bytes();
+            let check_value = Schedule::new(usage, key)?.check_value();
+            let attributes = attributes(usage, key.len(), options)?;
+            Ok(ImportedKey { block: self.lmk.wrap_as(attributes, key, entropy), check_value })
+        })
     }
 
     /// Takes a key out of a block under a key block protection key and wraps it under
@@ -88,6 +93,16 @@ impl Hsm {
         entropy: &mut dyn Entropy,
     ) -> Result<ImportedKey, HsmError> {
         require_exchanged_usage(usage)?;
+        stack::wiped_after_few(|| self.taken_over(kbpk, block, usage, entropy))
+    }
+
+    fn taken_over(
+        &mut self,
+        kbpk: KeyHandle,
+        block: &str,
+        usage: KeyUsage,
+        entropy: &mut dyn Entropy,
+    ) -> Result<ImportedKey, HsmError> {
         let master = self.keys.zone_master(&self.lmk, kbpk)?;
         if block.len() > crate::TRANSPORT_BLOCK_MAX {
             return Err(KeyBlockError::Length.into());
@@ -128,9 +143,20 @@ impl Hsm {
         let usage = self.keys.usage(key)?;
         require_exchanged_usage(usage)?;
         let block = self.block_to_leave(key)?;
+        stack::wiped_after_few(|| self.sealed(kbpk, usage, &block, options, entropy))
+    }
+
+    fn sealed(
+        &mut self,
+        kbpk: KeyHandle,
+        usage: KeyUsage,
+        block: &KeyBlock,
+        options: ExportOptions,
+        entropy: &mut dyn Entropy,
+    ) -> Result<TransportBlock, HsmError> {
         let master = self.keys.zone_master(&self.lmk, kbpk)?;
         let protection_value = check_value_text(master.is_aes(), master.check_value());
-        self.lmk.unwrap(&block, |key| {
+        self.lmk.unwrap(block, |key| {
             if !master.is_strong_enough(usage, key.len()) {
                 return Err(HsmError::WeakProtection);
             }

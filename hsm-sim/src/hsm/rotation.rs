@@ -6,7 +6,7 @@
 //! and wipes the old key. Handles stay as they are throughout.
 
 use super::Hsm;
-use crate::{Entropy, HsmError, KeyBlock, KeyBlockError, Lmk, tr31::Attributes};
+use crate::{Entropy, HsmError, KeyBlock, KeyBlockError, Lmk, stack, tr31::Attributes};
 
 impl Hsm {
     /// Makes `new` the local master key, beside which the present one still opens
@@ -45,7 +45,7 @@ impl Hsm {
     /// [`HsmError::KeyBlock`] if it is under neither key or has optional blocks, which
     /// no block of this HSM has; [`HsmError::KeyLength`], [`HsmError::WeakKey`].
     pub fn rewrap(&self, block: &KeyBlock, entropy: &mut dyn Entropy) -> Result<KeyBlock, HsmError> {
-        rewrapped(&self.lmk, block, entropy)
+        stack::wiped_after_few(|| rewrapped(&self.lmk, block, entropy))
     }
 
     /// The same for many blocks.
@@ -57,6 +57,20 @@ impl Hsm {
     ) {
         out.clear();
         out.extend(blocks.iter().map(|block| self.rewrap(block, entropy)));
+    }
+
+    /// Takes a key of sample data over: out of its block under the well-known test key
+    /// into one under the present local master key, with the same header. It is no
+    /// step of a rotation, and the test key is good for nothing else here.
+    ///
+    /// What comes out is as secret as what went in: whoever has read the sample data
+    /// knows the key.
+    ///
+    /// # Errors
+    /// As [`Hsm::rewrap`].
+    #[cfg(any(test, feature = "test-keys"))]
+    pub fn adopt_test_key(&self, block: &KeyBlock, entropy: &mut dyn Entropy) -> Result<KeyBlock, HsmError> {
+        stack::wiped_after_few(|| moved(&Lmk::test(), &self.lmk, block, entropy))
     }
 
     /// Re-wraps the loaded keys that are still under the old local master key, and
@@ -73,7 +87,7 @@ impl Hsm {
         let mut left = 0;
         for block in self.keys.blocks_mut() {
             if !self.lmk.wraps(block) {
-                *block = rewrapped(&self.lmk, block, entropy)?;
+                *block = stack::wiped_after_few(|| rewrapped(&self.lmk, block, entropy))?;
                 left += 1;
             }
         }
@@ -83,16 +97,18 @@ impl Hsm {
 }
 
 fn rewrapped(lmk: &Lmk, block: &KeyBlock, entropy: &mut dyn Entropy) -> Result<KeyBlock, HsmError> {
-    if lmk.wraps(block) {
-        return Ok(block.clone());
-    }
-    let (usage, _) = lmk.open(block)?;
+    if lmk.wraps(block) { Ok(block.clone()) } else { moved(lmk, lmk, block, entropy) }
+}
+
+/// The key of a block that `from` opens, in a block under `to` with the same header.
+fn moved(from: &Lmk, to: &Lmk, block: &KeyBlock, entropy: &mut dyn Entropy) -> Result<KeyBlock, HsmError> {
+    let (usage, _) = from.open(block)?;
     let text = block.text();
     if !text.optional_text()?.is_empty() {
         return Err(KeyBlockError::OptionalBlock.into());
     }
-    Ok(lmk.unwrap(block, |key| {
+    Ok(from.unwrap(block, |key| {
         let attributes = Attributes::of(usage, key.len()).version(text.key_version());
-        lmk.wrap_as(Attributes { exportability: text.exportability(), ..attributes }, key, entropy)
+        to.wrap_as(Attributes { exportability: text.exportability(), ..attributes }, key, entropy)
     })?)
 }

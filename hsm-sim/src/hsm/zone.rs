@@ -5,7 +5,7 @@
 //! check values of the earlier ones.
 
 use super::Hsm;
-use crate::{Entropy, HsmError, ImportedKey, KeyBlock, KeyHandle, KeyUsage, tr31::Attributes};
+use crate::{Entropy, HsmError, ImportedKey, KeyBlock, KeyHandle, KeyUsage, stack, tr31::Attributes};
 
 impl Hsm {
     /// Takes a zone key out of a block under a zone master key and wraps it under
@@ -49,10 +49,11 @@ impl Hsm {
         let usage = self.keys.usage(key)?;
         require_zone_usage(usage)?;
         let block = self.block_to_leave(key)?;
-        let master = self.keys.zone_master(&self.lmk, zmk)?;
-        let wrapped =
-            self.lmk.unwrap(&block, |key| master.wrap(Attributes::of(usage, key.len()), key, entropy));
-        Ok(wrapped?)
+        stack::wiped_after_few(|| {
+            let master = self.keys.zone_master(&self.lmk, zmk)?;
+            let attributes = |key: &[u8]| Attributes::of(usage, key.len());
+            Ok(self.lmk.unwrap(&block, |key| master.wrap(attributes(key), key, entropy))?)
+        })
     }
 }
 

@@ -2,9 +2,12 @@
 
 use crate::{
     batches,
-    job::{Job, PVKI},
+    job::{Job, OTHERS, PVKI},
 };
-use hsm_sim::{Hsm, HsmLimits, KeyBlock, KeyHandle, KeyRef, Lmk, Pan, PinCheck, PsamNumber};
+use hsm_sim::{
+    Hsm, HsmLimits, KeyBlock, KeyHandle, KeyRef, Lmk, MacAlgorithm, MacRequest, Pan, PinCheck, PsamNumber,
+    SessionHandle, SessionPurpose, SessionRequest,
+};
 use std::{
     env, fs,
     io::{BufRead, BufReader, Read, Write},
@@ -59,11 +62,12 @@ impl Waiting {
     }
 }
 
-/// The key blocks, what is planted, and a line for each item, bytes in hexadecimal.
+/// The key blocks, what is planted, the other keys, and a line for each item, bytes in hexadecimal.
 fn written(job: &Job, planted: &[Vec<u8>]) -> String {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<String>();
     let mut lines = job.blocks.to_vec();
     lines.push(planted.iter().map(|bytes| hex(bytes)).collect::<Vec<_>>().join(" "));
+    lines.extend(job.others.iter().map(|(block, _)| block.clone()));
     lines.extend(job.items.iter().map(|item| {
         let [psam, random, block, pan, pvv] =
             [&item.psam[..], &item.random, &item.block, &item.pan, &item.pvv].map(hex);
@@ -94,12 +98,14 @@ fn bytes(hex: &str) -> Vec<u8> {
     digits.iter().map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
 
-/// Verifies all PINs; what is left is the HSM.
+/// Verifies all PINs, half of them under sessions; what is left is the HSM.
 #[inline(never)]
 fn work<'a>(mut lines: impl Iterator<Item = &'a str>) -> Hsm {
-    let mut hsm = Hsm::with_limits(Lmk::test(), HsmLimits { key_slots: 16, unwrapped_keys: 8192 });
+    let mut hsm = Hsm::with_limits(Lmk::test(), HsmLimits { key_slots: 2 * OTHERS, unwrapped_keys: 8192 });
     let mut load = |hsm: &mut Hsm| hsm.load_key(&KeyBlock::parse(lines.next().unwrap()).unwrap()).unwrap();
     let (master, pvk) = (load(&mut hsm), load(&mut hsm));
+    let others: Vec<KeyHandle> = (0..OTHERS).map(|_| load(&mut hsm)).collect();
+    use_and_unload(&mut hsm, &others);
     let items: Vec<Given> = lines.map(|line| given(line, master)).collect();
     let checks: Vec<PinCheck<'_>> = items
         .iter()
@@ -112,13 +118,41 @@ fn work<'a>(mut lines: impl Iterator<Item = &'a str>) -> Hsm {
             pvv: *pvv,
         })
         .collect();
-    let mut verified = Vec::new();
-    for batch in batches(checks.len()) {
-        let count = batch.len();
-        hsm.verify_pins(&checks[batch], &mut verified);
-        assert!(verified.len() == count && verified.iter().all(Result::is_ok), "every PIN is right");
+    let (mut verified, mut derived) = (Vec::new(), Vec::new());
+    for (number, batch) in batches(checks.len()).enumerate() {
+        let checks = &checks[batch];
+        if number % 8 < 4 {
+            hsm.verify_pins(checks, &mut verified);
+        } else {
+            let request =
+                |check: &PinCheck<'_>| SessionRequest { key: check.pin_key, purpose: SessionPurpose::Pin };
+            hsm.derive_sessions(&checks.iter().map(request).collect::<Vec<_>>(), &mut derived);
+            let sessions: Vec<SessionHandle> = derived.iter().map(|session| session.unwrap()).collect();
+            let under = |(check, session)| PinCheck { pin_key: KeyRef::Session(session), ..check };
+            let checks: Vec<_> = checks.iter().copied().zip(sessions.iter().copied()).map(under).collect();
+            hsm.verify_pins(&checks, &mut verified);
+            hsm.end_sessions(&sessions);
+        }
+        assert!(verified.len() == checks.len() && verified.iter().all(Result::is_ok), "every PIN is right");
     }
     hsm
+}
+
+/// Makes MACs under keys, all at once and one by one, and unloads them.
+fn use_and_unload(hsm: &mut Hsm, keys: &[KeyHandle]) {
+    let request = |key: &KeyHandle| MacRequest {
+        key: (*key).into(),
+        algorithm: MacAlgorithm::X919,
+        data: b"a message that is not whole blocks",
+    };
+    let requests: Vec<MacRequest<'_>> = keys.iter().map(request).collect();
+    let (mut together, mut alone) = (Vec::new(), Vec::new());
+    hsm.generate_macs(&requests, &mut together);
+    for (request, mac) in requests.iter().zip(&together) {
+        hsm.generate_macs(std::slice::from_ref(request), &mut alone);
+        assert!(mac.is_ok() && alone[0] == *mac);
+    }
+    keys.iter().for_each(|key| hsm.unload_key(*key));
 }
 
 #[test]

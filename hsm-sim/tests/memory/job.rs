@@ -5,6 +5,9 @@ use hsm_sim::{
     emulator::{Psam, PsamMasters},
 };
 
+/// Keys that do not stay loaded.
+pub(crate) const OTHERS: usize = 80;
+
 /// PSAMs, whose own keys are in the child's cache after the first batches.
 pub(crate) const PSAMS: usize = 40;
 
@@ -19,6 +22,8 @@ pub(crate) struct Job {
     pub(crate) master: [u8; 16],
     /// In their order.
     pub(crate) items: Vec<Item>,
+    /// Keys that are loaded, used and unloaded: their blocks, and they themselves.
+    pub(crate) others: Vec<(String, [u8; 16])>,
 }
 
 /// One PIN: what the child is given, and the PIN.
@@ -103,6 +108,16 @@ impl Job {
             }
         });
         let items = items.collect();
-        Self { blocks: [master_block, pvk_block].map(|block| block.as_str().to_owned()), master, items }
+        let others = (0..OTHERS).map(|_| {
+            let key = random.bytes();
+            (wrap(&mut hsm, KeyUsage::MacX919, &key, &mut random).as_str().to_owned(), key)
+        });
+        let others = others.collect();
+        Self {
+            blocks: [master_block, pvk_block].map(|block| block.as_str().to_owned()),
+            master,
+            items,
+            others,
+        }
     }
 }

@@ -1,5 +1,5 @@
 //! What 10,000 PIN verifications leave in memory: no PIN block in clear, no session key, no schedule of one, not in the
-//! lanes' order either.
+//! lanes' order either; and nothing of keys that were used and unloaded before.
 //!
 //! A child process verifies PINs under keys derived for each of them, in batches of 1, 5, 64 and 256, and waits. What
 //! it is given is encrypted; this process, which made it, knows every secret, takes a core dump of the child, and

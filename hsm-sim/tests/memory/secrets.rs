@@ -25,11 +25,13 @@ pub(crate) enum Kind {
     SessionKey,
     /// A round key of it, as the crate `des` keeps it.
     RoundKey,
+    /// Half a key that is not loaded any more, or a round key of it.
+    UnloadedKey,
     /// One bit of the session keys, blocks or parameters of 64 items that share a pass.
     LaneRow,
 }
 
-const KINDS: [Kind; 8] = [
+const KINDS: [Kind; 9] = [
     Kind::ClearBlock,
     Kind::PinField,
     Kind::Nibbles,
@@ -37,6 +39,7 @@ const KINDS: [Kind; 8] = [
     Kind::PvvParameter,
     Kind::SessionKey,
     Kind::RoundKey,
+    Kind::UnloadedKey,
     Kind::LaneRow,
 ];
 
@@ -67,6 +70,9 @@ impl Secrets {
         let mut secrets =
             Self { forms: Vec::new(), by_start: HashMap::new(), seen: vec![0; 1 << (SEEN_BITS - 6)] };
         let words: Vec<Words> = job.items.iter().map(|item| secrets.add_item(job, item)).collect();
+        for (_, key) in &job.others {
+            secrets.add_key(Kind::UnloadedKey, Kind::UnloadedKey, halves(key));
+        }
         // Before every PSAM's key was seen the lanes are in another order.
         for batch in batches(job.items.len()).filter(|batch| batch.start >= 2 * PSAMS && batch.len() >= 64) {
             words[batch].as_chunks().0.iter().for_each(|lanes| secrets.add_rows(lanes));
@@ -80,17 +86,24 @@ impl Secrets {
         let clear = packed(&field) ^ packed(&account);
         let parameter = packed(&pvv_parameter(item));
         self.add_number(Kind::ClearBlock, clear);
-        self.add_number(Kind::PinField, packed(&field));
         self.add_number(Kind::PvvParameter, parameter);
-        self.add(Kind::Nibbles, &field);
-        self.add(Kind::Digits, &digits(&item.pin));
+        // By themselves short PINs, or PINs of zeros, are in any memory.
+        if item.pin.len() >= 6 && item.pin.iter().filter(|digit| **digit != b'0').count() >= 5 {
+            self.add_number(Kind::PinField, packed(&field));
+            self.add(Kind::Nibbles, &field);
+            self.add(Kind::Digits, &digits(&item.pin));
+        }
+        self.add_key(Kind::SessionKey, Kind::RoundKey, key);
+        Words { clear, parameter, key }
+    }
+
+    fn add_key(&mut self, itself: Kind, expanded: Kind, key: [u64; 2]) {
         for half in key {
-            self.add_number(Kind::SessionKey, half);
+            self.add_number(itself, half);
             for round_key in round_keys(half) {
-                self.add(Kind::RoundKey, &round_key.to_ne_bytes());
+                self.add(expanded, &round_key.to_ne_bytes());
             }
         }
-        Words { clear, parameter, key }
     }
 
     /// The rows of 64 lanes: all first bits, all second bits, and so on. Rows of nearly equal bits say nothing.
@@ -155,7 +168,10 @@ fn session_key(job: &Job, item: &Item) -> [u64; 2] {
     // Six decimal digits are a number in BCD.
     factor ^= u64::from_str_radix(&format!("{:06}", item.stan), 16).unwrap();
     let psam_key = diversified(&job.master, u64::from_be_bytes(item.psam));
-    let key = diversified(&psam_key, factor);
+    halves(&diversified(&psam_key, factor))
+}
+
+fn halves(key: &[u8; 16]) -> [u64; 2] {
     [0, 8].map(|at| u64::from_be_bytes(*key[at..].first_chunk().unwrap()))
 }
 

@@ -74,3 +74,25 @@ fn a_rotation_that_makes_no_sense_is_refused() {
     assert_eq!(hsm.begin_rotation(lmk(3)), Err(HsmError::RotationUnderWay));
     assert_eq!(test_hsm().begin_rotation(lmk(2)), Err(HsmError::TestLmk));
 }
+
+#[test]
+fn keys_of_sample_data_are_taken_over_with_their_headers_and_nothing_else_is() {
+    let mut test = test_hsm();
+    let options = crate::KeyOptions { version: 2, exportable: true };
+    let sample = test.generate_key_with(KeyUsage::MacX919, options, &mut seeded(41)).unwrap();
+    let known = test.load_key(&sample).unwrap();
+    let mac = generate_mac(&mut test, known, MacAlgorithm::X919);
+
+    let mut hsm = Hsm::new(lmk(1));
+    let refused = HsmError::KeyBlock(KeyBlockError::Authentication);
+    assert_eq!(hsm.load_key(&sample), Err(refused), "under the test key it is worth nothing here");
+    let taken = hsm.adopt_test_key(&sample, &mut seeded(42)).unwrap();
+    assert_eq!((taken.key_version(), taken.mode_of_use(), taken.exportability()), (2, 'C', 'E'));
+    let handle = hsm.load_key(&taken).unwrap();
+    assert_eq!(generate_mac(&mut hsm, handle, MacAlgorithm::X919), mac);
+    assert_eq!(
+        hsm.adopt_test_key(&taken, &mut seeded(43)),
+        Err(refused),
+        "a real key is none of the sample's"
+    );
+}
