@@ -15,7 +15,6 @@ use std::{
 
 use bytes::BytesMut;
 use crossbeam::channel::{Sender, unbounded};
-use hsm_sim::{Hsm, Lmk};
 use serde::{Deserialize, Serialize};
 use tokio::{net::TcpListener, sync::mpsc};
 
@@ -34,6 +33,7 @@ use crate::{
     console,
     dialect::{self, Forms},
     journal::{JournalError, Reader, Seq, SledStore, Store, StoreOptions},
+    keys::{self, CheckValue, LmkError},
     recovery::{self, RecoveryError},
     stages::{
         FaultLog, Stages,
@@ -69,6 +69,9 @@ pub enum AppError {
     /// The books could not be made.
     #[error(transparent)]
     Recovery(#[from] RecoveryError),
+    /// The HSM or its key file cannot be used.
+    #[error(transparent)]
+    Lmk(#[from] LmkError),
     /// The keys in the books cannot be used.
     #[error(transparent)]
     Keys(#[from] KeysError),
@@ -224,6 +227,10 @@ pub fn start_on(
         forms: stages.forms,
         metrics: metrics.clone(),
     };
+    let hsm = console::HsmState {
+        test: stages.verifier.is_test(),
+        lmk: CheckValue(stages.verifier.lmk_check_value()),
+    };
     let stages = thread::start(stages, stage_orders, Arc::clone(&desk.queue), to_commit)
         .map_err(|error| AppError::System(error.to_string()))?;
     let io = Io {
@@ -240,7 +247,7 @@ pub fn start_on(
         .name("io".into())
         .spawn(move || io.run())
         .map_err(|error| AppError::System(error.to_string()))?;
-    let admin = console::start(admin, control.clone(), reader, admin_metrics, page.clone())
+    let admin = console::start(admin, control.clone(), reader, hsm, admin_metrics, page.clone())
         .map_err(|error| AppError::System(error.to_string()))?;
     write_ports(&ports_file, &ports)?;
     tracing::info!(pos = %ports.pos, epos = %ports.epos, atm = %ports.atm, admin = %ports.admin, "ready");
@@ -259,13 +266,16 @@ pub fn prepare(
     progress: &mut dyn FnMut(Seq),
 ) -> Result<Stages, AppError> {
     let mut clock = Clock::new(&config.time.zone)?;
-    let mut hsm = Hsm::new(Lmk::test());
+    let (mut hsm, _) = keys::open(&config.hsm)?;
     let mut entropy = system_entropy;
     let books = recovery::open_books(store, config, &mut hsm, &mut entropy, &mut clock, progress)?;
     let verifier = Verifier::new(hsm, Box::new(entropy), &books)?;
-    metrics.hsm_test_mode(verifier.is_test());
+    let lmk = CheckValue(verifier.lmk_check_value());
+    metrics.hsm(verifier.is_test(), lmk);
     if verifier.is_test() {
-        tracing::warn!("the HSM works under the published test LMK: for tests and development only");
+        tracing::warn!(%lmk, "the HSM works under the published test LMK: for tests and development only");
+    } else {
+        tracing::info!(%lmk, "the HSM works under an LMK of components");
     }
     let forms = Forms {
         atm_binary_bitmap: config.atm.bitmap == BitmapForm::Binary,
@@ -470,7 +480,7 @@ fn write_ports(path: &Path, ports: &Ports) -> Result<(), AppError> {
 
 /// Random bytes from the operating system.
 #[expect(clippy::disallowed_methods, reason = "the one source of random bytes")]
-fn system_entropy(bytes: &mut [u8]) {
+pub(crate) fn system_entropy(bytes: &mut [u8]) {
     // INVARIANT: the system's random source does not fail after boot; without it no key may be made.
     getrandom::fill(bytes).expect("the operating system gives random bytes");
 }

@@ -163,15 +163,25 @@ pub struct Time {
 pub struct Hsm {
     /// Which HSM.
     pub mode: HsmMode,
-    /// File of test keys; it could be opened.
+    /// File of keys; it could be opened.
     pub keys: PathBuf,
+    /// Component files of the local master key; two to nine with [`HsmMode::Live`], none else.
+    pub components: Vec<PathBuf>,
+    /// Component files of the local master key before it, whose key blocks are still opened and wrapped anew at the
+    /// start; may be none.
+    pub previous_components: Vec<PathBuf>,
 }
+
+/// Most component files of a key.
+pub const COMPONENTS_MAX: usize = 9;
 
 /// Which HSM the switch uses.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum HsmMode {
     /// The software HSM in this process under the well-known test LMK.
     Test,
+    /// The software HSM in this process under a local master key of components.
+    Live,
 }
 
 /// `[log]`.
@@ -341,12 +351,21 @@ impl Books {
 
 impl Hsm {
     fn from_settings(settings: &mut Settings) -> Result<Self, ConfigError> {
-        const RULE: &str = "\"test\", the only mode there is";
-        let mode = settings.word("hsm.mode", &[("test", HsmMode::Test)], RULE)?;
-        Ok(Self {
-            mode: settings.required("hsm.mode", RULE, mode)?,
-            keys: settings.readable_file("hsm.keys", "the file of test keys")?,
-        })
+        const RULE: &str = "\"test\" or \"live\"";
+        const LIVE: &str =
+            "two to nine component files in quotes, such as [\"1.component\", \"2.component\"]";
+        const TEST: &str = "an empty list with hsm.mode = \"test\", whose LMK has no components";
+        const PREVIOUS: &str = "two to nine component files in quotes, or an empty list";
+        let mode = settings.word("hsm.mode", &[("test", HsmMode::Test), ("live", HsmMode::Live)], RULE)?;
+        let mode = settings.required("hsm.mode", RULE, mode)?;
+        let keys = settings.readable_file("hsm.keys", "the file of keys")?;
+        let (present, previous) = match mode {
+            HsmMode::Test => ((0..=0, TEST), (0..=0, TEST)),
+            HsmMode::Live => ((2..=COMPONENTS_MAX, LIVE), (0..=COMPONENTS_MAX, PREVIOUS)),
+        };
+        let components = settings.paths("hsm.components", present.0, present.1)?;
+        let previous_components = settings.paths("hsm.previous_components", previous.0, previous.1)?;
+        Ok(Self { mode, keys, components, previous_components })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Genesis: an empty journal imports a city once. From then on the journal is the truth and the files are not read.
 //!
 //! Clear test keys and PINs end here: keys become key blocks under the LMK, PINs become verification values, card
-//! numbers become tokens, and only those go into events.
+//! numbers become tokens, and only those go into events. A city of key blocks has neither to begin with.
 //!
 //! Start at [`import`]; whoever takes the events is an [`Importing`]. Cards, of which there may be millions, are read
 //! and worked out on a thread of their own, see `genesis/ahead.rs`.
@@ -10,7 +10,7 @@ mod ahead;
 #[cfg(test)]
 mod tests;
 
-use hsm_sim::{Entropy, Hsm, HsmError, KeyBlock, KeyHandle, KeyUsage, Pan, TokenRequest};
+use hsm_sim::{Entropy, Hsm, HsmError, KeyBlock, KeyHandle, Pan, TokenRequest};
 use jiff::{ToSpan, tz::TimeZone};
 
 use crate::{
@@ -24,9 +24,10 @@ use crate::{
         request::Phone,
     },
     city::{
-        self, BlacklistRow, CITY_CURRENCY, City, CityError, Dialect, Listed, MacKind, MerchantState,
-        TerminalRow, TestKeys,
+        self, BlacklistRow, CITY_CURRENCY, City, CityError, Dialect, KeyFile, Listed, LiveKeys, MacKind,
+        MerchantState, TerminalRow,
     },
+    keys::blocks::{self, KeyFault},
     ledger::purse::PurseType,
 };
 
@@ -45,6 +46,12 @@ pub enum GenesisError {
         #[source]
         source: HsmError,
     },
+    /// A key is refused.
+    #[error(transparent)]
+    Key(#[from] KeyFault),
+    /// The change of the local master key cannot be brought to its end.
+    #[error("the previous LMK cannot be let go of")]
+    Rotation(#[source] HsmError),
     /// The key file names a key version that a PSAM needs and does not have, or the zone is unknown.
     #[error("time zone {0:?} is not in the IANA time zone database")]
     Zone(String),
@@ -84,7 +91,7 @@ pub enum CardFault {
 /// The first fault found; what was handed over before must be thrown away.
 pub fn import<I: Importing>(
     city: &City,
-    keys: &TestKeys,
+    keys: &KeyFile,
     policy: Policy,
     zone: &str,
     hsm: &mut Hsm,
@@ -92,10 +99,17 @@ pub fn import<I: Importing>(
     into: &mut I,
 ) -> Result<(), I::Error> {
     city.check_keys(keys).map_err(GenesisError::from)?;
+    let keys = &match keys {
+        KeyFile::Test(keys) => blocks::of_test(keys, city, hsm, entropy).map_err(GenesisError::from)?,
+        KeyFile::Live(keys) => {
+            blocks::check(keys, hsm).map_err(GenesisError::from)?;
+            LiveKeys::clone(keys)
+        }
+    };
     let zone = TimeZone::get(zone).map_err(|_| GenesisError::Zone(zone.to_owned()))?;
     let rules = city.rules().map_err(GenesisError::from)?;
     into.take(&Event::PolicySet(policy))?;
-    let issuer = import_keys(keys, hsm, entropy, into)?;
+    let issuer = import_keys(keys, hsm, into)?;
     import_products(city, into)?;
     for orderer in &city.orderers {
         let (name, float) = (orderer.orderer.clone(), orderer.float_minor);
@@ -113,8 +127,8 @@ pub fn import<I: Importing>(
             load_line: merchant.load_line,
         }))?;
     }
-    import_psams(city, keys, hsm, entropy, into)?;
-    import_acquirers(city, keys, hsm, entropy, into)?;
+    import_psams(city, keys, into)?;
+    import_acquirers(city, keys, hsm, into)?;
     for row in &city.terminals {
         into.take(&Event::TerminalInstalled(terminal(city, row, hsm, entropy)?))?;
     }
@@ -131,7 +145,7 @@ pub fn import<I: Importing>(
 /// Issues the cards, in the order of their file.
 fn import_cards<I: Importing>(
     city: &City,
-    keys: &TestKeys,
+    keys: &LiveKeys,
     issuer: IssuerHandles,
     hsm: &mut Hsm,
     into: &mut I,
@@ -154,21 +168,19 @@ struct IssuerHandles {
 }
 
 fn import_keys<I: Importing>(
-    keys: &TestKeys,
+    keys: &LiveKeys,
     hsm: &mut Hsm,
-    entropy: &mut dyn Entropy,
     into: &mut I,
 ) -> Result<IssuerHandles, I::Error> {
-    let mut import = |role: KeyRole, usage, index, key: &[u8]| -> Result<KeyHandle, I::Error> {
+    let mut import = |role: KeyRole, index, block: &KeyBlock| -> Result<KeyHandle, I::Error> {
         let fault = |source| GenesisError::Hsm { what: format!("the {role:?} key"), source };
-        let block = hsm.import_clear_test_key(usage, key, entropy).map_err(fault)?;
-        into.take(&Event::KeyInstalled { role, index, block: text(&block) })?;
-        Ok(hsm.load_key(&block).map_err(fault)?)
+        into.take(&Event::KeyInstalled { role, index, block: text(block) })?;
+        Ok(hsm.load_key(block).map_err(fault)?)
     };
     Ok(IssuerHandles {
-        pvk: import(KeyRole::PinVerification, KeyUsage::PinVerification, keys.pvki, keys.pvk.expose())?,
-        cvk: import(KeyRole::CardVerification, KeyUsage::CardVerification, 0, keys.cvk.expose())?,
-        token: import(KeyRole::Token, KeyUsage::Token, 0, keys.token.expose())?,
+        pvk: import(KeyRole::PinVerification, keys.pvki, &keys.pvk)?,
+        cvk: import(KeyRole::CardVerification, 0, &keys.cvk)?,
+        token: import(KeyRole::Token, 0, &keys.token)?,
     })
 }
 
@@ -201,26 +213,14 @@ fn import_products<I: Importing>(city: &City, into: &mut I) -> Result<(), I::Err
     Ok(())
 }
 
-fn import_psams<I: Importing>(
-    city: &City,
-    keys: &TestKeys,
-    hsm: &mut Hsm,
-    entropy: &mut dyn Entropy,
-    into: &mut I,
-) -> Result<(), I::Error> {
+fn import_psams<I: Importing>(city: &City, keys: &LiveKeys, into: &mut I) -> Result<(), I::Error> {
     for masters in &keys.psam_masters {
-        let version = masters.version;
-        let mut import = |usage, key: &[u8; 16]| {
-            hsm.import_clear_test_key(usage, key, entropy)
-                .map(|block| text(&block))
-                .map_err(|source| GenesisError::Hsm { what: format!("PSAM masters {version}"), source })
-        };
         into.take(&Event::PsamMastersInstalled(PsamMasters {
-            version,
-            pin: import(KeyUsage::PsamPin, masters.pin.expose())?,
-            mac: import(KeyUsage::PsamMac, masters.mac.expose())?,
-            track: import(KeyUsage::PsamTrack, masters.track.expose())?,
-            auth: import(KeyUsage::PsamAuth, masters.auth.expose())?,
+            version: masters.version,
+            pin: text(&masters.pin),
+            mac: text(&masters.mac),
+            track: text(&masters.track),
+            auth: text(&masters.auth),
         }))?;
     }
     for psam in &city.psams {
@@ -232,43 +232,41 @@ fn import_psams<I: Importing>(
 
 fn import_acquirers<I: Importing>(
     city: &City,
-    keys: &TestKeys,
+    keys: &LiveKeys,
     hsm: &mut Hsm,
-    entropy: &mut dyn Entropy,
     into: &mut I,
 ) -> Result<(), I::Error> {
     for acquirer in &city.acquirers {
         // `check_keys` has seen to it that every acquirer has a zone.
         let Some(zone) = keys.zone(&acquirer.id) else { continue };
-        let mac = match acquirer.mac {
-            city::HostMac::X919 => MacScheme::X919,
-            city::HostMac::Cbc3Des => MacScheme::Cbc3Des,
+        let (mac, role) = match acquirer.mac {
+            city::HostMac::X919 => (MacScheme::X919, city::KeyRole::ZoneMacX919),
+            city::HostMac::Cbc3Des => (MacScheme::Cbc3Des, city::KeyRole::ZoneMacCbc3Des),
         };
-        let mac_usage = match mac {
-            MacScheme::Cbc3Des => KeyUsage::MacCbc3Des,
-            _ => KeyUsage::MacX919,
+        let mut look = |name: &str, role, block| {
+            let name = format!("keys.toml, {name} of acquirer {}", acquirer.id);
+            blocks::look(hsm, &name, &[role], block)
+                .map(|known| known.check_value)
+                .map_err(GenesisError::from)
         };
-        let mut import = |usage, key: &[u8]| -> Result<(KeyText, [u8; 3]), GenesisError> {
-            let fault = |source| GenesisError::Hsm { what: format!("acquirer {}", acquirer.id), source };
-            let block = hsm.import_clear_test_key(usage, key, entropy).map_err(fault)?;
-            let handle = hsm.load_key(&block).map_err(fault)?;
-            let check_value = hsm.check_value(handle).map_err(fault)?;
-            hsm.unload_key(handle);
-            Ok((text(&block), check_value))
-        };
-        let (zmk, _) = import(KeyUsage::ZoneMaster, zone.zmk.expose())?;
-        let (pin, pin_check) = import(KeyUsage::PinEncryption, zone.pin.expose())?;
-        let (mac_to_switch, to_check) = import(mac_usage, zone.mac_to_switch.expose())?;
-        let (mac_from_switch, from_check) = import(mac_usage, zone.mac_from_switch.expose())?;
-        let check_values = [pin_check, to_check, from_check];
+        let check_values = [
+            look("pin", city::KeyRole::ZonePin, &zone.pin)?,
+            look("mac_to_switch", role, &zone.mac_to_switch)?,
+            look("mac_from_switch", role, &zone.mac_from_switch)?,
+        ];
         into.take(&Event::AcquirerJoined(JoinedAcquirer {
             id: acquirer.id,
             name: acquirer.name.clone(),
             mac,
             active: acquirer.active,
             currency: CITY_CURRENCY,
-            zmk,
-            keys: ZoneKeyTexts { pin, mac_to_switch, mac_from_switch, check_values },
+            zmk: text(&zone.zmk),
+            keys: ZoneKeyTexts {
+                pin: text(&zone.pin),
+                mac_to_switch: text(&zone.mac_to_switch),
+                mac_from_switch: text(&zone.mac_from_switch),
+                check_values,
+            },
         }))?;
     }
     Ok(())
@@ -280,9 +278,7 @@ fn terminal(
     hsm: &mut Hsm,
     entropy: &mut dyn Entropy,
 ) -> Result<InstalledTerminal, GenesisError> {
-    let tmk = hsm
-        .import_clear_test_key(KeyUsage::KeyEncryption, row.tmk.expose(), entropy)
-        .map_err(|source| GenesisError::Hsm { what: terminal_name(&row.terminal_id), source })?;
+    let tmk = blocks::of_terminal(row, hsm, entropy)?;
     Ok(InstalledTerminal {
         id: row.terminal_id,
         merchant: row.merchant,
@@ -344,10 +340,6 @@ fn tokenise(hsm: &mut Hsm, issuer: &IssuerHandles, pan: &Pan) -> Result<Token, H
     hsm.tokenise_pans(&[TokenRequest { key: issuer.token, pan }], &mut tokens);
     // INVARIANT: a batch call returns one result an item.
     tokens.pop().expect("one result for one item").map(|token| Token(token.0))
-}
-
-fn terminal_name(id: &[u8; 8]) -> String {
-    format!("terminal {}", String::from_utf8_lossy(id))
 }
 
 fn text(block: &KeyBlock) -> KeyText {

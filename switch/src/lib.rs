@@ -24,6 +24,7 @@ pub mod demo;
 pub mod dialect;
 pub mod genesis;
 pub mod journal;
+pub mod keys;
 pub mod ledger;
 pub mod recovery;
 pub mod settlement;

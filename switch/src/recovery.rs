@@ -13,11 +13,15 @@ use crate::{
         policy::Policy,
         snapshot::SnapshotError,
     },
-    city::{City, CityError, TestKeys},
+    city::{City, CityError, KeyFile},
     clock::{Clock, stopwatch},
     config::Config,
     genesis::{self, CardFault, GenesisError, Importing},
     journal::{Checkpoints, JournalError, Reader, RecordBatch, Seq, Store},
+    keys::{
+        CheckValue,
+        rewrap::{self, RewrapError},
+    },
     ledger::Refusal,
 };
 
@@ -70,6 +74,9 @@ pub enum RecoveryError {
     /// A file of the city is at fault.
     #[error(transparent)]
     City(#[from] CityError),
+    /// The keys in the books are under another local master key, or cannot be brought under this one.
+    #[error(transparent)]
+    Rewrap(#[from] RewrapError),
 }
 
 /// Applies every record after the books' last, up to and including `until`; `progress` hears each sequence number.
@@ -190,12 +197,16 @@ pub fn open_books(
     if !books.genesis_done() {
         return Err(RecoveryError::GenesisInterrupted { seq: books.seq() });
     }
+    rewrap::check(&books, hsm, entropy)?;
     let time_ms = clock.now().unix_ms();
     let mut append = direct(store);
     let mut importer = Importer::new(&mut books, time_ms, &mut append, progress);
     if *importer.books.policy() != policy {
         importer.take(&Event::PolicySet(policy))?;
         tracing::info!("the configured limits of the books have changed and are recorded");
+    }
+    if let Some(previous) = hsm.previous_lmk_check_value() {
+        importer.rewrap(hsm, entropy, previous)?;
     }
     importer.take_due(clock)?;
     importer.finish()?;
@@ -231,7 +242,7 @@ fn import(
     progress: &mut dyn FnMut(Seq),
 ) -> Result<(), RecoveryError> {
     let city = City::open(&config.city.dir)?;
-    let keys = TestKeys::open(&config.hsm.keys)?;
+    let keys = KeyFile::open(&config.hsm.keys)?;
     let time_ms = clock.now().unix_ms();
     let (to_writer, batches) = bounded(BATCHES_AHEAD);
     let (to_importer, spare) = unbounded();
@@ -297,6 +308,31 @@ impl<'a> Importer<'a> {
         while let Some(event) = self.books.due(&now) {
             self.take(&event)?;
         }
+        Ok(())
+    }
+
+    /// Brings every key block in the books under the HSM's present local master key. The previous one is wiped once
+    /// nothing is under it any more: that it still opened blocks was for this alone.
+    fn rewrap(
+        &mut self,
+        hsm: &mut Hsm,
+        entropy: &mut dyn Entropy,
+        previous: [u8; 3],
+    ) -> Result<(), RecoveryError> {
+        let mut keepers = 0_u64;
+        for keeper in self.books.key_keepers() {
+            if let Some(event) = rewrap::keeper(self.books, keeper, hsm, entropy)? {
+                self.take(&event)?;
+                keepers += 1;
+            }
+        }
+        self.append()?;
+        hsm.end_rotation(entropy).map_err(GenesisError::Rotation)?;
+        let (from, to) = (CheckValue(previous), CheckValue(hsm.lmk_check_value()));
+        tracing::info!(
+            keepers, %from, %to,
+            "all keys are under the present LMK; hsm.previous_components is needed no longer"
+        );
         Ok(())
     }
 

@@ -48,7 +48,7 @@ impl Terminal {
             MacKind::UnionPayEcb => MacAlgorithm::UnionPayEcb,
             MacKind::X919 => MacAlgorithm::X919,
         };
-        let tmk = *row.tmk.expose();
+        let tmk = *row.tmk.clear().expect("a terminal of a test city");
         let own = Own { terminal: row.terminal_id, merchant: row.merchant_id, batch: 1 };
         Self { own, algorithm, tmk, keys: TerminalKeys::new(tmk), next_stan: 1 }
     }

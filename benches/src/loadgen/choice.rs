@@ -6,7 +6,7 @@
 use cardswitch::{
     city::{
         AcquirerRow, CardRow, CardState, City, Dialect as Spoken, HostMac, Listed, MacKind, MerchantState,
-        PsamState, TerminalRow,
+        PsamState, TerminalRow, TestValues,
     },
     clock::Clock,
     terminal::CardInHand,
@@ -31,8 +31,10 @@ pub type Seat = Vec<[u8; 8]>;
 pub struct Payer {
     /// What can be read off it.
     pub card: CardInHand,
-    /// What the city says of it, its PIN included.
+    /// What the city says of it.
     pub row: CardRow,
+    /// Its PIN, among what only of a test card is known.
+    pub values: TestValues,
 }
 
 /// One seat for each connection, MAC algorithms (of `atm`: acquirers) in turn.
@@ -148,8 +150,11 @@ pub fn cards(city: &City, count: usize) -> Result<Vec<Payer>, LoadError> {
     for row in city.cards()?.take(count) {
         let row = row?;
         if may_pay(city, &row, month) {
-            let card = CardInHand::with_track(row.pan.clone(), row.expiry_yymm, row.track2.expose().clone());
-            payers.push(Payer { card, row });
+            // Of a city whose keys are wrapped nobody knows the PINs, so nobody can pay.
+            let Some(values) = row.test() else { continue };
+            let card =
+                CardInHand::with_track(row.pan.clone(), row.expiry_yymm, values.track2.expose().clone());
+            payers.push(Payer { card, values: values.clone(), row });
         }
     }
     // Most cards are of the product that everybody has; others have rules of their own.

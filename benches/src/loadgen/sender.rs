@@ -221,7 +221,7 @@ fn order(kind: Kind, payer: &Payer) -> Order<'_> {
         Kind::Purchase | Kind::Withdrawal => (Service::Purchase, Entry::Stripe),
     };
     let amount = (kind != Kind::Balance).then_some(AMOUNT);
-    let pin = (kind != Kind::Tap).then(|| payer.row.pin.expose().as_slice());
+    let pin = (kind != Kind::Tap).then(|| payer.values.pin.expose().as_slice());
     Order { amount, pin, ..Order::new(service, &payer.card, entry) }
 }
 
@@ -230,6 +230,6 @@ fn atm_order<'a>(kind: Kind, payer: &'a Payer, terminal: &'a [u8; 8]) -> AtmOrde
         Kind::Balance => (AtmService::Balance, None),
         _ => (AtmService::Withdrawal, Some(AMOUNT)),
     };
-    let pin = Some(payer.row.pin.expose().as_slice());
+    let pin = Some(payer.values.pin.expose().as_slice());
     AtmOrder { pin, amount, ..AtmOrder::new(service, terminal, &payer.card) }
 }

@@ -123,6 +123,7 @@ impl Books {
                 Ok(())
             }
             Event::Alert { terminal, card, kind, cause } => self.apply_alert(*terminal, *card, *kind, *cause),
+            Event::KeysRewrapped { keeper, blocks, .. } => self.apply_rewrapped(*keeper, blocks),
             genesis => self.apply_genesis(genesis),
         }
     }
@@ -188,7 +189,8 @@ impl Books {
             | Event::ZoneKeysChanged { .. }
             | Event::HoldExpired { .. }
             | Event::CutOver { .. }
-            | Event::Alert { .. } => {
+            | Event::Alert { .. }
+            | Event::KeysRewrapped { .. } => {
                 return Err(ApplyError::NoSuch { seq, what: "way to apply this event" });
             }
         }
@@ -418,7 +420,7 @@ impl Books {
         self.ledger.post(postings).map_err(|refusal| ApplyError::Postings { seq, refusal })
     }
 
-    fn terminal_mut(&mut self, terminal: u32) -> Result<&mut Terminal, ApplyError> {
+    pub(super) fn terminal_mut(&mut self, terminal: u32) -> Result<&mut Terminal, ApplyError> {
         let seq = self.seq;
         self.terminals.get_mut(terminal as usize).ok_or(ApplyError::NoSuch { seq, what: "terminal" })
     }

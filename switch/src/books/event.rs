@@ -363,6 +363,19 @@ pub struct ZoneKeyTexts {
     pub check_values: [[u8; 3]; 3],
 }
 
+/// Who keeps key blocks.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum KeyKeeper {
+    /// The issuer: keys for PINs, card values and tokens.
+    Issuer,
+    /// The masters of PSAM keys at this position: those of one version.
+    PsamMasters(u16),
+    /// The acquirer at this position: zone master key and zone keys.
+    Acquirer(u16),
+    /// The terminal at this position: master key and working keys.
+    Terminal(u32),
+}
+
 /// One thing that happened.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[expect(
@@ -512,6 +525,15 @@ pub enum Event {
         /// Why it was refused.
         cause: Cause,
     },
+    /// Somebody's key blocks were wrapped anew under another local master key; the keys in them are the same.
+    KeysRewrapped {
+        /// Check value of the local master key they are under now.
+        lmk: [u8; 3],
+        /// Whose they are.
+        keeper: KeyKeeper,
+        /// All of them, in the order of [`super::Books::key_blocks`].
+        blocks: Vec<KeyText>,
+    },
 }
 
 /// Why a record's body could not be read as an event.
@@ -577,6 +599,7 @@ impl Event {
             Self::HoldExpired { .. } => "hold_expired",
             Self::CutOver { .. } => "cut_over",
             Self::Alert { .. } => "alert",
+            Self::KeysRewrapped { .. } => "keys_rewrapped",
         }
     }
 }

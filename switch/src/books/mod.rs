@@ -11,6 +11,7 @@ pub mod card;
 pub mod decide;
 pub mod event;
 mod index;
+mod key_blocks;
 pub mod notices;
 pub mod originals;
 pub mod parties;

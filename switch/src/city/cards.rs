@@ -19,7 +19,13 @@ use crate::ledger::purse::PURSES_MAX;
 
 pub(super) const FILE: &str = "cards.csv";
 
-/// One card. Its secrets are those of a test card.
+/// The columns that only a test card has, between `service_code` and `product`.
+pub(super) const TEST_COLUMNS: [&str; 4] = ["pin", "cvv", "cvv2", "track2"];
+
+/// The column that stands there in their place where no secret of a card is known.
+pub(super) const PVV: &str = "pvv";
+
+/// One card.
 #[derive(Clone, Debug)]
 pub struct CardRow {
     /// Card number.
@@ -28,14 +34,8 @@ pub struct CardRow {
     pub expiry_yymm: u16,
     /// Service code of ISO/IEC 7813, ASCII digits.
     pub service_code: [u8; 3],
-    /// PIN, 4 to 12 ASCII digits.
-    pub pin: Secret<ArrayVec<u8, 12>>,
-    /// Verification value of the track, ASCII digits.
-    pub cvv: Secret<[u8; 3]>,
-    /// Verification value printed on the card, ASCII digits.
-    pub cvv2: Secret<[u8; 3]>,
-    /// Track 2 between its sentinels, `=` as separator; agrees with the columns above.
-    pub track2: Secret<ArrayVec<u8, 37>>,
+    /// What its PIN is verified by; of a test card, its PIN and track as well.
+    pub values: CardValues,
     /// Position of its product in [`ProductsFile::products`].
     pub product: u16,
     /// Where in its life it is.
@@ -50,6 +50,39 @@ pub struct CardRow {
     pub regions: Regions,
     /// Line in the file, from 1.
     pub line: u64,
+}
+
+/// What a file says of a card's secrets. Its header decides: it has the columns of one or the other.
+#[derive(Clone, Debug)]
+pub enum CardValues {
+    /// Columns `pin`, `cvv`, `cvv2` and `track2`: a test card, of which everything is known.
+    Test(TestValues),
+    /// Column `pvv`: the PIN verification value under the key `pvk`, four ASCII digits, and nothing else.
+    Verified(Secret<[u8; 4]>),
+}
+
+/// The secrets of a test card.
+#[derive(Clone, Debug)]
+pub struct TestValues {
+    /// PIN, 4 to 12 ASCII digits.
+    pub pin: Secret<ArrayVec<u8, 12>>,
+    /// Verification value of the track, ASCII digits.
+    pub cvv: Secret<[u8; 3]>,
+    /// Verification value printed on the card, ASCII digits.
+    pub cvv2: Secret<[u8; 3]>,
+    /// Track 2 between its sentinels, `=` as separator; agrees with the row's other columns.
+    pub track2: Secret<ArrayVec<u8, 37>>,
+}
+
+impl CardRow {
+    /// The secrets of a test card; of another none are known.
+    #[must_use]
+    pub fn test(&self) -> Option<&TestValues> {
+        match &self.values {
+            CardValues::Test(values) => Some(values),
+            CardValues::Verified(_) => None,
+        }
+    }
 }
 
 /// Life of a card.
@@ -93,6 +126,8 @@ struct Seen {
 
 /// What names in a row stand for.
 struct Columns {
+    /// The file has a column `pvv`, and no secret of a card.
+    verified: bool,
     products: HashMap<String, u16>,
     orderers: HashMap<String, u16>,
     /// One `balance_<purse>` for each purse, in the order of the products file.
@@ -103,33 +138,41 @@ impl<'a> Cards<'a> {
     pub(super) fn open(city: &'a City, unique: bool) -> Result<Self, CityError> {
         let ProductsFile { purses, products } = &city.products;
         let balances: Vec<String> = purses.iter().map(|purse| format!("balance_{}", purse.name)).collect();
-        let mut columns = table::columns([
-            "pan",
-            "expiry_yymm",
-            "service_code",
-            "pin",
-            "cvv",
-            "cvv2",
-            "track2",
-            "product",
-            "state",
-            "orderer",
-            "phone",
-        ]);
-        columns.extend(balances.iter().cloned().map(Cow::Owned));
-        columns.push(Cow::Borrowed("regions"));
+        let columns = |secrets: &[&'static str]| {
+            let mut columns = table::columns(["pan", "expiry_yymm", "service_code"]);
+            columns.extend(secrets.iter().copied().map(Cow::Borrowed));
+            columns.extend(table::columns(["product", "state", "orderer", "phone"]));
+            columns.extend(balances.iter().cloned().map(Cow::Owned));
+            columns.push(Cow::Borrowed("regions"));
+            columns
+        };
+        let table = Table::open_either(&city.dir, FILE, [columns(&TEST_COLUMNS), columns(&[PVV])])?;
         Ok(Self {
             city,
-            table: Table::open(&city.dir, FILE, columns)?,
             columns: Columns {
+                verified: table.has(PVV),
                 products: products.iter().map(|product| product.name.clone()).zip(0..).collect(),
                 orderers: city.orderers.iter().map(|orderer| orderer.orderer.clone()).zip(0..).collect(),
                 balances,
             },
+            table,
             seen: unique.then(Seen::default),
             totals: vec![0; city.orderers.len()],
             finished: false,
         })
+    }
+
+    /// Refuses a file of test cards, which has secrets that no file may have beside key blocks.
+    ///
+    /// # Errors
+    /// It is one.
+    pub fn refuse_test_cards(&self) -> Result<(), CityError> {
+        const RULE: &str = "the columns pin, cvv, cvv2 and track2 are refused beside key blocks; pvv stands in their \
+                            place (cardswitch keys wrap writes such a file)";
+        if self.columns.verified {
+            return Ok(());
+        }
+        Err(CityError { line: Some(1), ..CityError::of_file(FILE, Problem::Contradiction(RULE)) })
     }
 
     fn next_card(&mut self) -> Result<Option<CardRow>, CityError> {
@@ -211,10 +254,7 @@ impl Columns {
             pan,
             expiry_yymm: row.parsed("expiry_yymm", "4 digits, year and month", expiry)?,
             service_code: row.parsed("service_code", "3 digits", three_digits)?,
-            pin: Secret::new(row.parsed("pin", "4 to 12 digits", pin)?),
-            cvv: Secret::new(row.parsed("cvv", "3 digits", three_digits)?),
-            cvv2: Secret::new(row.parsed("cvv2", "3 digits", three_digits)?),
-            track2: Secret::new(row.parsed("track2", TRACK2, |text| track2(text, row))?),
+            values: if self.verified { verified(row)? } else { CardValues::Test(test_values(row)?) },
             product,
             state: row.word("state", &states, "active, inactive, lost, stolen, blocked or closed")?,
             orderer: place(&self.orderers, "orderer", ORDERERS)?,
@@ -259,6 +299,20 @@ impl Columns {
         row.require(total <= product.balance_max_minor, "product", "the balances are above its balance_max")?;
         Ok(opening)
     }
+}
+
+fn verified(row: &Row<'_>) -> Result<CardValues, CityError> {
+    let pvv = |text: &str| table::digits(text, 4..=4)?.as_bytes().try_into().ok();
+    Ok(CardValues::Verified(Secret::new(row.parsed(PVV, "4 digits, the PIN verification value", pvv)?)))
+}
+
+fn test_values(row: &Row<'_>) -> Result<TestValues, CityError> {
+    Ok(TestValues {
+        pin: Secret::new(row.parsed("pin", "4 to 12 digits", pin)?),
+        cvv: Secret::new(row.parsed("cvv", "3 digits", three_digits)?),
+        cvv2: Secret::new(row.parsed("cvv2", "3 digits", three_digits)?),
+        track2: Secret::new(row.parsed("track2", TRACK2, |text| track2(text, row))?),
+    })
 }
 
 fn expiry(text: &str) -> Option<u16> {

@@ -16,7 +16,7 @@ use crate::wipe;
 pub(super) const FILE_BYTES_MAX: u64 = 1 << 20;
 
 /// Reads `path`, which errors call `file`.
-pub(super) fn read<T: DeserializeOwned>(
+pub(crate) fn read<T: DeserializeOwned>(
     path: &Path,
     file: impl Into<Cow<'static, str>>,
 ) -> Result<T, CityError> {

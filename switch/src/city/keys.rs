@@ -1,13 +1,15 @@
-//! The clear test keys of the software HSM: `keys.toml`. The only place where keys are read in clear, beside the
-//! terminal master keys of `terminals.csv`; real keys come as key blocks.
+//! The keys of a city: `keys.toml`. Its `lmk` says in which form they stand there: clear test keys, which are read in
+//! clear nowhere else but in `terminals.csv`, or key blocks under a local master key of components.
 //!
-//! Start at [`TestKeys::open`]; whether the keys are those of a city is for [`City::check_keys`] to say.
+//! Start at [`KeyFile::open`]; whether the keys are those of a city is for [`City::check_keys`] to say, whether a block
+//! is genuine for the HSM (see [`crate::keys`]).
 
 use std::collections::{HashSet, hash_map::RandomState};
 use std::hash::BuildHasher;
 use std::path::Path;
 
 use arrayvec::ArrayString;
+use hsm_sim::KeyBlock;
 use serde::Deserialize;
 
 use super::City;
@@ -16,74 +18,138 @@ use super::document;
 use super::error::{CityError, Problem};
 use super::secret::{Secret, SecretText};
 use super::table::{self, DES_KEY, SHORT_ROWS_MAX};
-use super::terminals::PSAMS;
+use super::terminals::{MasterKey, PSAMS, TERMINALS, TMK};
 
 /// Most versions of PSAM masters: a version is one byte.
 const VERSIONS_MAX: usize = 256;
 
-/// All keys of the file.
+/// What a key file holds.
 #[derive(Clone, Debug)]
-pub struct TestKeys {
+pub enum KeyFile {
+    /// `lmk = "test"`: keys in clear, for the HSM's test mode.
+    Test(TestKeys),
+    /// `lmk` is a check value: key blocks under that local master key.
+    Live(Box<LiveKeys>),
+}
+
+/// All keys of a file: `D` holds a double-length DES key, `L` one of 32 bytes.
+#[derive(Clone, Debug)]
+pub struct Keys<D, L> {
     /// The local master key.
     pub lmk: LmkKind,
     /// PIN verification key (Visa PVV).
-    pub pvk: Secret<[u8; 16]>,
+    pub pvk: D,
     /// Index of `pvk`, 1 to 6.
     pub pvki: u8,
     /// Card verification key.
-    pub cvk: Secret<[u8; 16]>,
+    pub cvk: D,
     /// Turns card numbers into tokens, HMAC-SHA-256.
-    pub token: Secret<[u8; 32]>,
+    pub token: L,
     /// PSAM masters, one set a version.
-    pub psam_masters: Vec<PsamMaster>,
+    pub psam_masters: Vec<PsamMaster<D>>,
     /// Keys shared with acquirers, one set an acquirer.
-    pub zones: Vec<ZoneKeys>,
+    pub zones: Vec<ZoneKeys<D, L>>,
     /// The file's name, for errors.
-    file: String,
+    pub(super) file: String,
 }
 
+/// Test keys in clear.
+pub type TestKeys = Keys<Secret<[u8; 16]>, Secret<[u8; 32]>>;
+
+/// Keys as they stand in a city that is none for tests: each in a key block.
+pub type LiveKeys = Keys<KeyBlock, KeyBlock>;
+
 /// Which local master key the HSM uses.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum LmkKind {
     /// The well-known test LMK.
     Test,
+    /// The one of this check value, formed of components.
+    Live([u8; 3]),
 }
 
 /// Masters from which the keys of a PSAM are derived; no two of a file are equal.
 #[derive(Clone, Debug)]
-pub struct PsamMaster {
+pub struct PsamMaster<D = Secret<[u8; 16]>> {
     /// Key version, as in `psams.csv` and F57 tag 03.
     pub version: u8,
     /// For PIN keys.
-    pub pin: Secret<[u8; 16]>,
+    pub pin: D,
     /// For MAC keys.
-    pub mac: Secret<[u8; 16]>,
+    pub mac: D,
     /// For track keys.
-    pub track: Secret<[u8; 16]>,
+    pub track: D,
     /// For the PSAM's authenticator at sign-in.
-    pub auth: Secret<[u8; 16]>,
+    pub auth: D,
 }
 
 /// Keys shared with one acquirer; no two of a file are equal.
 #[derive(Clone, Debug)]
-pub struct ZoneKeys {
+pub struct ZoneKeys<D = Secret<[u8; 16]>, L = Secret<[u8; 32]>> {
     /// The acquirer's F32.
     pub acquirer: ArrayString<11>,
     /// Zone master key, AES-256: protects the key blocks (TR-31 version D) in which the other keys change.
-    pub zmk: Secret<[u8; 32]>,
+    pub zmk: L,
     /// For PIN blocks from the acquirer.
-    pub pin: Secret<[u8; 16]>,
+    pub pin: D,
     /// For MACs of messages from the acquirer.
-    pub mac_to_switch: Secret<[u8; 16]>,
+    pub mac_to_switch: D,
     /// For MACs of the switch's own messages.
-    pub mac_from_switch: Secret<[u8; 16]>,
+    pub mac_from_switch: D,
+}
+
+/// A key as the file has it.
+trait Form: Sized {
+    /// What it must be.
+    const FORM: &'static str;
+
+    fn read(text: &str) -> Option<Self>;
+
+    /// What no second key of the file may have.
+    fn mark(&self) -> &[u8];
+}
+
+impl Form for Secret<[u8; 16]> {
+    const FORM: &'static str = DES_KEY;
+
+    fn read(text: &str) -> Option<Self> {
+        table::des_key(text).map(Secret::new)
+    }
+
+    fn mark(&self) -> &[u8] {
+        self.expose()
+    }
+}
+
+impl Form for Secret<[u8; 32]> {
+    const FORM: &'static str = "64 hex digits";
+
+    fn read(text: &str) -> Option<Self> {
+        table::hex(text).map(Secret::new)
+    }
+
+    fn mark(&self) -> &[u8] {
+        self.expose()
+    }
+}
+
+impl Form for KeyBlock {
+    const FORM: &'static str =
+        "a key block (TR-31 version D) under the LMK that this file names; a clear key is refused here";
+
+    fn read(text: &str) -> Option<Self> {
+        KeyBlock::parse(text).ok()
+    }
+
+    fn mark(&self) -> &[u8] {
+        self.as_str().as_bytes()
+    }
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawKeys {
-    lmk: LmkKind,
+    lmk: SecretText,
     pvk: SecretText,
     pvki: u8,
     cvk: SecretText,
@@ -114,44 +180,98 @@ struct RawZone {
     mac_from_switch: SecretText,
 }
 
-impl TestKeys {
-    /// Reads the key file.
+impl KeyFile {
+    /// Reads a key file of either form.
     ///
     /// # Errors
     /// A file that cannot be read or is not the TOML it should be, a key of wrong form, a key, version or acquirer
     /// twice.
     pub fn open(path: &Path) -> Result<Self, CityError> {
-        let mut file = KeyFile::named(path);
-        let raw: RawKeys = document::read(path, file.name.clone())?;
-        let pvki = raw.pvki;
-        file.require((1..=6).contains(&pvki), "pvki", Problem::Form("a key index from 1 to 6"))?;
-        Ok(Self {
-            lmk: raw.lmk,
-            pvk: file.des_key("pvk", &raw.pvk)?,
-            pvki,
-            cvk: file.des_key("cvk", &raw.cvk)?,
-            token: file.long_key("token", &raw.token)?,
-            psam_masters: file.masters(&raw.psam_master)?,
-            zones: file.zones(&raw.zone)?,
-            file: file.name,
-        })
+        let mut reader = Reader::named(path);
+        let raw: RawKeys = document::read(path, reader.name.clone())?;
+        let lmk = LmkKind::read(raw.lmk.expose());
+        let lmk = lmk.ok_or_else(|| reader.fault("lmk", Problem::Form(LmkKind::FORM)))?;
+        match lmk {
+            LmkKind::Test => reader.keys(lmk, &raw).map(Self::Test),
+            LmkKind::Live(_) => reader.keys(lmk, &raw).map(Box::new).map(Self::Live),
+        }
     }
 
+    /// The local master key that the file names.
+    #[must_use]
+    pub fn lmk(&self) -> LmkKind {
+        match self {
+            Self::Test(keys) => keys.lmk,
+            Self::Live(keys) => keys.lmk,
+        }
+    }
+}
+
+impl LmkKind {
+    const FORM: &'static str = "\"test\", or the check value of a local master key, 6 upper-case hex digits";
+
+    fn read(text: &str) -> Option<Self> {
+        if text == "test" {
+            return Some(Self::Test);
+        }
+        let upper = text.bytes().all(|digit| !digit.is_ascii_lowercase());
+        table::hex(text).filter(|_| upper).map(Self::Live)
+    }
+}
+
+impl TestKeys {
+    /// Reads a file of test keys.
+    ///
+    /// # Errors
+    /// As [`KeyFile::open`], and a file of key blocks.
+    pub fn open(path: &Path) -> Result<Self, CityError> {
+        match KeyFile::open(path)? {
+            KeyFile::Test(keys) => Ok(keys),
+            KeyFile::Live(keys) => {
+                let problem = Problem::Form("\"test\" here, where keys in clear are needed");
+                Err(CityError::of_key(keys.file, "lmk", problem))
+            }
+        }
+    }
+}
+
+impl<D, L> Keys<D, L> {
     /// The keys shared with the acquirer of this F32.
     #[must_use]
-    pub fn zone(&self, acquirer: &str) -> Option<&ZoneKeys> {
+    pub fn zone(&self, acquirer: &str) -> Option<&ZoneKeys<D, L>> {
         self.zones.iter().find(|zone| zone.acquirer.as_str() == acquirer)
     }
 }
 
 impl City {
-    /// Checks that every PSAM was made under a version of masters that `keys` has, and that `keys` has one zone for
-    /// each acquirer and no other.
+    /// Checks that every PSAM was made under a version of masters that `keys` has, that `keys` has one zone for each
+    /// acquirer and no other, and that the terminals' master keys and the cards stand in the form of these keys.
     ///
     /// # Errors
-    /// The first PSAM whose version, or acquirer whose zone, is missing; else the first zone of nobody.
-    pub fn check_keys(&self, keys: &TestKeys) -> Result<(), CityError> {
+    /// The first PSAM whose version, or acquirer whose zone, is missing; else the first zone of nobody; else the first
+    /// terminal whose master key has the other form.
+    pub fn check_keys(&self, keys: &KeyFile) -> Result<(), CityError> {
+        match keys {
+            KeyFile::Test(keys) => self.check_names(keys)?,
+            KeyFile::Live(keys) => self.check_names(keys)?,
+        }
+        let live = matches!(keys, KeyFile::Live(_));
+        let other = |key: &MasterKey| matches!(key, MasterKey::Block(_)) != live;
         // The header is line 1. No field that a reader of these files takes can hold a line break.
+        match (2..).zip(&self.terminals).find(|(_, terminal)| other(&terminal.tmk)) {
+            None => Ok(()),
+            Some((line, _)) => {
+                let problem = Problem::Form(if live {
+                    "a key block, as in the key file; a clear key is refused beside it"
+                } else {
+                    "a key in clear, as in the key file of test keys"
+                });
+                Err(CityError { line: Some(line), ..CityError::of_key(TERMINALS, TMK, problem) })
+            }
+        }
+    }
+
+    fn check_names<D, L>(&self, keys: &Keys<D, L>) -> Result<(), CityError> {
         let known = |version| keys.psam_masters.iter().any(|master| master.version == version);
         if let Some((line, _)) = (2..).zip(&self.psams).find(|(_, psam)| !known(psam.key_version)) {
             let problem = Problem::UnknownName("the psam_master entries of the key file");
@@ -165,7 +285,8 @@ impl City {
                 ..CityError::of_key(ACQUIRERS, "acquirer_id", problem)
             });
         }
-        let served = |zone: &ZoneKeys| self.acquirers.iter().any(|acquirer| acquirer.id == zone.acquirer);
+        let served =
+            |zone: &ZoneKeys<D, L>| self.acquirers.iter().any(|acquirer| acquirer.id == zone.acquirer);
         match keys.zones.iter().position(|zone| !served(zone)) {
             None => Ok(()),
             Some(place) => {
@@ -178,13 +299,13 @@ impl City {
 
 /// The file's name for errors, and the keys seen so far: as hashes under a key of this process, because a set of the keys
 /// themselves would leave them in memory.
-struct KeyFile {
+struct Reader {
     name: String,
     seen: HashSet<u64>,
     hasher: RandomState,
 }
 
-impl KeyFile {
+impl Reader {
     fn named(path: &Path) -> Self {
         let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         Self { name, seen: HashSet::new(), hasher: RandomState::new() }
@@ -198,22 +319,27 @@ impl KeyFile {
         if holds { Ok(()) } else { Err(self.fault(key, problem)) }
     }
 
-    /// A key of one use: one key for two uses would let one stand in for the other.
-    fn des_key(&mut self, key: impl Into<String>, text: &SecretText) -> Result<Secret<[u8; 16]>, CityError> {
-        let key = key.into();
-        let bytes = table::des_key(text.expose());
-        let bytes = bytes.ok_or_else(|| self.fault(key.clone(), Problem::Form(DES_KEY)))?;
-        self.fresh(key, &bytes)?;
-        Ok(Secret::new(bytes))
+    fn keys<D: Form, L: Form>(&mut self, lmk: LmkKind, raw: &RawKeys) -> Result<Keys<D, L>, CityError> {
+        let pvki = raw.pvki;
+        self.require((1..=6).contains(&pvki), "pvki", Problem::Form("a key index from 1 to 6"))?;
+        Ok(Keys {
+            lmk,
+            pvk: self.key("pvk", &raw.pvk)?,
+            pvki,
+            cvk: self.key("cvk", &raw.cvk)?,
+            token: self.key("token", &raw.token)?,
+            psam_masters: self.masters(&raw.psam_master)?,
+            zones: self.zones(&raw.zone)?,
+            file: self.name.clone(),
+        })
     }
 
-    /// As [`KeyFile::des_key`], for a key of 32 bytes.
-    fn long_key(&mut self, key: impl Into<String>, text: &SecretText) -> Result<Secret<[u8; 32]>, CityError> {
+    /// A key of one use: one key for two uses would let one stand in for the other.
+    fn key<K: Form>(&mut self, key: impl Into<String>, text: &SecretText) -> Result<K, CityError> {
         let key = key.into();
-        let form = Problem::Form("64 hex digits");
-        let bytes: [u8; 32] = table::hex(text.expose()).ok_or_else(|| self.fault(key.clone(), form))?;
-        self.fresh(key, &bytes)?;
-        Ok(Secret::new(bytes))
+        let read = K::read(text.expose()).ok_or_else(|| self.fault(key.clone(), Problem::Form(K::FORM)))?;
+        self.fresh(key, read.mark())?;
+        Ok(read)
     }
 
     fn fresh(&mut self, key: String, bytes: &[u8]) -> Result<(), CityError> {
@@ -221,7 +347,7 @@ impl KeyFile {
         self.require(fresh, key, Problem::Duplicate)
     }
 
-    fn masters(&mut self, raw: &[RawMaster]) -> Result<Vec<PsamMaster>, CityError> {
+    fn masters<D: Form>(&mut self, raw: &[RawMaster]) -> Result<Vec<PsamMaster<D>>, CityError> {
         let few = raw.len() <= VERSIONS_MAX;
         self.require(few, "psam_master", Problem::TooManyRows(VERSIONS_MAX))?;
         let mut versions = HashSet::new();
@@ -232,16 +358,16 @@ impl KeyFile {
             self.require(versions.insert(raw.version), key("version"), Problem::Duplicate)?;
             masters.push(PsamMaster {
                 version: raw.version,
-                pin: self.des_key(key("pin"), &raw.pin)?,
-                mac: self.des_key(key("mac"), &raw.mac)?,
-                track: self.des_key(key("track"), &raw.track)?,
-                auth: self.des_key(key("auth"), &raw.auth)?,
+                pin: self.key(key("pin"), &raw.pin)?,
+                mac: self.key(key("mac"), &raw.mac)?,
+                track: self.key(key("track"), &raw.track)?,
+                auth: self.key(key("auth"), &raw.auth)?,
             });
         }
         Ok(masters)
     }
 
-    fn zones(&mut self, raw: &[RawZone]) -> Result<Vec<ZoneKeys>, CityError> {
+    fn zones<D: Form, L: Form>(&mut self, raw: &[RawZone]) -> Result<Vec<ZoneKeys<D, L>>, CityError> {
         let few = raw.len() <= SHORT_ROWS_MAX;
         self.require(few, "zone", Problem::TooManyRows(SHORT_ROWS_MAX))?;
         let mut acquirers = HashSet::new();
@@ -253,10 +379,10 @@ impl KeyFile {
             self.require(acquirers.insert(acquirer), key("acquirer"), Problem::Duplicate)?;
             zones.push(ZoneKeys {
                 acquirer,
-                zmk: self.long_key(key("zmk"), &raw.zmk)?,
-                pin: self.des_key(key("pin"), &raw.pin)?,
-                mac_to_switch: self.des_key(key("mac_to_switch"), &raw.mac_to_switch)?,
-                mac_from_switch: self.des_key(key("mac_from_switch"), &raw.mac_from_switch)?,
+                zmk: self.key(key("zmk"), &raw.zmk)?,
+                pin: self.key(key("pin"), &raw.pin)?,
+                mac_to_switch: self.key(key("mac_to_switch"), &raw.mac_to_switch)?,
+                mac_from_switch: self.key(key("mac_from_switch"), &raw.mac_from_switch)?,
             });
         }
         Ok(zones)
@@ -284,17 +410,18 @@ mod tests {
         assert_eq!(keys.zone("31060220").map(|zone| zone.acquirer.as_str()), Some("31060220"));
         assert!(keys.zone("3106022").is_none());
         let mut city = City::open(Path::new(SAMPLE).parent().unwrap()).unwrap();
-        city.check_keys(&keys).unwrap();
+        let file = KeyFile::Test(keys.clone());
+        city.check_keys(&file).unwrap();
         city.psams[1].key_version = 9;
-        let err = city.check_keys(&keys).unwrap_err().to_string();
+        let err = city.check_keys(&file).unwrap_err().to_string();
         assert_eq!(err, "psams.csv line 3, key_version: is not in the psam_master entries of the key file");
 
         city.psams[1].key_version = 1;
         city.acquirers[2].id = ArrayString::from("3").unwrap();
-        let err = city.check_keys(&keys).unwrap_err().to_string();
+        let err = city.check_keys(&file).unwrap_err().to_string();
         assert_eq!(err, "acquirers.csv line 4, acquirer_id: is not in the zone entries of the key file");
         city.acquirers.pop();
-        let err = city.check_keys(&keys).unwrap_err().to_string();
+        let err = city.check_keys(&file).unwrap_err().to_string();
         assert_eq!(err, "keys.toml, zone[2].acquirer: is not in acquirers.csv");
 
         let shown = format!("{keys:?}").to_uppercase();
@@ -313,7 +440,11 @@ mod tests {
         let value = |key: &str| sample.split(&format!("\n{key} = ")).nth(1).unwrap().lines().next().unwrap();
         // Line of the file with the given start, its new text, and how the error goes on behind the file's name.
         let rows = [
-            ("lmk", format!("lmk = {quoted}"), " line 13: not TOML, or a value of the wrong kind"),
+            (
+                "lmk",
+                format!("lmk = {quoted}"),
+                ", lmk: must be \"test\", or the check value of a local master key",
+            ),
             ("pvki", "pvki = 7".to_owned(), ", pvki: must be a key index from 1 to 6"),
             ("cvk", format!("cvk = {quoted}"), ", cvk: must be 32 hex digits of odd parity"),
             ("cvk", format!("cvk = {INTRUDER}"), " line 20: not TOML, or a value of the wrong kind"),

@@ -5,15 +5,16 @@
 //! the truth from then on. Risk rules are carried as text: what they say is for their own reader. The files and their
 //! columns are described in `docs/city-files.md`.
 //!
-//! Start at [`City::open`]; cards stream from [`City::cards`]. The keys of the software HSM are [`TestKeys`]. A city
+//! Start at [`City::open`]; cards stream from [`City::cards`]. The keys of the HSM are a [`KeyFile`]. A city
 //! of any size is written by [`generate`].
 
 mod acquirers;
 mod blacklist;
 mod cards;
-mod document;
+pub(crate) mod document;
 mod error;
 pub mod generate;
+mod key_roles;
 mod keys;
 mod parties;
 mod products;
@@ -28,14 +29,16 @@ use serde::Deserialize;
 
 pub use acquirers::{AcquirerRow, HostMac};
 pub use blacklist::{BlacklistRow, ListKind, ListReason, Listed};
-pub use cards::{CardRow, CardState, Cards};
+pub use cards::{CardRow, CardState, CardValues, Cards, TestValues};
 pub use error::{CityError, Problem};
-pub use keys::{LmkKind, PsamMaster, TestKeys, ZoneKeys};
+pub use key_roles::{Change, KeyHeld, KeyPlace, KeyRole};
+pub use keys::{KeyFile, Keys, LiveKeys, LmkKind, PsamMaster, TestKeys, ZoneKeys};
 pub use parties::{MerchantRow, MerchantState, OrdererRow};
 pub use products::{PinRule, ProductRow, ProductsFile, PurseRow};
+pub(crate) use secret::SecretText;
 pub use secret::{Phone, Secret};
 pub use table::{REGIONS_MAX, Regions};
-pub use terminals::{Dialect, MacKind, PsamRow, PsamState, TerminalRow};
+pub use terminals::{Dialect, MacKind, MasterKey, PsamRow, PsamState, TerminalRow};
 
 use crate::ledger::Currency;
 

@@ -42,11 +42,11 @@ impl<T: AsMut<[u8]>> Drop for Secret<T> {
 /// Text as it stands in a file of keys; no `Debug`, and overwritten when dropped.
 #[derive(Deserialize)]
 #[serde(transparent)]
-pub(super) struct SecretText(String);
+pub(crate) struct SecretText(String);
 
 impl SecretText {
     /// The text in clear.
-    pub(super) fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         &self.0
     }
 }

@@ -56,6 +56,23 @@ impl Table {
         Ok(Self { file, columns, reader, record: StringRecord::new() })
     }
 
+    /// As [`Table::open`], for a file that may have one of two headers; an error names the first.
+    pub(super) fn open_either(
+        dir: &Path,
+        file: &'static str,
+        [columns, others]: [Vec<Cow<'static, str>>; 2],
+    ) -> Result<Self, CityError> {
+        match Self::open(dir, file, others) {
+            Ok(table) => Ok(table),
+            Err(_) => Self::open(dir, file, columns),
+        }
+    }
+
+    /// Whether the header has this column.
+    pub(super) fn has(&self, column: &str) -> bool {
+        self.columns.iter().any(|name| name == column)
+    }
+
     /// The next row; none at the end.
     pub(super) fn next_row(&mut self) -> Result<Option<Row<'_>>, CityError> {
         if !self.reader.read_record(&mut self.record).map_err(|err| csv_fault(self.file, &err))? {

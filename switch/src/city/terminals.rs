@@ -2,17 +2,26 @@
 //!
 //! What a terminal may do comes from its row, never from a message.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, hash_map::RandomState};
+use std::hash::BuildHasher;
 use std::path::Path;
+
+use hsm_sim::KeyBlock;
 
 use super::acquirers::{ACQUIRERS, AcquirerRow};
 use super::error::{CityError, Problem};
 use super::parties::{MERCHANTS, MerchantRow};
 use super::secret::{Phone, Secret};
-use super::table::{self, DES_KEY, ROWS_MAX, Row, Table};
+use super::table::{self, ROWS_MAX, Row, Table};
 
 pub(super) const TERMINALS: &str = "terminals.csv";
 pub(super) const PSAMS: &str = "psams.csv";
+
+/// The column of master keys.
+pub(super) const TMK: &str = "tmk";
+
+/// What [`MasterKey::parse`] asks for.
+const MASTER_KEY: &str = "32 hex digits of odd parity, the two halves different, or a key block";
 
 /// One terminal.
 #[derive(Clone, Debug)]
@@ -32,14 +41,42 @@ pub struct TerminalRow {
     /// How its messages are authenticated. A cash machine sends none itself: for its host's, the acquirer's record
     /// counts.
     pub mac: MacKind,
-    /// Terminal master key in clear: a test key, no two terminals have the same.
-    pub tmk: Secret<[u8; 16]>,
+    /// Terminal master key; no two terminals have the same.
+    pub tmk: MasterKey,
     /// Position of its PSAM in the city's list; `epos` terminals have one, others none.
     pub psam: Option<u32>,
     /// The line an `epos` terminal calls from; others may have none.
     pub phone: Option<Phone>,
     /// Whether cards may be loaded here.
     pub may_load: bool,
+}
+
+/// A terminal's master key as its row has it; the form decides.
+#[derive(Clone, Debug)]
+pub enum MasterKey {
+    /// In clear: a test key.
+    Clear(Secret<[u8; 16]>),
+    /// A key block under the local master key that `keys.toml` names.
+    Block(KeyBlock),
+}
+
+impl MasterKey {
+    /// The key of a test city; of another it is not known in clear.
+    #[must_use]
+    pub fn clear(&self) -> Option<&[u8; 16]> {
+        match self {
+            Self::Clear(key) => Some(key.expose()),
+            Self::Block(_) => None,
+        }
+    }
+
+    /// Reads either form.
+    fn parse(text: &str) -> Option<Self> {
+        match table::des_key(text) {
+            Some(key) => Some(Self::Clear(Secret::new(key))),
+            None => KeyBlock::parse(text).ok().map(Self::Block),
+        }
+    }
 }
 
 /// What a terminal speaks.
@@ -109,7 +146,7 @@ pub(super) fn terminals(
         "region",
         "dialect",
         "mac",
-        "tmk",
+        TMK,
         "psam_no",
         "phone",
         "may_load",
@@ -155,7 +192,7 @@ fn terminal(row: &Row<'_>, places: &Places) -> Result<TerminalRow, CityError> {
         region: row.parsed("region", "6 digits", table::region)?,
         dialect: row.word("dialect", &dialects, "pos, epos or atm")?,
         mac: row.word("mac", &macs, "ecb or x9.19")?,
-        tmk: Secret::new(row.parsed("tmk", DES_KEY, table::des_key)?),
+        tmk: row.parsed(TMK, MASTER_KEY, MasterKey::parse)?,
         psam: psam.transpose()?,
         phone: row.optional("phone", "3 to 15 digits", Phone::parse)?,
         may_load: row.word("may_load", &[("yes", true), ("no", false)], "yes or no")?,
@@ -182,13 +219,19 @@ struct Used {
     ids: HashSet<[u8; 8]>,
     psams: HashSet<u32>,
     phones: HashSet<Phone>,
-    keys: HashSet<[u8; 16]>,
+    /// Hashes under a key of this process: a set of the keys themselves would leave them in memory.
+    keys: HashSet<u64>,
+    hasher: RandomState,
 }
 
 impl Used {
     fn check(&mut self, row: &Row<'_>, terminal: &TerminalRow) -> Result<(), CityError> {
         row.unique("terminal_id", &mut self.ids, terminal.terminal_id)?;
-        row.unique("tmk", &mut self.keys, *terminal.tmk.expose())?;
+        let key = match &terminal.tmk {
+            MasterKey::Clear(key) => self.hasher.hash_one(key.expose()),
+            MasterKey::Block(block) => self.hasher.hash_one(block.as_str()),
+        };
+        row.unique(TMK, &mut self.keys, key)?;
         if let Some(psam) = terminal.psam {
             row.unique("psam_no", &mut self.psams, psam)?;
         }

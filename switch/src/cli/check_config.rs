@@ -4,8 +4,9 @@ use std::{io::Write, path::PathBuf};
 
 use super::Failure;
 use crate::{
-    city::{City, CityError, TestKeys},
+    city::{City, CityError, KeyFile},
     config::Config,
+    keys,
 };
 
 /// Arguments of `check-config`.
@@ -18,7 +19,8 @@ pub(super) struct Args {
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     let config = Config::from_file_and_env(&args.file).map_err(|error| Failure::usage(&error))?;
-    let (terminals, cards) = read_city(&config).map_err(|error| Failure::usage(&error))?;
+    let (_, keys) = keys::open(&config.hsm).map_err(|error| Failure::usage(&error))?;
+    let (terminals, cards) = read_city(&config, &keys).map_err(|error| Failure::usage(&error))?;
     let listen = config.pos.listen;
     let dir = config.data.dir.display();
     writeln!(
@@ -29,12 +31,15 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     .map_err(|error| Failure::of(&error))
 }
 
-fn read_city(config: &Config) -> Result<(usize, usize), CityError> {
-    let keys = TestKeys::open(&config.hsm.keys)?;
+fn read_city(config: &Config, keys: &KeyFile) -> Result<(usize, usize), CityError> {
     let city = City::open(&config.city.dir)?;
-    city.check_keys(&keys)?;
+    city.check_keys(keys)?;
+    let rows = city.cards()?;
+    if let KeyFile::Live(_) = keys {
+        rows.refuse_test_cards()?;
+    }
     let mut cards = 0;
-    for card in city.cards()? {
+    for card in rows {
         card?;
         cards += 1;
     }

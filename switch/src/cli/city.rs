@@ -8,7 +8,7 @@ use std::{
 use super::{Failure, progress::Progress};
 use crate::{
     city::{
-        City, CityError, TestKeys,
+        City, CityError, KeyFile,
         generate::{CARDS_MAX, CONFIG, GenerateError, Plan, TERMINALS_MAX, generate},
     },
     clock::stopwatch,
@@ -106,14 +106,18 @@ fn check(dir: &Path, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 fn read(dir: &Path) -> Result<(City, u64), CityError> {
-    let keys = TestKeys::open(&dir.join("keys.toml"))?;
+    let keys = KeyFile::open(&dir.join("keys.toml"))?;
     let city = City::open(dir)?;
     city.check_keys(&keys)?;
     city.rules()?;
     let mut progress = Progress::new("cards");
     let mut read = progress.callback();
+    let rows = city.cards()?;
+    if let KeyFile::Live(_) = keys {
+        rows.refuse_test_cards()?;
+    }
     let mut cards = 0;
-    for card in city.cards()? {
+    for card in rows {
         card?;
         cards += 1;
         read(cards);

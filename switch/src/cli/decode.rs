@@ -10,7 +10,7 @@ use std::str::FromStr;
 
 use iso8583::{
     Message, Spec,
-    guess::{explain, guess},
+    guess::{Guess, as_declared, explain, guess},
 };
 
 use super::{Failure, chain, spec};
@@ -30,8 +30,9 @@ const TEXT_BYTES_MAX: u64 = 1 << 18;
   cardswitch decode --guess --raw < frame.bin
   cardswitch decode --spec mine.toml 0800…
 
-Takes a whole frame (length, headers, message) or the message alone, and says which. With --guess it tries every
-length, the usual headers and all built-in specifications (or those of --spec), and tells why they fit or do not.
+Takes a whole frame (length, headers, message) or the message alone, and says which. With --spec it reads the frame as
+the specification's `length` and `header` say, if they do and it fits. With --guess it tries every length, the usual
+headers and all built-in specifications (or those of --spec), and tells why they fit or do not.
 Card numbers, tracks, PIN blocks and keys are never shown. Exit code 0 if it decodes, 1 if it does not,
 64 if the text is no hex.")]
 pub(super) struct Args {
@@ -147,7 +148,12 @@ fn show_guess(
     whole: bool,
     out: &mut dyn Write,
 ) -> Result<(), CommandError> {
-    let guesses = guess(bytes, specs);
+    // A specification that says how its messages are framed is believed if that fits.
+    let declared = specs.iter().filter_map(|(name, spec)| as_declared(bytes, name, spec)).find(Guess::fits);
+    let guesses = match declared {
+        Some(declared) if !whole => vec![declared],
+        _ => guess(bytes, specs),
+    };
     if whole {
         writeln!(out, "{}", explain(&guesses))?;
     }
@@ -366,6 +372,24 @@ mod tests {
         let mut out = Vec::new();
         assert!(show_guess(b"hello, world", &specs, true, &mut out).is_err());
         assert!(String::from_utf8(out).unwrap().contains("Nothing fits whole"));
+    }
+
+    #[test]
+    fn a_specification_that_says_how_its_messages_are_framed_is_believed() {
+        let message = b"08008220000100000000040000000000000011220035000000420831060110301";
+        let text = Spec::shipped_toml("atm").unwrap();
+        let text = text.replace("mti =", "length = \"hex4+self\"\nheader = [\"opaque:3\"]\nmti =");
+        let spec = Spec::from_toml(&text).unwrap();
+        let framed = [&b"0048xyz"[..], message].concat();
+        for (bytes, want) in [
+            (&framed[..], "length hex4+self, headers opaque:3, atm: fits"),
+            (&message[..], "no length, atm: fits"),
+        ] {
+            let mut out = Vec::new();
+            let good = show_guess(bytes, &[("atm", &spec)], false, &mut out).is_ok();
+            let text = String::from_utf8(out).unwrap();
+            assert!(good && text.contains(want) && text.contains("DE 11 STAN: 000042\n"), "{text}");
+        }
     }
 
     #[test]

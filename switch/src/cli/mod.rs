@@ -5,6 +5,7 @@ mod check_config;
 mod city;
 mod decode;
 mod descriptors;
+mod keys;
 mod ledger;
 mod notices;
 pub mod progress;
@@ -62,6 +63,8 @@ enum Command {
     Statement(statement::Args),
     /// Make a city of any size, or check one
     City(city::Args),
+    /// Keys: components of an LMK, key blocks, their change and exchange
+    Keys(keys::Args),
 }
 
 /// How a command ended when it did not end well.
@@ -127,6 +130,7 @@ pub fn main() -> ExitCode {
         Command::Card(args) => card::run(args, &mut out),
         Command::Statement(args) => statement::run(args, &mut out),
         Command::City(args) => city::run(args, &mut out),
+        Command::Keys(args) => keys::run(args, &mut out),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -7,11 +7,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{Failure, descriptors};
 use crate::{
     app::{self, AppError, Running},
-    city::TestKeys,
     cli::progress::Progress,
     config::{Config, LogFormat, LogLevel},
-    journal,
+    journal, keys,
     telemetry::logging::{self, Format},
+    wipe,
 };
 
 /// Arguments of `serve`.
@@ -36,11 +36,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(data) = &args.data {
         config.data.dir.clone_from(data);
     }
-    // Read before anything opens, so that a bad key file is a usage error also when the journal needs none of it.
-    TestKeys::open(&config.hsm.keys).map_err(|error| {
-        let failure = Failure::usage(&error);
-        Failure { message: format!("hsm.keys: {}", failure.message), ..failure }
-    })?;
+    // Looked at before anything opens, so that bad keys are a usage error also when the journal needs none of them.
+    keys::open(&config.hsm).map_err(|error| Failure::usage(&error))?;
+    wipe::deep_stack();
     start_logging(&config);
     // Whoever reads ports.json may send SIGTERM at once; it must find its handler.
     let mut signals = Signals::register().map_err(|error| failure(&error))?;
@@ -55,9 +53,14 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
 
 /// A port that cannot be opened and a city at fault are for the operator to correct, like the configuration.
 fn failure(error: &AppError) -> Failure {
-    use crate::recovery::RecoveryError::{City, Genesis};
+    use crate::{
+        keys::rewrap::RewrapError::{OtherLmk, TestBooks},
+        recovery::RecoveryError::{City, Genesis, Rewrap},
+    };
     match error {
-        AppError::Listen { .. } | AppError::Recovery(City(_) | Genesis(_)) => Failure::usage(error),
+        AppError::Listen { .. }
+        | AppError::Lmk(_)
+        | AppError::Recovery(City(_) | Genesis(_) | Rewrap(OtherLmk(_) | TestBooks)) => Failure::usage(error),
         _ => Failure::of(error),
     }
 }

@@ -8,8 +8,7 @@ use std::{
 
 use comfy_table::Table;
 use iso8583::{
-    Align, Class, CodePage, CompositeDef, CompositeKind, ElementDef, Length, PartKey, Prefix, Show, Spec,
-    SpecError, SpecFile, ValueEncoding,
+    CompositeDef, CompositeKind, ElementDef, Length, PartKey, Prefix, Show, Spec, SpecError, SpecFile,
     import::{DOCUMENT_BYTES_MAX, ImportError, Imported, jpos, moov},
 };
 
@@ -219,7 +218,7 @@ fn show(args: &ShowArgs, out: &mut dyn Write) -> Result<(), Failure> {
             table.add_row([
                 name.to_owned(),
                 file.fields.len().to_string(),
-                format!("{:?}, {:?}", file.mti, file.bitmap).to_lowercase(),
+                format!("{}, {}", file.mti, file.bitmap),
             ]);
         }
         return tell(out, &table.to_string());
@@ -245,15 +244,15 @@ fn tell(out: &mut dyn Write, text: &str) -> Result<(), Failure> {
 /// An element and, below it, its parts.
 fn add_rows(table: &mut Table, path: String, element: &ElementDef) {
     let written = [
-        element.encoding.map(|encoding| encoding_word(encoding).to_owned()),
-        element.align.map(|align| if align == Align::Left { "left" } else { "right" }.to_owned()),
-        element.composite.as_ref().map(|composite| kind_word(&composite.kind).to_owned()),
+        element.encoding.map(|encoding| encoding.to_string()),
+        element.align.map(|align| align.to_string()),
+        element.composite.as_ref().map(|composite| composite.kind.to_string()),
     ];
     let written: Vec<String> = written.into_iter().flatten().collect();
     table.add_row([
         path.clone(),
         element.name.clone(),
-        class_word(element.class).to_owned(),
+        element.class.to_string(),
         length_text(element.length),
         written.join(", "),
         show_word(element.show).to_owned(),
@@ -277,40 +276,6 @@ fn length_text(length: Length) -> String {
         Length::Fixed(length) => length.to_string(),
         Length::Variable { prefix: Prefix::None, max } => format!("..{max}"),
         Length::Variable { prefix, max } => format!("..{max} {}", "L".repeat(prefix.digits())),
-    }
-}
-
-fn class_word(class: Class) -> &'static str {
-    match class {
-        Class::Numeric => "n",
-        Class::Track => "z",
-        Class::Alphanumeric => "an",
-        Class::Text => "ans",
-        Class::Binary => "b",
-        Class::Tlv => "tlv",
-        Class::Signed => "xn",
-    }
-}
-
-fn encoding_word(encoding: ValueEncoding) -> &'static str {
-    match encoding {
-        ValueEncoding::Ascii => "ascii",
-        ValueEncoding::Ebcdic(CodePage::Cp037) => "ebcdic-037",
-        ValueEncoding::Ebcdic(CodePage::Cp500) => "ebcdic-500",
-        ValueEncoding::Ebcdic(CodePage::Cp1047) => "ebcdic-1047",
-        ValueEncoding::Bcd => "bcd",
-        ValueEncoding::Binary => "binary",
-        ValueEncoding::Hex => "hex",
-        ValueEncoding::HexEbcdic => "hex-ebcdic",
-    }
-}
-
-fn kind_word(kind: &CompositeKind) -> &'static str {
-    match kind {
-        CompositeKind::Positional => "positional",
-        CompositeKind::Bitmap { .. } => "bitmap",
-        CompositeKind::BerTlv => "ber-tlv",
-        CompositeKind::Tags { .. } => "tags",
     }
 }
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
 use arrayvec::ArrayString;
@@ -264,6 +265,30 @@ impl Settings {
         })?;
         let path = self.required(key, what, parsed)?;
         Ok(self.file.parent().unwrap_or(Path::new("")).join(path))
+    }
+
+    /// A list of paths, counted from the folder of the configuration file; empty unless given.
+    pub(super) fn paths(
+        &mut self,
+        key: &'static str,
+        counts: RangeInclusive<usize>,
+        rule: &'static str,
+    ) -> Result<Vec<PathBuf>, ConfigError> {
+        let place = self.given.get(key).map(|(_, place)| place.clone());
+        let folder = self.file.parent().unwrap_or(Path::new("")).to_owned();
+        let path =
+            |value: &Value| value.as_str().filter(|path| !path.is_empty()).map(|path| folder.join(path));
+        let parsed = self.parsed(key, |given| {
+            let value = given.value();
+            value.as_array().and_then(|list| list.iter().map(path).collect()).ok_or(ConfigProblem::NotA(rule))
+        })?;
+        let paths: Vec<PathBuf> = parsed.unwrap_or_default();
+        if counts.contains(&paths.len()) {
+            return Ok(paths);
+        }
+        let problem = if place.is_some() { ConfigProblem::NotA(rule) } else { ConfigProblem::Missing(rule) };
+        let place = place.unwrap_or_else(|| Place::File(self.file.clone()));
+        Err(ConfigError { key: key.to_owned(), problem, place })
     }
 
     pub(super) fn readable_file(

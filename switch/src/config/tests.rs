@@ -288,6 +288,37 @@ fn address(text: &str) -> SocketAddr {
 }
 
 #[test]
+fn a_live_hsm_has_two_to_nine_component_files() {
+    let live = MINIMAL.replace("mode = \"test\"", "mode = \"live\"");
+    let missing = load(&live, &[]).unwrap_err().to_string();
+    let want = "hsm.components: is required and missing; it is two to nine component files in quotes";
+    assert!(missing.starts_with(want), "{missing}");
+    let list = |count: usize| {
+        let files: Vec<String> = (1..=count).map(|number| format!("\"keys/{number}\"")).collect();
+        format!("[{}]", files.join(", "))
+    };
+    for (count, allowed) in
+        [(0, false), (1, false), (2, true), (COMPONENTS_MAX, true), (COMPONENTS_MAX + 1, false)]
+    {
+        let got = load(&live, &[("CARDSWITCH__HSM__COMPONENTS", &list(count))]);
+        assert_eq!(got.as_ref().map(|config| config.hsm.components.len()).ok(), allowed.then_some(count));
+        if let Ok(config) = got {
+            assert!(config.hsm.components[0].is_absolute() && config.hsm.components[0].ends_with("keys/1"));
+            assert_eq!(config.hsm.mode, HsmMode::Live);
+        }
+    }
+    for (previous, allowed) in
+        [("[]", true), ("[\"a\", \"b\"]", true), ("\"a\"", false), ("[\"\", 1]", false)]
+    {
+        let over = [
+            ("CARDSWITCH__HSM__COMPONENTS", "[\"1\", \"2\"]"),
+            ("CARDSWITCH__HSM__PREVIOUS_COMPONENTS", previous),
+        ];
+        assert_eq!(load(&live, &over).is_ok(), allowed, "{previous}");
+    }
+}
+
+#[test]
 fn at_most_64_hosts_are_dialled() {
     for (hosts, allowed) in [(CONNECT_MAX, true), (CONNECT_MAX + 1, false)] {
         let list: Vec<String> = (1..=hosts).map(|port| format!("\"192.0.2.1:{port}\"")).collect();
@@ -304,9 +335,15 @@ fn a_wrong_override_is_refused_by_the_setting_and_the_variable() {
         ("CARDSWITCH__limits__permits", "1", "CARDSWITCH__limits__permits: is not a setting"),
         ("CARDSWITCH__LIMITS__PERMITS", "many", "limits.permits: must be a whole number"),
         ("CARDSWITCH__LIMITS__PERMITS", "1\nx = 2", "limits.permits: must be a whole number"),
-        ("CARDSWITCH__HSM__MODE", "thales", "hsm.mode: must be \"test\", the only mode there is"),
+        ("CARDSWITCH__HSM__MODE", "thales", "hsm.mode: must be \"test\" or \"live\""),
         ("CARDSWITCH__HSM__KEYS", "none.toml", "hsm.keys: the file cannot be read (entity not found)"),
         ("CARDSWITCH__HSM__KEYS", ".", "hsm.keys: must be a file"),
+        (
+            "CARDSWITCH__HSM__COMPONENTS",
+            "[\"1\", \"2\"]",
+            "hsm.components: must be an empty list with hsm.mode",
+        ),
+        ("CARDSWITCH__HSM__PREVIOUS_COMPONENTS", "[\"1\"]", "hsm.previous_components: must be an empty list"),
         ("CARDSWITCH__DATA__DIR", "", "data.dir: must be a path"),
         ("CARDSWITCH__ATM__CONNECT", "192.0.2.1:9000", "atm.connect: must be a list of at most 64"),
         ("CARDSWITCH__SETTLEMENT__CUT_OVER", "noon", "settlement.cut_over: must be a time of day"),

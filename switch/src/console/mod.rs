@@ -31,8 +31,18 @@ use crate::{
     audit::{self, AuditError, ENTRIES_MAX},
     books::Books,
     journal::{Reader, Seq},
+    keys::CheckValue,
     telemetry::{metrics::Metrics, page::Page},
 };
+
+/// What health says of the HSM.
+#[derive(Clone, Copy, Debug)]
+pub struct HsmState {
+    /// It works under the published test LMK.
+    pub test: bool,
+    /// Check value of its LMK.
+    pub lmk: CheckValue,
+}
 
 /// The admin thread.
 #[derive(Debug)]
@@ -55,6 +65,7 @@ struct Admin {
     control: mpsc::Sender<Control>,
     reader: Arc<Mutex<Box<dyn Reader>>>,
     page: Page,
+    hsm: HsmState,
     /// Held while the whole journal is being replayed: one replay at a time is work enough.
     replaying: Arc<Semaphore>,
 }
@@ -67,14 +78,15 @@ pub fn start(
     listener: std::net::TcpListener,
     control: mpsc::Sender<Control>,
     reader: Box<dyn Reader>,
+    hsm: HsmState,
     metrics: Metrics,
     page: Page,
 ) -> std::io::Result<Server> {
     let stop = CancellationToken::new();
     let stopped = stop.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let admin =
-        Admin { control, reader: Arc::new(Mutex::new(reader)), page, replaying: Arc::new(Semaphore::new(1)) };
+    let (reader, replaying) = (Arc::new(Mutex::new(reader)), Arc::new(Semaphore::new(1)));
+    let admin = Admin { control, reader, page, hsm, replaying };
     let thread = std::thread::Builder::new().name("admin".into()).spawn(move || {
         if let Err(error) = runtime.block_on(serve(listener, admin, metrics, stopped)) {
             tracing::error!(%error, "the admin port has closed");
@@ -120,8 +132,9 @@ async fn serve(
 async fn ready(State(admin): State<Admin>) -> Response {
     match look(&admin, |books| books.seq()).await {
         Some(seq) => {
-            let body =
-                serde_json::json!({ "ready": true, "seq": seq, "hsm": "test LMK: not for production" });
+            let HsmState { test, lmk } = admin.hsm;
+            let hsm = if test { "test LMK: not for production" } else { "LMK of components" };
+            let body = serde_json::json!({ "ready": true, "seq": seq, "hsm": hsm, "lmk": lmk.to_string() });
             Json(body).into_response()
         }
         None => (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response(),

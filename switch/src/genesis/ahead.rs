@@ -10,7 +10,7 @@ use hsm_sim::{CvvCheck, Hsm, HsmError, PanToken, TokenRequest};
 use super::{GenesisError, IssuerHandles};
 use crate::{
     books::event::{CardState, IssuedCard, Pvv, Token},
-    city::{self, CardRow, Cards, City, TestKeys},
+    city::{self, CardRow, CardValues, Cards, City, LiveKeys, TestValues},
 };
 
 /// Cards for which the HSM is asked at once.
@@ -28,12 +28,15 @@ pub(super) struct ReadyCard {
 /// Hands over every card of the city, in order, made on a thread of its own.
 pub(super) fn read_ahead<E: From<GenesisError>>(
     city: &City,
-    keys: &TestKeys,
+    keys: &LiveKeys,
     issuer: IssuerHandles,
     hsm: &mut Hsm,
     mut take: impl FnMut(ReadyCard) -> Result<(), E>,
 ) -> Result<(), E> {
     let cards = city.cards_in_books().map_err(GenesisError::from)?;
+    if !hsm.is_test() {
+        cards.refuse_test_cards().map_err(GenesisError::from)?;
+    }
     let (pages, ready) = bounded(PAGES_AHEAD);
     let mut desk = Desk { keys, issuer, hsm, tokens: Vec::new(), verified: Vec::new() };
     std::thread::scope(|scope| {
@@ -54,7 +57,7 @@ pub(super) fn read_ahead<E: From<GenesisError>>(
 
 /// What the reading thread works with.
 struct Desk<'a> {
-    keys: &'a TestKeys,
+    keys: &'a LiveKeys,
     issuer: IssuerHandles,
     hsm: &'a mut Hsm,
     tokens: Vec<Result<PanToken, HsmError>>,
@@ -75,32 +78,40 @@ impl Desk<'_> {
     }
 
     fn page(&mut self, rows: &[CardRow]) -> Result<Vec<ReadyCard>, GenesisError> {
-        let IssuerHandles { cvk, token, .. } = self.issuer;
+        let IssuerHandles { pvk, cvk, token } = self.issuer;
         let requests: Vec<_> = rows.iter().map(|row| TokenRequest { key: token, pan: &row.pan }).collect();
         self.hsm.tokenise_pans(&requests, &mut self.tokens);
-        let checks: Vec<_> = rows.iter().map(|row| cvv_check(cvk, row)).collect();
+        let tested = rows.iter().filter_map(|row| Some((row, row.test()?)));
+        let checks: Vec<_> = tested.map(|(row, values)| cvv_check(cvk, row, values)).collect();
         self.hsm.verify_cvvs(&checks, &mut self.verified);
+        let mut verified = self.verified.iter();
+        let pvki = self.keys.pvki;
         let mut page = Vec::with_capacity(rows.len());
-        for ((row, token), verified) in rows.iter().zip(&self.tokens).zip(&self.verified) {
+        for (row, token) in rows.iter().zip(&self.tokens) {
             let fault = |source| GenesisError::Hsm { what: format!("cards.csv line {}", row.line), source };
-            // A card whose track will never verify is a fault of the file, not something to find out at a till.
-            (*verified).map_err(fault)?;
+            let pvv = match &row.values {
+                CardValues::Verified(pvv) => *pvv.expose(),
+                CardValues::Test(values) => {
+                    // A card whose track will never verify is a fault of the file, not something to find out at a till.
+                    // A batch call returns one result an item.
+                    verified.next().copied().unwrap_or(Ok(())).map_err(fault)?;
+                    self.hsm.test_pvv(pvk, pvki, &row.pan, values.pin.expose()).map_err(fault)?
+                }
+            };
             let token = Token((*token).map_err(fault)?.0);
-            let (pvk, pvki) = (self.issuer.pvk, self.keys.pvki);
-            let pvv = self.hsm.test_pvv(pvk, pvki, &row.pan, row.pin.expose()).map_err(fault)?;
             page.push(ReadyCard { line: row.line, card: issued(row, token, pvki, Pvv(pvv)) });
         }
         Ok(page)
     }
 }
 
-fn cvv_check(cvk: hsm_sim::KeyHandle, row: &CardRow) -> CvvCheck<'_> {
+fn cvv_check<'a>(cvk: hsm_sim::KeyHandle, row: &'a CardRow, values: &TestValues) -> CvvCheck<'a> {
     CvvCheck {
         cvk,
         pan: &row.pan,
         expiry: expiry_digits(row.expiry_yymm),
         service_code: row.service_code,
-        cvv: *row.cvv.expose(),
+        cvv: *values.cvv.expose(),
     }
 }
 

@@ -20,6 +20,7 @@ use crate::{
     console::door::Closed,
     dialect::Dropped,
     journal::CommitTimings,
+    keys::CheckValue,
 };
 
 /// What only the moment of asking can tell, which the page finds out by itself.
@@ -101,6 +102,7 @@ pub struct Metrics {
     sync_seconds: Histogram,
     journal_seq: Gauge,
     hsm_test_mode: Gauge,
+    hsm_lmk: Gauge,
     holds: Gauge,
     holds_expired: Counter,
     notices: Counter,
@@ -181,6 +183,7 @@ impl Metrics {
                 sync_seconds: Histogram::new("cardswitch_sync_seconds", Unit::Nanoseconds, &LATENCIES),
                 journal_seq: gauge!("cardswitch_journal_seq"),
                 hsm_test_mode: gauge!("cardswitch_hsm_test_mode"),
+                hsm_lmk: gauge!("cardswitch_hsm_lmk_check_value"),
                 holds: gauge!("cardswitch_holds"),
                 holds_expired: counter!("cardswitch_holds_expired_total"),
                 notices: counter!("cardswitch_notices_total"),
@@ -337,9 +340,11 @@ impl Metrics {
         self.checkpoints_failed.increment(1);
     }
 
-    /// Whether the HSM works under the published test LMK: 1 or 0.
-    pub fn hsm_test_mode(&self, is_test: bool) {
+    /// Whether the HSM works under the published test LMK, 1 or 0, and its LMK's check value as a number.
+    pub fn hsm(&self, is_test: bool, lmk: CheckValue) {
         self.hsm_test_mode.set(f64::from(u8::from(is_test)));
+        let [a, b, c] = lmk.0;
+        self.hsm_lmk.set(f64::from(u32::from_be_bytes([0, a, b, c])));
     }
 }
 

@@ -12,7 +12,8 @@ use super::epos::EposTerminal;
 use super::error::TerminalError;
 use super::pos::PosTerminal;
 use crate::city::{
-    AcquirerRow, CardRow, City, CityError, Dialect, HostMac, MacKind, Secret, TerminalRow, TestKeys,
+    AcquirerRow, CardRow, CardValues, City, CityError, Dialect, HostMac, MacKind, Secret, TerminalRow,
+    TestKeys,
 };
 
 /// Where a city's test keys stand.
@@ -61,6 +62,9 @@ pub enum SampleError {
     /// The key file lacks a PSAM's masters or an acquirer's zone.
     #[error("city has no keys for that terminal; see its keys.toml")]
     NoKeys,
+    /// The city's keys are wrapped, so nobody can play its terminals and cards.
+    #[error("city has key blocks, not test keys in clear; play the test city that it was wrapped from")]
+    Wrapped,
     /// A key of the key file is none that can be used.
     #[error("key of the city cannot be used")]
     Keys(#[source] EmulatorError),
@@ -94,7 +98,8 @@ impl Sample {
             MacKind::UnionPayEcb => MacAlgorithm::UnionPayEcb,
             MacKind::X919 => MacAlgorithm::X919,
         };
-        Ok(PosTerminal::new(row.terminal_id, row.merchant_id, algorithm, *row.tmk.expose()))
+        let tmk = *row.tmk.clear().ok_or(SampleError::Wrapped)?;
+        Ok(PosTerminal::new(row.terminal_id, row.merchant_id, algorithm, tmk))
     }
 
     /// The telephone terminal with this id (field 41), or the city's first, with its PSAM, calling from its own line;
@@ -206,12 +211,11 @@ impl Sample {
         for row in self.city.cards()? {
             let row = row?;
             if wanted(&row) {
-                return Ok(Some(TestCard {
-                    opening: row.opening.iter().sum(),
-                    line: row.line,
-                    card: CardInHand::with_track(row.pan, row.expiry_yymm, row.track2.expose().clone()),
-                    pin: row.pin,
-                }));
+                let (opening, line) = (row.opening.iter().sum(), row.line);
+                let CardValues::Test(values) = row.values else { return Err(SampleError::Wrapped) };
+                let track = values.track2.expose().clone();
+                let card = CardInHand::with_track(row.pan, row.expiry_yymm, track);
+                return Ok(Some(TestCard { opening, line, card, pin: values.pin }));
             }
         }
         Ok(None)

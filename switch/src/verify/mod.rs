@@ -81,6 +81,12 @@ impl Verifier {
         self.hsm.is_test()
     }
 
+    /// The check value of the HSM's LMK.
+    #[must_use]
+    pub fn lmk_check_value(&self) -> [u8; 3] {
+        self.hsm.lmk_check_value()
+    }
+
     /// Finds out the facts of every request in `jobs`, whose frames lie in `input`. Keys that come to be are put
     /// behind `new_keys`.
     #[inline(never)] // So that its caller can overwrite the stack it has used.

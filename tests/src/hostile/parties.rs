@@ -52,7 +52,7 @@ impl Parties {
     #[must_use]
     pub fn pos(&self, id: &str) -> (PosTerminal, TerminalKeys) {
         let terminal = self.sample.terminal(Some(id)).expect("a pos terminal");
-        (terminal, TerminalKeys::new(*self.city.terminal_row(id).tmk.expose()))
+        (terminal, TerminalKeys::new(*self.city.terminal_row(id).tmk.clear().expect("a test key")))
     }
 
     /// A telephone POS, and a second PSAM like its own.

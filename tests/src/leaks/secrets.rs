@@ -41,7 +41,7 @@ pub fn of_city(city: &City, keys: &TestKeys) -> Search {
     }
     for row in &city.files().terminals {
         let id = row.terminal_id.escape_ascii().to_string();
-        search.add(Kind::TerminalMaster, id, forms::of_key(row.tmk.expose()));
+        search.add(Kind::TerminalMaster, id, forms::of_key(row.tmk.clear().expect("a test key")));
     }
     search.add(Kind::IssuerKey, "PIN verification", forms::of_key(keys.pvk.expose()));
     search.add(Kind::IssuerKey, "card verification", forms::of_key(keys.cvk.expose()));
@@ -71,14 +71,15 @@ pub fn of_city(city: &City, keys: &TestKeys) -> Search {
 
 fn add_card(search: &mut Search, row: &CardRow, name: &str, pvki: u8) {
     let pan = row.pan.expose();
+    let values = row.test().expect("a test card");
     search.add(Kind::CardNumber, name, forms::of_card_number(pan));
-    search.add(Kind::Track, name, forms::of_track(row.track2.expose()));
+    search.add(Kind::Track, name, forms::of_track(values.track2.expose()));
     let service_code = &row.service_code[..];
     let in_its_line =
-        [service_code, row.pin.expose(), row.cvv.expose(), row.cvv2.expose(), b""].join(&b","[..]);
+        [service_code, values.pin.expose(), values.cvv.expose(), values.cvv2.expose(), b""].join(&b","[..]);
     search.add(Kind::Pin, name, [Form { name: "in its line of the file", bytes: in_its_line }]);
     let wrong = crate::ask::Card::of(row).wrong_pin();
-    for (which, pin) in [("", row.pin.expose().as_slice()), (", wrong", &wrong), (", new", NEW_PIN)] {
+    for (which, pin) in [("", values.pin.expose().as_slice()), (", wrong", &wrong), (", new", NEW_PIN)] {
         let of = PinOf { pan, pin, pvki };
         search.add(Kind::Pin, format!("{name}{which}"), forms::of_pin(of));
         search.add(Kind::PinBlock, format!("{name}{which}"), forms::of_pin_block(of));

@@ -7,9 +7,9 @@ use arrayvec::{ArrayString, ArrayVec};
 use cardswitch::{
     books::{
         event::{
-            CardState, Decided, Event, InstalledTerminal, IssuedCard, JoinedAcquirer, KeyRole, KeyText,
-            KeysForTerminal, ListedReason, ListedSubject, MacScheme, OnOriginal, OpenedMerchant, PlacedHold,
-            PsamMasters, Pvv, ReversalEffect, TerminalDialect, Token, ZoneKeyTexts,
+            CardState, Decided, Event, InstalledTerminal, IssuedCard, JoinedAcquirer, KeyKeeper, KeyRole,
+            KeyText, KeysForTerminal, ListedReason, ListedSubject, MacScheme, OnOriginal, OpenedMerchant,
+            PlacedHold, PsamMasters, Pvv, ReversalEffect, TerminalDialect, Token, ZoneKeyTexts,
         },
         notices::Cause,
         policy::Policy,
@@ -25,7 +25,7 @@ use cardswitch::{
     },
 };
 
-fn file(version: u8) -> PathBuf {
+fn file(version: &str) -> PathBuf {
     switch_tests::fixture(&format!("events/v{version}.bin"))
 }
 
@@ -271,6 +271,18 @@ fn events_of_version_2() -> Vec<Event> {
     events
 }
 
+/// What joined version 2 behind its last event after its file was written.
+fn events_that_joined_version_2() -> Vec<Event> {
+    let keepers =
+        [KeyKeeper::Issuer, KeyKeeper::PsamMasters(255), KeyKeeper::Acquirer(1), KeyKeeper::Terminal(70_000)];
+    let rewrapped = |keeper| Event::KeysRewrapped {
+        lmk: [0xD8, 0x05, 0xCA],
+        keeper,
+        blocks: vec![KeyText("D0112K0TB00N0000".into()), KeyText("D0112P0TB00N0000".into())],
+    };
+    keepers.map(rewrapped).into()
+}
+
 /// Every field that version 2 brought.
 fn full() -> Decided {
     let legs = [Leg { account: AccountId(5), amount: 300 }, Leg { account: AccountId(6), amount: 700 }];
@@ -372,7 +384,7 @@ fn rules() -> Vec<risk::Rule> {
 }
 
 /// Reads a version's file and compares it with what it was written from.
-fn check_read(version: u8, events: &[Event]) {
+fn check_read(version: &str, events: &[Event]) {
     let file = fs::read(file(version)).expect("the version's file");
     let bodies = bodies(&file);
     assert_eq!(bodies.len(), events.len());
@@ -384,16 +396,17 @@ fn check_read(version: u8, events: &[Event]) {
 
 #[test]
 fn events_of_version_1_are_read_as_they_always_were() {
-    check_read(1, &events_of_version_1());
+    check_read("1", &events_of_version_1());
 }
 
 #[test]
 fn events_of_version_2_are_read_and_written_as_they_always_were() {
-    let events = events_of_version_2();
-    check_read(2, &events);
-    let file = fs::read(file(2)).expect("fixtures/events/v2.bin");
-    for (at, (body, event)) in bodies(&file).iter().zip(&events).enumerate() {
-        assert_eq!(&written(event), body, "event {at}, {}: written otherwise", event.name());
+    for (version, events) in [("2", events_of_version_2()), ("2-keys", events_that_joined_version_2())] {
+        check_read(version, &events);
+        let file = fs::read(file(version)).expect("the version's file");
+        for (at, (body, event)) in bodies(&file).iter().zip(&events).enumerate() {
+            assert_eq!(&written(event), body, "event {at}, {}: written otherwise", event.name());
+        }
     }
 }
 
@@ -417,5 +430,5 @@ fn write_the_golden_file() {
         out.extend(u16::try_from(body.len()).expect("an event is small").to_be_bytes());
         out.extend(body);
     }
-    fs::write(file(2), out).expect("a file");
+    fs::write(file("2"), out).expect("a file");
 }

@@ -14,6 +14,7 @@ mod golden_events;
 mod golden_frames;
 mod holds;
 mod hostile;
+mod key_life;
 mod keys;
 mod leaks;
 mod limits;

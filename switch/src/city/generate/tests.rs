@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::*;
 use crate::{
     app::{self, Running},
-    city::{City, Dialect, HostMac, Listed, MacKind, TestKeys},
+    city::{City, Dialect, HostMac, KeyFile, Listed, MacKind},
     config::Config,
     journal::MemoryStore,
     terminal::{Entry, Sample, TestCard},
@@ -91,7 +91,7 @@ fn cities_of_any_size_open_with_all_their_cards() {
         generate(&plan, dir.path(), &mut |rows| told = rows).unwrap();
         assert_eq!(told, plan.rows(), "{name}");
         let city = City::open(dir.path()).unwrap();
-        city.check_keys(&TestKeys::open(&dir.path().join("keys.toml")).unwrap()).unwrap();
+        city.check_keys(&KeyFile::open(&dir.path().join("keys.toml")).unwrap()).unwrap();
         assert_eq!(city.rules().unwrap().len(), 6, "{name}");
         let cards: Vec<_> = city.cards().unwrap().collect::<Result<_, _>>().unwrap();
         assert_eq!(cards.len() as u64, plan.cards, "{name}");
