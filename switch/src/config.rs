@@ -230,7 +230,7 @@ const CONNECTION_WINDOW: Count = count("limits.connection_window", 128, 1, 65_53
 const OUTBOX_BYTES: Count = count("limits.outbox_bytes", 1 << 18, 4096, 1 << 24);
 const IDLE_S: Count = count("limits.idle_s", 3600, 1, 7 * 86_400);
 const ANCHOR_SYNC_EVERY: Count = count("journal.anchor_sync_every", 1, 1, 65_536);
-const CHECKPOINT_RECORDS: Count = count("journal.checkpoint_records", 1_000_000, 1, 1 << 40);
+const CHECKPOINT_RECORDS: Count = count("journal.checkpoint_records", 10_000_000, 1, 1 << 40);
 // The store moves larger values to files it never synchronises.
 const EXTENT_BYTES: Count = count("journal.extent_bytes", 65_536, 16_456, 65_536);
 const DUPLICATE_WINDOW_H: Count = count("books.duplicate_window_h", 24, 2, 168);
