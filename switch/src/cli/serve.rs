@@ -36,9 +36,9 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     if let Some(data) = &args.data {
         config.data.dir.clone_from(data);
     }
-    // Looked at before anything opens, so that bad keys are a usage error also when the journal needs none of them.
-    keys::open(&config.hsm).map_err(|error| Failure::usage(&error))?;
+    let looked_at = look_at_keys(&config);
     wipe::deep_stack();
+    looked_at?;
     start_logging(&config);
     // Whoever reads ports.json may send SIGTERM at once; it must find its handler.
     let mut signals = Signals::register().map_err(|error| failure(&error))?;
@@ -49,6 +49,12 @@ pub(super) fn run(args: &Args) -> Result<(), Failure> {
     drop(progress);
     signals.wait(&running);
     running.stop().map_err(|error| failure(&error))
+}
+
+/// Before anything opens, so that bad keys are a usage error also when the journal needs none of them.
+#[inline(never)] // So that its caller can overwrite the stack it has used: what is moved leaves its bytes behind.
+fn look_at_keys(config: &Config) -> Result<(), Failure> {
+    keys::open(&config.hsm).map(drop).map_err(|error| Failure::usage(&error))
 }
 
 /// A port that cannot be opened and a city at fault are for the operator to correct, like the configuration.
