@@ -80,11 +80,12 @@ pub enum CheckpointError {
 }
 
 impl CheckpointError {
-    /// Whether it speaks against the books, not only against the disk.
+    /// Whether it speaks against the books. Damage on the disk does not: the live books were made of what was decided, and
+    /// ending the process would leave nothing but a journal that is refused.
     fn is_fatal(&self) -> bool {
         match self {
             Self::Ledger(_) => true,
-            Self::Recovery(error) => !matches!(error, RecoveryError::Journal(JournalError::Io { .. })),
+            Self::Recovery(error) => !matches!(error, RecoveryError::Journal(_)),
             Self::Journal(_) | Self::Stopping => false,
         }
     }
@@ -104,7 +105,8 @@ pub fn start(task: Task) -> std::io::Result<Checkpointer> {
 }
 
 impl Checkpointer {
-    /// Ends the thread, in the middle of a checkpoint if need be. Whether it ended without a panic.
+    /// Ends the thread, between two steps of a checkpoint if one is being made; reading the last one and writing the new one
+    /// are a step each. Whether it ended without a panic.
     #[must_use]
     pub fn stop(self) -> bool {
         self.stopping.store(true, Ordering::Relaxed);
@@ -189,6 +191,13 @@ mod tests {
             fatal: Box::new(move |error| tell.send(error.to_string()).unwrap()),
         };
         (store, start(task).unwrap(), told)
+    }
+
+    #[test]
+    fn damage_on_the_disk_is_told_and_ends_nothing() {
+        let damaged = || JournalError::Damaged { seq: 1, damage: crate::journal::Damage::Crc };
+        let of_replay = CheckpointError::Recovery(RecoveryError::Journal(damaged()));
+        assert!(!of_replay.is_fatal() && !CheckpointError::Journal(damaged()).is_fatal());
     }
 
     #[test]

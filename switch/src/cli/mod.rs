@@ -7,6 +7,7 @@ mod decode;
 mod descriptors;
 mod keys;
 mod ledger;
+mod masked;
 mod notices;
 pub mod progress;
 mod serve;
@@ -111,7 +112,7 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version go to standard output and are no failure.
             let code = if error.use_stderr() { EXIT_USAGE } else { 0 };
-            let _closed_pipe = error.print();
+            let _closed_pipe = complain(&error);
             return ExitCode::from(code);
         }
     };
@@ -136,11 +137,22 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             if !failure.message.is_empty() {
-                let _closed_pipe = writeln!(std::io::stderr(), "cardswitch: {}", failure.message);
+                let message = masked::digits(&failure.message);
+                let _closed_pipe = writeln!(std::io::stderr(), "cardswitch: {message}");
             }
             ExitCode::from(failure.code)
         }
     }
+}
+
+/// Prints a complaint about arguments, or the help that was asked for.
+fn complain(error: &clap::Error) -> std::io::Result<()> {
+    let text = error.render().to_string();
+    let masked = masked::typed(&text);
+    if error.use_stderr() && masked != text {
+        return write!(std::io::stderr(), "{masked}");
+    }
+    error.print()
 }
 
 #[cfg(test)]
