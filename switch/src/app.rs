@@ -1,8 +1,8 @@
 //! The wiring: the only place that knows which thread runs which stage.
 //!
-//! Five threads. *io* runs every connection and turns away what there is no permit for. *stages* owns the books and takes
+//! Six threads. *io* runs every connection and turns away what there is no permit for. *stages* owns the books and takes
 //! batches through the stages. *commit* writes the journal and lets answers go. *admin* answers people and scrapers.
-//! *checkpoint* saves pictures of the books, made beside them. A batch goes io → stages → commit → io.
+//! *checkpoint* saves pictures of the books, made beside them. *head* tells outside the data folder where the journal ends. A batch goes io → stages → commit → io.
 
 use std::{
     net::SocketAddr,
@@ -32,8 +32,10 @@ use crate::{
     config::{BitmapForm, Config, LengthForm, Limits},
     console,
     dialect::{self, Forms},
+    head_copy::{self, HeadCopyError, Teller},
     journal::{JournalError, Reader, Seq, SledStore, Store, StoreOptions},
     keys::{self, CheckValue, LmkError},
+    orders::{Officers, OfficersError},
     recovery::{self, RecoveryError},
     stages::{
         FaultLog, Stages,
@@ -78,6 +80,12 @@ pub enum AppError {
     /// The zone is unknown.
     #[error(transparent)]
     Zone(#[from] UnknownZone),
+    /// The file of officers cannot be used.
+    #[error("orders.officers: {0}")]
+    Officers(#[from] OfficersError),
+    /// The journal is not the one that was told outside the data folder.
+    #[error(transparent)]
+    HeadCopy(#[from] HeadCopyError),
     /// A port could not be opened.
     #[error("{key}: cannot listen on {address}")]
     Listen {
@@ -152,6 +160,7 @@ pub struct Running {
     stages: JoinHandle<()>,
     commit: JoinHandle<Result<(), JournalError>>,
     checkpointer: Checkpointer,
+    teller: Teller,
     admin: console::Server,
     ports_file: PathBuf,
 }
@@ -196,15 +205,27 @@ pub fn start_on(
     let _none_there = std::fs::remove_file(&ports_file);
     let (metrics, page) = metrics::recorder();
     metrics.limits(config);
+    let officers = config.orders.officers.as_deref().map(Officers::read).transpose()?;
     let stages = prepare(config, store.as_mut(), metrics.clone(), progress)?;
     wipe::deep_stack();
+    let reader: Box<dyn Reader> = store.reader();
+    if let Some(path) = &config.journal.head_copy {
+        head_copy::check(path, &stages.books, reader.as_ref(), officers.as_ref())?;
+    }
+    metrics.epoch(stages.books.epoch());
     let pos = listen("pos.listen", config.pos.listen)?;
     let epos = listen("epos.listen", config.epos.listen)?;
     let atm = listen("atm.listen", config.atm.listen)?;
     let admin = listen("admin.listen", config.admin.listen)?;
     let ports = Ports { pos: local(&pos)?, epos: local(&epos)?, atm: local(&atm)?, admin: local(&admin)? };
     let (control, orders) = mpsc::channel(CONTROL_MAX);
-    let reader: Box<dyn Reader> = store.reader();
+    let teller = head_copy::start(head_copy::Task {
+        reader: store.reader(),
+        epoch: stages.books.epoch(),
+        path: config.journal.head_copy.clone(),
+        metrics: metrics.clone(),
+    })
+    .map_err(|error| AppError::System(error.to_string()))?;
     let checkpointer = checkpointer::start(Task {
         reader: store.reader(),
         checkpoints: store.checkpoints(),
@@ -251,7 +272,7 @@ pub fn start_on(
         .map_err(|error| AppError::System(error.to_string()))?;
     write_ports(&ports_file, &ports)?;
     tracing::info!(pos = %ports.pos, epos = %ports.epos, atm = %ports.atm, admin = %ports.admin, "ready");
-    Ok(Running { ports, metrics: page, control, io, stages, commit, checkpointer, admin, ports_file })
+    Ok(Running { ports, metrics: page, control, io, stages, commit, checkpointer, teller, admin, ports_file })
 }
 
 /// The stages over a store's books, ready to work on batches: what [`start_on`] gives the stages' thread.
@@ -317,8 +338,13 @@ impl Running {
         self.stages.join().map_err(|_| AppError::Panicked("stages"))?;
         self.admin.stop();
         let commit = self.commit.join().map_err(|_| AppError::Panicked("commit"))?;
+        // Behind the last commit, so that what it tells is where the journal ends.
+        let teller_ended = self.teller.stop();
         if !checkpointer_ended {
             return Err(AppError::Panicked("checkpoint"));
+        }
+        if !teller_ended {
+            return Err(AppError::Panicked("head"));
         }
         // The ports are closed; whoever reads the file next must not be sent there.
         let _already_gone = std::fs::remove_file(&self.ports_file);

@@ -142,12 +142,20 @@ impl Moment {
     }
 
     /// The first six of the twelve digits of a retrieval reference number: last digit of the year, day of the
-    /// year, hour.
+    /// year, hour. Hours of the second, third and fourth epoch begin at 25, 50 and 75, of the fifth at 0 again, so that a
+    /// record which people decided not to keep never shares its number with the one in its place.
     #[must_use]
-    pub fn rrn_prefix(&self) -> u64 {
+    pub fn rrn_prefix(&self, epoch: u32) -> u64 {
         let year = u64::from(self.two_digits_of_year() % 10);
         let day = u64::from(self.local.day_of_year().unsigned_abs());
-        year * 100_000 + day * 100 + u64::from(self.local.hour().unsigned_abs())
+        let first_hour = 25 * u64::from(epoch.saturating_sub(1) % 4);
+        year * 100_000 + day * 100 + first_hour + u64::from(self.local.hour().unsigned_abs())
+    }
+
+    /// The retrieval reference number of a record of this moment.
+    #[must_use]
+    pub fn rrn(&self, epoch: u32, seq: u64) -> u64 {
+        self.rrn_prefix(epoch) * 1_000_000 + seq % 1_000_000
     }
 
     /// The business day, days since 1970-01-01, when the day changes at this minute of the local day.
@@ -200,7 +208,8 @@ mod tests {
         // 2026-11-20 23:30:05 UTC is already the 21st in Shanghai, day 325 of the year.
         let moment = clock.at(1_795_217_405_000);
         assert_eq!((moment.hhmmss(), moment.mmdd(), moment.year_month()), (73_005, 1_121, 2_611));
-        assert_eq!(moment.rrn_prefix(), 632_507);
+        assert_eq!([1, 2, 4, 5].map(|epoch| moment.rrn_prefix(epoch)), [632_507, 632_532, 632_582, 632_507]);
+        assert_eq!(moment.rrn(2, 7_000_001), 632_532_000_001);
     }
 
     #[test]

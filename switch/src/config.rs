@@ -41,6 +41,8 @@ pub struct Config {
     pub limits: Limits,
     /// `[journal]`: how it is written.
     pub journal: Journal,
+    /// `[orders]`: whose orders count.
+    pub orders: Orders,
     /// `[books]`: limits that shape state.
     pub books: Books,
     /// `[settlement]`: the business day.
@@ -119,6 +121,15 @@ pub struct Journal {
     pub checkpoint_records: u64,
     /// Longest extent, bytes.
     pub extent_bytes: usize,
+    /// File outside the data folder that the head is told to, if it is told.
+    pub head_copy: Option<PathBuf>,
+}
+
+/// `[orders]`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Orders {
+    /// The file of officers; without it, nobody's order counts.
+    pub officers: Option<PathBuf>,
 }
 
 /// `[books]`.
@@ -296,7 +307,9 @@ impl Config {
                 anchor_sync_every: settings.count(ANCHOR_SYNC_EVERY)?,
                 checkpoint_records: settings.count(CHECKPOINT_RECORDS)?,
                 extent_bytes: settings.count(EXTENT_BYTES)?,
+                head_copy: settings.path_if_given("journal.head_copy")?,
             },
+            orders: Orders { officers: settings.path_if_given("orders.officers")? },
             books: Books::from_settings(settings)?,
             settlement: Settlement {
                 cut_over_minute: settings.minute_of_day("settlement.cut_over", "00:00")?,

@@ -73,6 +73,13 @@ pub fn reserve(buffer: &mut BytesMut, more: usize) {
     }
 }
 
+/// Overwrites bytes that stay where they are.
+pub fn bytes(bytes: &mut [u8]) {
+    bytes.fill(0);
+    // Without a reader the compiler may leave the writes out.
+    black_box(bytes);
+}
+
 /// Overwrites a text and gives its memory back.
 pub fn text(text: String) {
     empty(&mut text.into_bytes());

@@ -72,7 +72,7 @@ impl History {
             let name = self.name(&decided.key);
             let recorded = Recorded {
                 code: String::from_utf8_lossy(response_code(decided.reason)).into_owned(),
-                rrn: format!("{:012}", self.clock.at(time).rrn_prefix() * 1_000_000 + seq % 1_000_000),
+                rrn: format!("{:012}", self.clock.at(time).rrn(self.books.epoch_of(seq), seq)),
                 amount: decided.amount.unsigned_abs(),
             };
             let twice = answers.insert(name.clone(), recorded);

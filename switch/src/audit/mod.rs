@@ -22,6 +22,7 @@ use crate::{
     },
     clock::stopwatch,
     dialect::response_code,
+    hex,
     journal::{JournalError, Reader, Seq, SledStore, Store, StoreOptions, copy_for_inspection},
     ledger::{Account, AccountKind, BrokenInvariant, Currency, Minor},
     recovery::{self, RecoveryError},
@@ -391,12 +392,8 @@ fn prove(
     Ok(Verification {
         records: books.seq(),
         accounts: books.ledger().accounts().len() as u64,
-        state_hash: hex(&state_hash),
+        state_hash: hex::digits(&state_hash),
         compared_with: than.to_owned(),
-        head: hex(&reader.head().hash),
+        head: hex::digits(&reader.head().hash),
     })
-}
-
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -2,11 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{hex, masked_phone};
-use crate::books::{
-    Acquirer, Books, Psam, Terminal, WorkingKeys, ZoneKeys,
-    event::{MacScheme, TerminalDialect},
-    parties::NONCE_MS,
+use super::masked_phone;
+use crate::{
+    books::{
+        Acquirer, Books, Psam, Terminal, WorkingKeys, ZoneKeys,
+        event::{MacScheme, TerminalDialect},
+        parties::NONCE_MS,
+    },
+    hex,
 };
 
 /// A terminal.
@@ -150,7 +153,7 @@ fn working_keys(terminal: &Terminal) -> Vec<KeyView> {
 fn psam_view(psam: &Psam) -> PsamView {
     let since_ms = psam.nonce.map(|_| psam.nonce_since_ms);
     PsamView {
-        number: hex(&psam.number),
+        number: hex::digits(&psam.number),
         key_version: psam.key_version,
         revoked: psam.revoked,
         nonce_since_ms: since_ms,
@@ -165,7 +168,12 @@ fn acquirer_view(acquirer: &Acquirer) -> AcquirerView {
             version: keys.version,
             since_ms: None,
             until_ms,
-            check_values: keys.texts.check_values.iter().map(|value| hex(value).to_uppercase()).collect(),
+            check_values: keys
+                .texts
+                .check_values
+                .iter()
+                .map(|value| hex::digits(value).to_uppercase())
+                .collect(),
         })
     };
     let keys = [

@@ -124,6 +124,7 @@ impl Books {
             }
             Event::Alert { terminal, card, kind, cause } => self.apply_alert(*terminal, *card, *kind, *cause),
             Event::KeysRewrapped { keeper, blocks, .. } => self.apply_rewrapped(*keeper, blocks),
+            Event::EpochBegun(order) => self.begin_epoch(order),
             genesis => self.apply_genesis(genesis),
         }
     }
@@ -190,7 +191,8 @@ impl Books {
             | Event::HoldExpired { .. }
             | Event::CutOver { .. }
             | Event::Alert { .. }
-            | Event::KeysRewrapped { .. } => {
+            | Event::KeysRewrapped { .. }
+            | Event::EpochBegun(_) => {
                 return Err(ApplyError::NoSuch { seq, what: "way to apply this event" });
             }
         }

@@ -348,6 +348,7 @@ impl Books {
         Verdict::Answer(Answer {
             reason: earlier.reason,
             seq: Some(earlier.seq),
+            epoch: self.epoch_of(earlier.seq),
             time_ms: earlier.time_ms,
             balance: earlier.shown,
             repeat: true,
@@ -537,7 +538,7 @@ impl Books {
 
     /// An answer whose record is the next one.
     fn recorded(&self, reason: Reason, now: &Moment) -> Answer {
-        Answer { seq: Some(self.seq() + 1), ..self.answer(reason, now) }
+        Answer { seq: Some(self.seq() + 1), epoch: self.epoch(), ..self.answer(reason, now) }
     }
 
     fn answer(&self, reason: Reason, now: &Moment) -> Answer {

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     notices::Cause,
+    order::SignedOrder,
     policy::Policy,
     product::{Product, Regions},
     reason::Reason,
@@ -534,6 +535,9 @@ pub enum Event {
         /// All of them, in the order of [`super::Books::key_blocks`].
         blocks: Vec<KeyText>,
     },
+    /// Officers ordered that history goes on from the record before this one, whatever came behind it once. Working keys
+    /// and nonces of before are void: what was recorded on a line must not come again.
+    EpochBegun(Box<SignedOrder>),
 }
 
 /// Why a record's body could not be read as an event.
@@ -600,6 +604,7 @@ impl Event {
             Self::CutOver { .. } => "cut_over",
             Self::Alert { .. } => "alert",
             Self::KeysRewrapped { .. } => "keys_rewrapped",
+            Self::EpochBegun(_) => "epoch_begun",
         }
     }
 }

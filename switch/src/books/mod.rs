@@ -9,10 +9,12 @@
 pub mod apply;
 pub mod card;
 pub mod decide;
+mod epochs;
 pub mod event;
 mod index;
 mod key_blocks;
 pub mod notices;
+pub mod order;
 pub mod originals;
 pub mod parties;
 pub mod policy;
@@ -29,6 +31,7 @@ use serde::{Deserialize, Serialize};
 use self::{
     event::{KeyRole, KeyText, KeysForTerminal, MacScheme, PsamMasters, TerminalDialect, Token},
     notices::{Cause, Notices},
+    order::Epoch,
     originals::Originals,
     policy::Policy,
     product::Product,
@@ -207,6 +210,7 @@ pub struct Books {
     acquirers: Vec<Acquirer>,
     acquirers_by_id: HashMap<arrayvec::ArrayString<11>, AcquirerId>,
     business_day: i32,
+    epochs: Vec<Epoch>,
 }
 
 /// Accounts that exist once per currency.

@@ -478,6 +478,8 @@ pub struct Answer {
     pub reason: Reason,
     /// The record that holds the decision; RRN and approval code come from it. `None` if nothing was recorded.
     pub seq: Option<Seq>,
+    /// The epoch that record is of; the RRN tells it.
+    pub epoch: u32,
     /// Recorded time, milliseconds since 1970 UTC.
     pub time_ms: i64,
     /// What is left on the card, where the answer shows it.
@@ -501,6 +503,7 @@ impl Answer {
         Self {
             reason,
             seq: None,
+            epoch: 1,
             time_ms,
             balance: None,
             repeat: false,

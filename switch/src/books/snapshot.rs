@@ -11,6 +11,7 @@ use super::{
     apply::Listed,
     event::PsamMasters,
     notices::{Notice, Notices},
+    order::Epoch,
     originals::Original,
     policy::Policy,
     product::Product,
@@ -19,7 +20,7 @@ use super::{
 use crate::ledger::{Account, holds::Hold, purse::PurseType};
 
 /// Version of the snapshot's layout.
-const SNAPSHOT_VERSION: u8 = 2;
+const SNAPSHOT_VERSION: u8 = 3;
 
 /// Bytes after which a chunk is handed out. Rows are not split, so a chunk may be a row longer.
 const CHUNK_BYTES: usize = 32 << 10;
@@ -53,6 +54,7 @@ struct Header {
     rules: u64,
     counters: u64,
     notices: u64,
+    epochs: u64,
 }
 
 /// The bytes are no snapshot of this version.
@@ -89,6 +91,7 @@ impl Books {
         for row in self.counters.rows() {
             writer.row(&row);
         }
+        writer.rows(&self.epochs);
         writer.finish();
     }
 
@@ -159,6 +162,7 @@ impl Books {
         for _ in 0..header.counters {
             books.counters.restore(reader.row()?);
         }
+        books.epochs = reader.rows::<Epoch>(header.epochs)?;
         let currency = books.counters.currency();
         books.rules.rules = risk::Rules::new(rules, currency).map_err(|_| SnapshotError)?;
         if !reader.is_at_end() {
@@ -197,6 +201,7 @@ impl Books {
             rules: self.rules.rules.as_slice().len() as u64,
             counters: self.counters.row_count() as u64,
             notices: self.notices.iter().count() as u64,
+            epochs: self.epochs.len() as u64,
         }
     }
 }

@@ -125,7 +125,7 @@ impl Form for Secret<[u8; 32]> {
     const FORM: &'static str = "64 hex digits";
 
     fn read(text: &str) -> Option<Self> {
-        table::hex(text).map(Secret::new)
+        crate::hex::bytes(text).map(Secret::new)
     }
 
     fn mark(&self) -> &[u8] {
@@ -215,7 +215,7 @@ impl LmkKind {
             return Some(Self::Test);
         }
         let upper = text.bytes().all(|digit| !digit.is_ascii_lowercase());
-        table::hex(text).filter(|_| upper).map(Self::Live)
+        crate::hex::bytes(text).filter(|_| upper).map(Self::Live)
     }
 }
 

@@ -268,26 +268,12 @@ pub(super) fn code(text: &str) -> Option<String> {
     ((1..=16).contains(&text.len()) && text.bytes().all(allowed)).then(|| text.to_owned())
 }
 
-/// `N` bytes in hex, upper or lower case.
-pub(super) fn hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    let mut bytes = [0; N];
-    if text.len() != 2 * N {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        let high = char::from(pair[0]).to_digit(16)?;
-        let low = char::from(pair[1]).to_digit(16)?;
-        *byte = u8::try_from(high << 4 | low).ok()?;
-    }
-    Some(bytes)
-}
-
 /// What [`des_key`] asks for.
 pub(super) const DES_KEY: &str = "32 hex digits of odd parity, the two halves different";
 
 /// A double-length DES key: each byte of odd parity, halves different (else it would be single DES).
 pub(super) fn des_key(text: &str) -> Option<[u8; 16]> {
-    let key: [u8; 16] = hex(text)?;
+    let key: [u8; 16] = crate::hex::bytes(text)?;
     let odd = key.iter().all(|byte| byte.count_ones() % 2 == 1);
     (odd && key[..8] != key[8..]).then_some(key)
 }
@@ -328,9 +314,9 @@ mod tests {
             ("a name one too long", name(&"x".repeat(41)).is_none()),
             ("a name with a line break", name("a\nb").is_none()),
             ("a code one too long", code(&"x".repeat(17)).is_none()),
-            ("hex", hex("0aFf") == Some([0x0a, 0xff])),
-            ("hex with a sign", hex::<2>("+a+f").is_none()),
-            ("hex of another length", hex::<2>("0aff00").is_none()),
+            ("hex", crate::hex::bytes("0aFf") == Some([0x0a, 0xff])),
+            ("hex with a sign", crate::hex::bytes::<2>("+a+f").is_none()),
+            ("hex of another length", crate::hex::bytes::<2>("0aff00").is_none()),
             ("a key", des_key("0123456789ABCDEFFEDCBA9876543210").is_some()),
             ("a key of even parity", des_key("0023456789ABCDEFFEDCBA9876543210").is_none()),
             ("a key of equal halves", des_key("0123456789ABCDEF0123456789ABCDEF").is_none()),

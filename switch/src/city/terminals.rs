@@ -249,7 +249,7 @@ const PSAM_NO: &str = "16 digits, not all of them 6 to 9";
 /// is a number too, whose keys would be the same with their halves swapped.
 fn psam_no(text: &str) -> Option<[u8; 8]> {
     let digits = table::digits(text, 16..=16)?;
-    if digits.bytes().all(|digit| digit >= b'6') { None } else { table::hex(digits) }
+    if digits.bytes().all(|digit| digit >= b'6') { None } else { crate::hex::bytes(digits) }
 }
 
 #[cfg(test)]

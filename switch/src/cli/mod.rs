@@ -9,6 +9,7 @@ mod keys;
 mod ledger;
 mod masked;
 mod notices;
+mod order;
 pub mod progress;
 mod serve;
 mod settle;
@@ -64,6 +65,8 @@ enum Command {
     Statement(statement::Args),
     /// Make a city of any size, or check one
     City(city::Args),
+    /// What two officers sign: a new epoch
+    Order(order::Args),
     /// Keys: components of an LMK, key blocks, their change and exchange
     Keys(keys::Args),
 }
@@ -131,6 +134,7 @@ pub fn main() -> ExitCode {
         Command::Card(args) => card::run(args, &mut out),
         Command::Statement(args) => statement::run(args, &mut out),
         Command::City(args) => city::run(args, &mut out),
+        Command::Order(args) => order::run(args, &mut out),
         Command::Keys(args) => keys::run(args, &mut out),
     };
     match result {

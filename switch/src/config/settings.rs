@@ -267,6 +267,13 @@ impl Settings {
         Ok(self.file.parent().unwrap_or(Path::new("")).join(path))
     }
 
+    /// A path, counted from the folder of the configuration file; none if it is left out or empty.
+    pub(super) fn path_if_given(&mut self, key: &'static str) -> Result<Option<PathBuf>, ConfigError> {
+        let parsed = self.parsed(key, |given| given.text("a path in quotes"))?;
+        let path = parsed.filter(|path| !path.is_empty());
+        Ok(path.map(|path| self.file.parent().unwrap_or(Path::new("")).join(path)))
+    }
+
     /// A list of paths, counted from the folder of the configuration file; empty unless given.
     pub(super) fn paths(
         &mut self,

@@ -93,6 +93,11 @@ impl CheckpointFiles {
         opened.inspect_err(|_| self.found_damaged(seq))
     }
 
+    /// Removes one of those that are there.
+    pub(super) fn remove(&self, seq: Seq) -> Result<(), JournalError> {
+        fs::remove_file(self.path(seq, WHOLE)).map_err(JournalError::io("removing a checkpoint"))
+    }
+
     /// It must neither count among those kept nor be tried again.
     pub(super) fn found_damaged(&self, seq: Seq) {
         locked(&self.damaged).insert(seq);
@@ -105,7 +110,7 @@ impl CheckpointFiles {
             let bad = damaged.remove(&seq);
             good += usize::from(!bad);
             if bad || good > CHECKPOINTS_KEPT {
-                fs::remove_file(self.path(seq, WHOLE)).map_err(JournalError::io("removing a checkpoint"))?;
+                self.remove(seq)?;
             }
         }
         Ok(())

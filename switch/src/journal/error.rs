@@ -92,6 +92,14 @@ pub enum JournalError {
         "both slots of the anchor are damaged, so no record can be proved complete; restore the folder from a backup"
     )]
     AnchorDamaged,
+    /// The chain has a hash only where a commit ended.
+    #[error("no commit ended at record {seq}; a commit ended at {next}, behind it")]
+    NoCommitEnded {
+        /// The record that was asked for.
+        seq: Seq,
+        /// The end of the commit that it is of.
+        next: Seq,
+    },
     /// A setting of the store breaks its rule.
     #[error("{rule}")]
     Options {

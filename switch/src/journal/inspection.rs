@@ -11,6 +11,8 @@ use tempfile::TempDir;
 use super::JournalError;
 use super::engine::{DATA_FILE, lock};
 
+const COPYING: &str = "copying the journal";
+
 /// Copies a stopped journal to a temporary folder, which goes when the value is dropped.
 ///
 /// The original is only read, and its lock is held meanwhile, so that no switch starts on it half-way. The
@@ -20,16 +22,19 @@ use super::engine::{DATA_FILE, lock};
 /// [`JournalError::InUse`] if a process has the journal open, and I/O errors, a folder without a journal
 /// among them.
 pub fn copy_for_inspection(dir: &Path) -> Result<TempDir, JournalError> {
+    let to = tempfile::Builder::new().prefix("cardswitch-journal-").tempdir();
+    let to = to.map_err(JournalError::io(COPYING))?;
+    copy_stopped(dir, to.path())?;
+    Ok(to)
+}
+
+/// Copies a stopped journal into an empty folder.
+pub(super) fn copy_stopped(dir: &Path, to: &Path) -> Result<(), JournalError> {
     let Some(_lock) = lock(dir)? else {
         let source = io::Error::new(io::ErrorKind::NotFound, format!("no file {DATA_FILE} in the folder"));
-        return Err(JournalError::Io { doing: "copying the journal", source });
+        return Err(JournalError::Io { doing: COPYING, source });
     };
-    let copy = || -> io::Result<TempDir> {
-        let to = tempfile::Builder::new().prefix("cardswitch-journal-").tempdir()?;
-        copy_folder(dir, to.path())?;
-        Ok(to)
-    };
-    copy().map_err(JournalError::io("copying the journal"))
+    copy_folder(dir, to).map_err(JournalError::io(COPYING))
 }
 
 /// Copies the files of a folder and of the folders in it.

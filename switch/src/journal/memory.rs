@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use super::checkpoint::{CHECKPOINT_CHUNK_MAX, CHECKPOINTS_KEPT};
 use super::extent::{EXTENT_BYTES_MAX, Extent, ExtentWriter, hash_if_ends_at, visit_extents};
 use super::{
-    CheckpointMeta, Checkpoints, CommitTimings, Head, JournalError, LoadedCheckpoint, Picture, Reader,
-    Record, RecordBatch, Seq, Store,
+    ChainHash, CheckpointMeta, Checkpoints, CommitTimings, Head, JournalError, LoadedCheckpoint, Picture,
+    Reader, Record, RecordBatch, Seq, Store,
 };
 
 /// A [`Store`] in memory. Its records live as long as it or one of its readers does.
@@ -93,11 +93,11 @@ impl MemoryCheckpoints {
         if at.seq > shared.head.seq {
             return Err(JournalError::CheckpointAhead { seq: at.seq, head: shared.head.seq });
         }
-        let hash = match extent_holding(&shared.extents, at.seq) {
-            Some(extent) => hash_if_ends_at(&shared.extents[extent], at.seq),
-            None => Some(Head::EMPTY.hash),
-        };
-        if hash == Some(at.hash) { Ok(()) } else { Err(JournalError::CheckpointChain { seq: at.seq }) }
+        if hash_at(&shared.extents, at.seq) == Some(at.hash) {
+            Ok(())
+        } else {
+            Err(JournalError::CheckpointChain { seq: at.seq })
+        }
     }
 }
 
@@ -158,6 +158,18 @@ impl Reader for MemoryReader {
 
     fn head(&self) -> Head {
         locked(&self.0).head
+    }
+
+    fn hash_at(&self, seq: Seq) -> Result<Option<ChainHash>, JournalError> {
+        Ok(hash_at(&locked(&self.0).extents, seq))
+    }
+}
+
+/// The chain's hash at a record, where it has one.
+fn hash_at(extents: &[Arc<[u8]>], seq: Seq) -> Option<ChainHash> {
+    match extent_holding(extents, seq) {
+        Some(extent) => hash_if_ends_at(&extents[extent], seq),
+        None => Some(Head::EMPTY.hash),
     }
 }
 

@@ -14,6 +14,7 @@
 
 mod anchor;
 mod checkpoint;
+mod cut;
 mod engine;
 mod error;
 mod extent;
@@ -36,6 +37,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 pub use checkpoint::{CHECKPOINT_CHUNK_MAX, CHECKPOINTS_KEPT};
+pub use cut::cut_copy;
 pub use engine::catches_store_panics;
 pub use error::{Damage, JournalError};
 pub use extent::{EXTENT_BYTES_MAX, EXTENT_BYTES_MIN};
@@ -151,6 +153,12 @@ pub trait Reader: Send {
 
     /// The last durable record and the chain's hash there.
     fn head(&self) -> Head;
+
+    /// The chain's hash at a durable record, if the journal has it and a commit ended there: elsewhere there is none.
+    ///
+    /// # Errors
+    /// I/O errors.
+    fn hash_at(&self, seq: Seq) -> Result<Option<ChainHash>, JournalError>;
 }
 
 /// The end of the durable journal.

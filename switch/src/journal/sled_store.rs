@@ -23,8 +23,8 @@ use super::engine::{Engine, engine_error, ensure_folder, guarded, lock, sync_fol
 use super::extent::{ExtentWriter, hash_if_ends_at, visit_extents};
 use super::verify::{ChainCheck, CheckedChain};
 use super::{
-    CheckpointMeta, Checkpoints, CommitTimings, EXTENT_BYTES_MAX, EXTENT_BYTES_MIN, Head, JournalError,
-    LoadedCheckpoint, Picture, Reader, Record, RecordBatch, Seq, Store,
+    ChainHash, CheckpointMeta, Checkpoints, CommitTimings, EXTENT_BYTES_MAX, EXTENT_BYTES_MIN, Head,
+    JournalError, LoadedCheckpoint, Picture, Reader, Record, RecordBatch, Seq, Store,
 };
 
 /// Settings of a [`SledStore`].
@@ -260,11 +260,11 @@ impl SledCheckpoints {
         if at.seq > head {
             return Err(JournalError::CheckpointAhead { seq: at.seq, head });
         }
-        let hash = match extent_holding(&self.extents, at.seq)? {
-            Some((_, value)) => hash_if_ends_at(&value, at.seq),
-            None => Some(Head::EMPTY.hash),
-        };
-        if hash == Some(at.hash) { Ok(()) } else { Err(JournalError::CheckpointChain { seq: at.seq }) }
+        if hash_at(&self.extents, at.seq)? == Some(at.hash) {
+            Ok(())
+        } else {
+            Err(JournalError::CheckpointChain { seq: at.seq })
+        }
     }
 }
 
@@ -317,6 +317,18 @@ impl Reader for SledReader {
     fn head(&self) -> Head {
         self.durable.load()
     }
+
+    fn hash_at(&self, seq: Seq) -> Result<Option<ChainHash>, JournalError> {
+        hash_at(&self.extents, seq)
+    }
+}
+
+/// The chain's hash at a record, where it has one.
+fn hash_at(extents: &sled::Tree, seq: Seq) -> Result<Option<ChainHash>, JournalError> {
+    Ok(match extent_holding(extents, seq)? {
+        Some((_, value)) => hash_if_ends_at(&value, seq),
+        None => Some(Head::EMPTY.hash),
+    })
 }
 
 const READING: &str = "reading the journal";

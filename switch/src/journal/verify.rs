@@ -55,6 +55,11 @@ impl ChainCheck {
         Ok(self.head.seq)
     }
 
+    /// The end of what was checked so far, all of it whole.
+    pub(super) fn head(&self) -> Head {
+        self.head
+    }
+
     /// All extents were given: the anchor must have been met on the way.
     pub(super) fn finish(self) -> Result<CheckedChain, JournalError> {
         let end = self.head.seq;

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::SettlementError;
-use crate::audit::hex;
+use crate::hex;
 
 /// The first word of a file's last line; behind the comma stands the SHA-256 of all bytes above it, hex.
 const SEAL: &str = "sha256";
@@ -44,7 +44,7 @@ impl SealedCsv {
             // The writer comes with the error; only why it failed matters here.
             io::Error::from(error.error().kind())
         })?;
-        writeln!(out, "{SEAL},{}", hex(&hash.finalize()))?;
+        writeln!(out, "{SEAL},{}", hex::digits(&hash.finalize()))?;
         out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
         Ok(self.name)
     }
@@ -74,7 +74,7 @@ pub fn is_sealed(text: &str) -> bool {
     let Some(body) = text.strip_suffix('\n') else { return false };
     let above = body.rfind('\n').map_or(0, |end| end + 1);
     let seal = body[above..].strip_prefix(SEAL).and_then(|rest| rest.strip_prefix(','));
-    seal == Some(&hex(&Sha256::digest(&body[..above])))
+    seal == Some(&hex::digits(&Sha256::digest(&body[..above])))
 }
 
 /// An empty folder in the folder where files shall be, so that they appear there whole or not at all.
@@ -183,7 +183,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let name = write(folder.path(), "x.csv", "1");
         let text = fs::read_to_string(folder.path().join(name)).unwrap();
-        let hash = hex(&Sha256::digest(b"a,b\n1,\"with, comma\"\n"));
+        let hash = hex::digits(&Sha256::digest(b"a,b\n1,\"with, comma\"\n"));
         assert_eq!(text, format!("a,b\n1,\"with, comma\"\nsha256,{hash}\n"));
         assert!(is_sealed(&text));
         let rows = [text.replace('1', "2"), text.trim_end().to_owned(), String::new(), "sha256,\n".into()];

@@ -109,6 +109,8 @@ pub struct Metrics {
     checkpoints: Counter,
     checkpoints_failed: Counter,
     checkpoint_seq: Gauge,
+    head_copies_failed: Counter,
+    epoch: Gauge,
     checkpoint_seconds: Gauge,
 }
 
@@ -190,6 +192,8 @@ impl Metrics {
                 checkpoints: counter!("cardswitch_checkpoints_total"),
                 checkpoints_failed: counter!("cardswitch_checkpoints_failed_total"),
                 checkpoint_seq: gauge!("cardswitch_checkpoint_seq"),
+                head_copies_failed: counter!("cardswitch_head_copies_failed_total"),
+                epoch: gauge!("cardswitch_epoch"),
                 checkpoint_seconds: gauge!("cardswitch_checkpoint_seconds"),
             }
         })
@@ -338,6 +342,16 @@ impl Metrics {
     /// A checkpoint could not be saved.
     pub fn checkpoint_failed(&self) {
         self.checkpoints_failed.increment(1);
+    }
+
+    /// The journal's head could not be told outside the data folder.
+    pub fn head_copy_failed(&self) {
+        self.head_copies_failed.increment(1);
+    }
+
+    /// The epoch that is served.
+    pub fn epoch(&self, epoch: u32) {
+        self.epoch.set(f64::from(epoch));
     }
 
     /// Whether the HSM works under the published test LMK, 1 or 0, and its LMK's check value as a number.

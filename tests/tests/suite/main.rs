@@ -8,6 +8,7 @@ mod bad_settings;
 mod crash;
 mod decisions;
 mod durability;
+mod epochs;
 mod epos;
 mod follow;
 mod golden_events;

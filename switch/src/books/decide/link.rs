@@ -152,7 +152,7 @@ impl Books {
         let age_ms = now.unix_ms() - sent_ms;
         // A little less than the memory for repeats, whose time begins when the request is recorded.
         let oldest_ms = self.policy.duplicate_window_ms - AHEAD_MS;
-        if age_ms > oldest_ms || age_ms < -AHEAD_MS {
+        if age_ms > oldest_ms || age_ms < -AHEAD_MS || sent_ms < self.epoch_began_ms() {
             return Err(Reason::TimeOutOfRange);
         }
         Ok(sent_ms)

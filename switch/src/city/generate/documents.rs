@@ -1,7 +1,7 @@
 //! The TOML files: keys from the seed, and products, rules, links and settings that are the same for every city.
 
 use super::{CONFIG, Folder, Plan, RowResult, draw::Draws, places::BANKS};
-use crate::city::{LINKS, RULES, products, table};
+use crate::city::{LINKS, RULES, products};
 
 /// The file that [`CONFIG`] names as `hsm.keys`.
 const KEYS: &str = "keys.toml";
@@ -47,7 +47,7 @@ impl Keys {
             }
         }
         // INVARIANT: 32 hex digits were written a moment ago.
-        Self { text, cvk: table::hex(&cvk).expect("a key in hex") }
+        Self { text, cvk: crate::hex::bytes(&cvk).expect("a key in hex") }
     }
 
     pub(super) fn cvk(&self) -> &[u8; 16] {

@@ -123,7 +123,7 @@ fn write_references(
     if let Some(rrn) = &kept.rrn {
         message.text(37, rrn)?;
     } else if let (Some(seq), true) = (answer.seq, request.class != 8) {
-        message.text(37, &decimal::<12>(moment.rrn_prefix() * 1_000_000 + seq % 1_000_000))?;
+        message.text(37, &decimal::<12>(moment.rrn(answer.epoch, seq)))?;
     }
     let approved = answer.reason == Reason::Approved && request.class != 8;
     if let (true, Some(seq)) = (approved && request.kind != Kind::Reversal, answer.seq) {

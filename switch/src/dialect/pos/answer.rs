@@ -80,7 +80,7 @@ fn write_message(
         message.number(25, u64::from(code))?;
     }
     if let Some(seq) = answer.seq {
-        message.text(37, &decimal::<12>(moment.rrn_prefix() * 1_000_000 + seq % 1_000_000))?;
+        message.text(37, &decimal::<12>(moment.rrn(answer.epoch, seq)))?;
         if answer.reason == Reason::Approved && request.class != 8 && request.kind != Kind::Reversal {
             message.text(38, &decimal::<6>(seq % 1_000_000))?;
         }

@@ -290,7 +290,7 @@ impl Writer<'_> {
 
     /// Field 37: last digit of the year, day of the year, hour, STAN.
     fn rrn(&self) -> String {
-        format!("{:06}{:06}", self.now.rrn_prefix(), self.stan)
+        format!("{:06}{:06}", self.now.rrn_prefix(1), self.stan)
     }
 }
 

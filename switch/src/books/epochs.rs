@@ -1,0 +1,55 @@
+//! Epochs: the stretches of history between which people decided that records did not count.
+
+use super::{
+    Books, Seq,
+    apply::ApplyError,
+    order::{Epoch, SignedOrder, What},
+};
+
+impl Books {
+    /// Number of the epoch that the next record is of; the first is 1.
+    #[must_use]
+    pub fn epoch(&self) -> u32 {
+        self.epochs.last().map_or(1, |epoch| epoch.number)
+    }
+
+    /// Number of the epoch that a record is of.
+    #[must_use]
+    pub fn epoch_of(&self, seq: Seq) -> u32 {
+        let of_later = self.epochs.iter().rev().find(|epoch| epoch.seq <= seq);
+        of_later.map_or(1, |epoch| epoch.number)
+    }
+
+    /// The epochs behind the first, oldest first, each with the order that began it.
+    #[must_use]
+    pub fn epochs(&self) -> &[Epoch] {
+        &self.epochs
+    }
+
+    /// When the epoch began, milliseconds since 1970 UTC; long ago for the first. What was sent before is not new.
+    pub(super) fn epoch_began_ms(&self) -> i64 {
+        self.epochs.last().map_or(i64::MIN, |epoch| epoch.began_ms)
+    }
+
+    /// Everything that was good for one use only, or for a time, is void: what came behind the last record that is kept is
+    /// not remembered here, so a recording of it could not be told from a new request.
+    pub(super) fn begin_epoch(&mut self, order: &SignedOrder) -> Result<(), ApplyError> {
+        let What::BeginEpoch { epoch, keeps, .. } = order.order.what;
+        if epoch <= self.epoch() || keeps + 1 != self.seq {
+            return Err(ApplyError::NoSuch { seq: self.seq, what: "epoch to begin here" });
+        }
+        for terminal in &mut self.terminals {
+            (terminal.current, terminal.pending, terminal.previous) = (None, None, None);
+        }
+        for psam in &mut self.psams {
+            psam.nonce = None;
+        }
+        for acquirer in &mut self.acquirers {
+            (acquirer.pending, acquirer.previous, acquirer.signed_on) = (None, None, false);
+        }
+        let began =
+            Epoch { number: epoch, seq: self.seq, began_ms: self.time_ms, order: Some(order.clone()) };
+        self.epochs.push(began);
+        Ok(())
+    }
+}

@@ -1,0 +1,86 @@
+//! Orders: what people have the switch do that no terminal asks for. Two officers sign each; whether they did stands in
+//! [`crate::orders`], what follows from an order in [`super::apply`].
+
+use arrayvec::{ArrayString, ArrayVec};
+use serde::{Deserialize, Serialize};
+
+use super::Seq;
+
+/// An officer's name in files, at most 32 characters.
+pub type OfficerName = ArrayString<32>;
+
+/// Signatures that an order has at most: the maker's and the checker's.
+pub const SIGNATURES_MAX: usize = 2;
+
+/// What is ordered, by when, and why.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Order {
+    /// Drawn at random, so that no order is taken for another.
+    pub id: [u8; 16],
+    /// When it was made, milliseconds since 1970 UTC.
+    pub made_ms: i64,
+    /// Until when it may be carried out, milliseconds since 1970 UTC.
+    pub expires_ms: i64,
+    /// What is to be done.
+    pub what: What,
+    /// Why, in the maker's words.
+    pub why: String,
+}
+
+/// What can be ordered.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum What {
+    /// Go on from an earlier record as if nothing had come behind it.
+    BeginEpoch {
+        /// Number of the epoch, one more than the journal's.
+        epoch: u32,
+        /// The last record that is kept.
+        keeps: Seq,
+        /// The chain's hash there.
+        hash: [u8; 32],
+    },
+}
+
+impl What {
+    /// The word for it in tables and logs.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::BeginEpoch { .. } => "begin_epoch",
+        }
+    }
+}
+
+/// An order as it was carried out.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct SignedOrder {
+    /// What was signed.
+    pub order: Order,
+    /// By whom: the maker first.
+    pub signatures: ArrayVec<OfficerSignature, SIGNATURES_MAX>,
+}
+
+/// One officer's signature, Ed25519 (RFC 8032).
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct OfficerSignature {
+    /// Whose it is.
+    pub officer: OfficerName,
+    /// Its first half, a point.
+    pub point: [u8; 32],
+    /// Its second half, a number.
+    pub scalar: [u8; 32],
+}
+
+/// A stretch of the journal's history. The first begins with the first record; every later one where people decided that
+/// what had come behind a record did not count.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+pub struct Epoch {
+    /// Its number; the first is 1.
+    pub number: u32,
+    /// The record that began it.
+    pub seq: Seq,
+    /// When that was, milliseconds since 1970 UTC.
+    pub began_ms: i64,
+    /// The order, and who signed it.
+    pub order: Option<SignedOrder>,
+}

@@ -1,0 +1,235 @@
+//! `cardswitch order`: what two officers sign. One makes the order and signs it, the other reads it and signs it too, and then
+//! anyone may have it carried out.
+
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use super::{Failure, progress::Progress, source::print};
+use crate::{
+    app::system_entropy,
+    books::order::{SignedOrder, What},
+    clock::Clock,
+    config::Config,
+    epoch, hex,
+    journal::Seq,
+    orders::{
+        OfficerKey, Officers, VALID_H,
+        file::{self, OrderText, WhatText},
+    },
+};
+
+/// Arguments of `order`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Example, to go on from the last record that is whole when the journal is damaged:\n  cardswitch order officer \
+                  --name alice --out alice.officer      (once; so does bob)\n  cardswitch order epoch --data data --why \"disk \
+                  failed\" --officer alice.officer --out epoch.order\n  cardswitch order sign epoch.order --officer \
+                  bob.officer\n  cardswitch order carry-out epoch.order --config cardswitch.toml\n\nWhat an order is and who \
+                  signs it: docs/operations.md, \"Orders\"."
+)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// Draw an officer's key and print the entry for the file of officers
+    #[command(
+        after_help = "Example:\n  cardswitch order officer --name alice --out alice.officer >> officers.toml"
+    )]
+    Officer {
+        /// The officer's name: letters, digits, hyphens and underscores
+        #[arg(long)]
+        name: String,
+        /// The officer's key file, which must not be there
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Order a new epoch: the journal goes on from an earlier record
+    Epoch(Epoch),
+    /// Read an order, and sign it
+    #[command(after_help = "Example:\n  cardswitch order sign epoch.order --officer bob.officer")]
+    Sign {
+        /// The order
+        file: PathBuf,
+        /// The key file of the officer who signs
+        #[arg(long, value_name = "FILE")]
+        officer: PathBuf,
+    },
+    /// Show an order, and whether its signatures count
+    #[command(after_help = "Example:\n  cardswitch order show epoch.order --officers officers.toml")]
+    Show {
+        /// The order
+        file: PathBuf,
+        /// The file of officers
+        #[arg(long, value_name = "FILE")]
+        officers: Option<PathBuf>,
+        /// Print JSON instead
+        #[arg(long)]
+        json: bool,
+    },
+    /// Carry out an order that two officers have signed
+    CarryOut(CarryOut),
+}
+
+/// Arguments of `order epoch`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cardswitch order epoch --data data --why \"disk failed\" --officer alice.officer --out \
+                  epoch.order\n  cardswitch order epoch --data data --keeps 48120 --why \"restored from Tuesday's backup\" \
+                  --officer alice.officer --out epoch.order\n\nThe data folder is only read. What is cut off is kept \
+                  beside the journal."
+)]
+struct Epoch {
+    /// The data folder of a stopped switch
+    #[arg(long, value_name = "DIR")]
+    data: PathBuf,
+    /// The last record to keep; without it, the last one that is whole
+    #[arg(long, value_name = "SEQ")]
+    keeps: Option<Seq>,
+    #[command(flatten)]
+    made: Made,
+}
+
+/// By whom an order is made, why, and for how long.
+#[derive(Debug, clap::Args)]
+struct Made {
+    /// Why; the journal keeps it for ever
+    #[arg(long)]
+    why: String,
+    /// The key file of the officer who makes the order
+    #[arg(long, value_name = "FILE")]
+    officer: PathBuf,
+    /// Hours in which it may be carried out
+    #[arg(long, value_name = "HOURS", default_value_t = VALID_H, value_parser = clap::value_parser!(u16).range(1..=168))]
+    valid_h: u16,
+    /// The file of the order
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+/// Arguments of `order carry-out`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example:\n  cardswitch order carry-out epoch.order --config cardswitch.toml")]
+struct CarryOut {
+    /// The order
+    file: PathBuf,
+    /// The configuration: whose orders count, and where the data folder is
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+    /// The data folder, instead of the configured one
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
+    match &args.action {
+        Action::Officer { name, out: path } => {
+            let key =
+                OfficerKey::draw(path, name, &mut system_entropy).map_err(|error| Failure::usage(&error))?;
+            let public = hex::digits(&key.public());
+            tell(out, format_args!("[[officer]]\nname = \"{}\"\nkey = \"{public}\"\n", key.name()))
+        }
+        Action::Epoch(args) => {
+            let mut progress = Progress::new("records");
+            let what = epoch::point(&args.data, args.keeps, &mut progress.callback());
+            drop(progress);
+            make(what.map_err(|error| Failure::of(&error))?, &args.made, out)
+        }
+        Action::Sign { file, officer } => sign(file, officer, out),
+        Action::Show { file, officers, json } => show(file, officers.as_deref(), *json, out),
+        Action::CarryOut(args) => carry_out(args, out),
+    }
+}
+
+fn make(what: What, made: &Made, out: &mut dyn Write) -> Result<(), Failure> {
+    let officer = OfficerKey::read(&made.officer).map_err(|error| Failure::usage(&error))?;
+    let mut id = [0; 16];
+    system_entropy(&mut id);
+    let order = file::draft(id, now_ms()?, made.valid_h, what, &made.why);
+    let mut order = order.map_err(|message| Failure { message, code: crate::config::EXIT_USAGE })?;
+    file::sign(&mut order, &officer).map_err(|error| Failure::of(&error))?;
+    file::write(&made.out, &order).map_err(|error| Failure::of(&error))?;
+    table(&OrderText::of(&order), out)?;
+    tell(
+        out,
+        format_args!("\nnow another officer: cardswitch order sign {} --officer FILE", made.out.display()),
+    )
+}
+
+fn sign(path: &Path, officer: &Path, out: &mut dyn Write) -> Result<(), Failure> {
+    let officer = OfficerKey::read(officer).map_err(|error| Failure::usage(&error))?;
+    let mut order = file::read(path).map_err(|error| Failure::usage(&error))?;
+    file::sign(&mut order, &officer).map_err(|error| Failure::usage(&error))?;
+    file::write(path, &order).map_err(|error| Failure::of(&error))?;
+    table(&OrderText::of(&order), out)
+}
+
+fn show(path: &Path, officers: Option<&Path>, json: bool, out: &mut dyn Write) -> Result<(), Failure> {
+    let order = file::read(path).map_err(|error| Failure::usage(&error))?;
+    print(json, &OrderText::of(&order), out, |text, out| {
+        table(text, out).map_err(|failure| std::io::Error::other(failure.message))
+    })?;
+    let Some(officers) = officers else { return Ok(()) };
+    let officers = Officers::read(officers).map_err(|error| Failure::usage(&error))?;
+    officers.check(&order, now_ms()?).map_err(|error| Failure::of(&error))?;
+    if json {
+        Ok(())
+    } else {
+        tell(out, format_args!("two enrolled officers signed it: it can be carried out"))
+    }
+}
+
+fn carry_out(args: &CarryOut, out: &mut dyn Write) -> Result<(), Failure> {
+    let config = Config::from_file_and_env(&args.config).map_err(|error| Failure::usage(&error))?;
+    let order: SignedOrder = file::read(&args.file).map_err(|error| Failure::usage(&error))?;
+    let Some(officers) = &config.orders.officers else {
+        let message = "orders.officers: nobody's order counts; name the file of officers there".to_owned();
+        return Err(Failure { message, code: crate::config::EXIT_USAGE });
+    };
+    let officers = Officers::read(officers).map_err(|error| Failure::usage(&error))?;
+    let mut clock = Clock::new("UTC").map_err(|error| Failure::of(&error))?;
+    let mut progress = Progress::new("records");
+    let begun = epoch::begin(
+        args.data.as_ref().unwrap_or(&config.data.dir),
+        &order,
+        &officers,
+        &mut clock,
+        &mut progress.callback(),
+    );
+    drop(progress);
+    let epoch::Begun { epoch, seq, before } = begun.map_err(|error| Failure::of(&error))?;
+    tell(
+        out,
+        format_args!(
+            "epoch {epoch} begins with record {seq}\nthe journal of before is in {}\nterminals, PSAMs and acquirers sign in \
+             anew",
+            before.display()
+        ),
+    )
+}
+
+fn now_ms() -> Result<i64, Failure> {
+    Ok(Clock::new("UTC").map_err(|error| Failure::of(&error))?.now().unix_ms())
+}
+
+fn table(order: &OrderText, out: &mut dyn Write) -> Result<(), Failure> {
+    let WhatText::BeginEpoch { epoch, keeps, hash } = &order.what;
+    tell(out, format_args!("order    {}", order.id))?;
+    tell(
+        out,
+        format_args!("what     begin epoch {epoch}: keep the records up to {keeps}, nothing behind it"),
+    )?;
+    tell(out, format_args!("         chain hash there {hash}"))?;
+    tell(out, format_args!("why      {}", order.why))?;
+    tell(out, format_args!("made     {}, to be carried out by {}", order.made, order.expires))?;
+    let names: Vec<&str> = order.signatures.iter().map(|signature| signature.officer.as_str()).collect();
+    tell(out, format_args!("signed   {} ({} of 2)", names.join(", "), names.len()))
+}
+
+fn tell(out: &mut dyn Write, line: std::fmt::Arguments<'_>) -> Result<(), Failure> {
+    writeln!(out, "{line}").map_err(|error| Failure::of(&error))
+}

@@ -1,0 +1,157 @@
+//! A new epoch: the journal goes on from an earlier record, because what came behind it is lost, damaged, or not to count.
+//! Two officers order it; the order is the first record of the epoch.
+//!
+//! Nothing is thrown away: the epoch begins in a copy that is cut off behind the record and takes the journal's place, and the
+//! journal of before stays beside it, whole. Start at [`begin`].
+
+use std::{
+    fs::{self, File},
+    io,
+    path::{Path, PathBuf},
+};
+
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+
+use crate::{
+    app::journal_dir,
+    books::{
+        event::Event,
+        order::{SignedOrder, What},
+    },
+    clock::Clock,
+    journal::{self, Head, JournalError, RecordBatch, Seq, SledStore, Store, StoreOptions},
+    orders::{Officers, OrderError},
+    recovery::{self, RecoveryError},
+};
+
+/// Why no epoch was begun. The data folder is as it was.
+#[derive(Debug, thiserror::Error)]
+pub enum EpochError {
+    /// The order does not count.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    /// The record has another history than the order says.
+    #[error(
+        "record {keeps} of the journal has another chain hash than the order names: the order is for another journal"
+    )]
+    OtherHistory {
+        /// The last record that the order keeps.
+        keeps: Seq,
+    },
+    /// The epochs do not follow one another.
+    #[error("the order begins epoch {ordered}, and epoch {next} is the next")]
+    OtherEpoch {
+        /// What the order says.
+        ordered: u32,
+        /// What comes next.
+        next: u32,
+    },
+    /// The journal refuses.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The journal does not replay.
+    #[error(transparent)]
+    Recovery(#[from] RecoveryError),
+    /// The folders cannot be changed over.
+    #[error("the folder of the journal cannot be changed over")]
+    Io(#[from] io::Error),
+}
+
+/// What was done.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Begun {
+    /// The epoch's number.
+    pub epoch: u32,
+    /// The record that began it.
+    pub seq: Seq,
+    /// Where the journal of before lies.
+    pub before: PathBuf,
+}
+
+/// What an order has to say to begin the next epoch of a stopped data folder behind `keeps`, or, if that is not given,
+/// behind the last record that is whole. The folder is only read.
+///
+/// # Errors
+/// See [`EpochError`].
+pub fn point(data: &Path, keeps: Option<Seq>, progress: &mut dyn FnMut(Seq)) -> Result<What, EpochError> {
+    let (epoch, mut head) = as_far_as_whole(data, progress)?;
+    if keeps.is_some_and(|keeps| keeps != head.seq) {
+        let copy = temporary()?;
+        head = journal::cut_copy(&journal_dir(data), copy.path(), keeps, progress)?;
+    }
+    Ok(What::BeginEpoch { epoch: epoch + 1, keeps: head.seq, hash: head.hash })
+}
+
+/// The epoch of a stopped data folder, and where its journal ends or ceases to be whole.
+fn as_far_as_whole(data: &Path, progress: &mut dyn FnMut(Seq)) -> Result<(u32, Head), EpochError> {
+    let copy = temporary()?;
+    let head = journal::cut_copy(&journal_dir(data), copy.path(), None, progress)?;
+    let (store, _) = SledStore::open(copy.path(), StoreOptions::default())?;
+    Ok((recovery::restore(&store, progress)?.epoch(), head))
+}
+
+fn temporary() -> io::Result<tempfile::TempDir> {
+    tempfile::Builder::new().prefix("cardswitch-journal-").tempdir()
+}
+
+/// Begins an epoch in a stopped data folder. Where its journal goes on behind the record that the order keeps, or is damaged
+/// there, a copy of it is cut off and takes its place; the journal of before stays beside it, whole.
+///
+/// # Errors
+/// See [`EpochError`].
+pub fn begin(
+    data: &Path,
+    order: &SignedOrder,
+    officers: &Officers,
+    clock: &mut Clock,
+    progress: &mut dyn FnMut(Seq),
+) -> Result<Begun, EpochError> {
+    officers.check(order, clock.now().unix_ms())?;
+    let (epoch, keeps, hash) = what(order);
+    // Of the whole journal, not of what is kept: an order that was carried out must not be carried out again.
+    let next = as_far_as_whole(data, progress)?.0 + 1;
+    if epoch != next {
+        return Err(EpochError::OtherEpoch { ordered: epoch, next });
+    }
+    let journal = journal_dir(data);
+    let beside = data.join(format!("journal.epoch-{epoch}"));
+    if beside.exists() {
+        // Of a try that was cut off before the folders changed places; nothing in it counts.
+        fs::remove_dir_all(&beside)?;
+    }
+    let head = journal::cut_copy(&journal, &beside, Some(keeps), progress)?;
+    if head.hash != hash {
+        return Err(EpochError::OtherHistory { keeps });
+    }
+    let seq = begin_in(&beside, order, clock, progress)?;
+    let before = data.join(format!("journal.before-epoch-{epoch}"));
+    // In one step, so that there is a journal under the name whenever the machine stops.
+    renameat_with(CWD, &beside, CWD, &journal, RenameFlags::EXCHANGE).map_err(io::Error::from)?;
+    fs::rename(&beside, &before)?;
+    File::open(data)?.sync_all()?;
+    Ok(Begun { epoch, seq, before })
+}
+
+fn what(order: &SignedOrder) -> (u32, Seq, [u8; 32]) {
+    let What::BeginEpoch { epoch, keeps, hash } = order.order.what;
+    (epoch, keeps, hash)
+}
+
+fn begin_in(
+    journal: &Path,
+    order: &SignedOrder,
+    clock: &mut Clock,
+    progress: &mut dyn FnMut(Seq),
+) -> Result<Seq, EpochError> {
+    let (mut store, _) = SledStore::open_with_progress(journal, StoreOptions::default(), progress)?;
+    let mut books = recovery::restore(&store, progress)?;
+    clock.not_before(books.time_ms());
+    let (seq, time_ms) = (books.seq() + 1, clock.now().unix_ms());
+    let event = Event::EpochBegun(Box::new(order.clone()));
+    let mut batch = RecordBatch::new();
+    batch.push(seq, time_ms, |body| event.write(body))?;
+    books.apply(seq, time_ms, &event).map_err(RecoveryError::from)?;
+    store.append(seq, &batch)?;
+    Box::new(store).close()?;
+    Ok(seq)
+}

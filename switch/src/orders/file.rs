@@ -1,0 +1,221 @@
+//! The file of an order, which goes from its maker to its checker and to the switch: JSON, with times and numbers that people
+//! can read.
+
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::{OfficerKey, OrderError, key::officer_name};
+use crate::{
+    books::order::{OfficerSignature, Order, SignedOrder, What},
+    hex,
+};
+
+/// Longest file, bytes.
+const FILE_BYTES_MAX: u64 = 16 << 10;
+
+/// Longest reason, characters.
+const WHY_MAX: usize = 200;
+
+/// Why an order's file cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {problem}", path.display())]
+pub struct OrderFileError {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub problem: OrderFileProblem,
+}
+
+/// What is wrong with an order's file.
+#[derive(Debug, thiserror::Error)]
+pub enum OrderFileProblem {
+    /// It cannot be read or written.
+    #[error("the order cannot be read or written ({0})")]
+    Io(std::io::ErrorKind),
+    /// It is not an order's JSON.
+    #[error("it is no order: {0}")]
+    Form(String),
+    /// The order may not be signed like this.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+}
+
+/// An order as JSON.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct OrderText {
+    /// Hex digits.
+    pub id: String,
+    /// RFC 3339.
+    pub made: String,
+    /// RFC 3339.
+    pub expires: String,
+    /// What is to be done.
+    pub what: WhatText,
+    /// Why.
+    pub why: String,
+    /// Signatures so far.
+    pub signatures: Vec<SignatureText>,
+}
+
+/// What is to be done, as JSON.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum WhatText {
+    /// Go on from an earlier record.
+    BeginEpoch {
+        /// Its number.
+        epoch: u32,
+        /// The last record kept.
+        keeps: u64,
+        /// The chain's hash there, hex digits.
+        hash: String,
+    },
+}
+
+/// A signature as JSON.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignatureText {
+    /// Whose it is.
+    pub officer: String,
+    /// 128 hex digits.
+    pub signature: String,
+}
+
+/// A new order without signatures.
+///
+/// # Errors
+/// The reason is empty, too long, or holds what may be a card number.
+pub fn draft(id: [u8; 16], now_ms: i64, valid_h: u16, what: What, why: &str) -> Result<SignedOrder, String> {
+    let why = why.trim();
+    let digits = why.bytes().filter(u8::is_ascii_digit).count();
+    if why.is_empty() || why.chars().count() > WHY_MAX || why.chars().any(char::is_control) || digits > 12 {
+        return Err(format!(
+            "say why in 1 to {WHY_MAX} characters, with no card number in it: the journal keeps it for ever"
+        ));
+    }
+    let expires_ms = now_ms + i64::from(valid_h) * 3_600_000;
+    let order = Order { id, made_ms: now_ms, expires_ms, what, why: why.to_owned() };
+    Ok(SignedOrder { order, signatures: Default::default() })
+}
+
+/// Adds an officer's signature.
+///
+/// # Errors
+/// The officer, or two others, have signed.
+pub fn sign(signed: &mut SignedOrder, officer: &OfficerKey) -> Result<(), OrderError> {
+    let twice = signed.signatures.iter().any(|earlier| earlier.officer.as_str() == officer.name());
+    if twice || signed.signatures.is_full() {
+        return Err(OrderError::Twice(officer.name().to_owned()));
+    }
+    signed.signatures.push(officer.sign(&signed.order));
+    Ok(())
+}
+
+/// Reads an order's file. Whether its signatures are right is another question.
+///
+/// # Errors
+/// See [`OrderFileProblem`].
+pub fn read(path: &Path) -> Result<SignedOrder, OrderFileError> {
+    let fault = |problem| OrderFileError { path: path.to_owned(), problem };
+    let io = |error: std::io::Error| fault(OrderFileProblem::Io(error.kind()));
+    if std::fs::metadata(path).map_err(io)?.len() > FILE_BYTES_MAX {
+        return Err(fault(OrderFileProblem::Form(format!("more than {FILE_BYTES_MAX} bytes"))));
+    }
+    let bytes = std::fs::read(path).map_err(io)?;
+    let text: OrderText = serde_json::from_slice(&bytes).map_err(|error| {
+        // Its words may quote what stands there.
+        let place = format!("line {}, column {}", error.line(), error.column());
+        fault(OrderFileProblem::Form(place))
+    })?;
+    text.order().map_err(|rule| fault(OrderFileProblem::Form(rule.to_owned())))
+}
+
+/// Writes an order's file, whole or not at all.
+///
+/// # Errors
+/// I/O errors.
+pub fn write(path: &Path, signed: &SignedOrder) -> Result<(), OrderFileError> {
+    let beside = path.with_extension("order.new");
+    let text = serde_json::to_string_pretty(&OrderText::of(signed)).unwrap_or_default() + "\n";
+    let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, path));
+    written.map_err(|error| OrderFileError {
+        path: path.to_owned(),
+        problem: OrderFileProblem::Io(error.kind()),
+    })
+}
+
+impl OrderText {
+    /// An order as people read it.
+    #[must_use]
+    pub fn of(signed: &SignedOrder) -> Self {
+        let order = &signed.order;
+        let what = match &order.what {
+            What::BeginEpoch { epoch, keeps, hash } => {
+                WhatText::BeginEpoch { epoch: *epoch, keeps: *keeps, hash: hex::digits(hash) }
+            }
+        };
+        let signature = |signature: &OfficerSignature| SignatureText {
+            officer: signature.officer.to_string(),
+            signature: hex::digits(&signature.point) + &hex::digits(&signature.scalar),
+        };
+        Self {
+            id: hex::digits(&order.id),
+            made: rfc3339(order.made_ms),
+            expires: rfc3339(order.expires_ms),
+            what,
+            why: order.why.clone(),
+            signatures: signed.signatures.iter().map(signature).collect(),
+        }
+    }
+
+    /// The order that this is the text of.
+    ///
+    /// # Errors
+    /// The first part that is none.
+    pub fn order(&self) -> Result<SignedOrder, &'static str> {
+        let what = match &self.what {
+            WhatText::BeginEpoch { epoch, keeps, hash } => What::BeginEpoch {
+                epoch: *epoch,
+                keeps: *keeps,
+                hash: hex::bytes(hash).ok_or("what.begin_epoch.hash must be 64 hex digits")?,
+            },
+        };
+        let order = Order {
+            id: hex::bytes(&self.id).ok_or("id must be 32 hex digits")?,
+            made_ms: unix_ms(&self.made).ok_or("made must be a time such as 2026-11-22T13:00:00Z")?,
+            expires_ms: unix_ms(&self.expires)
+                .ok_or("expires must be a time such as 2026-11-22T13:00:00Z")?,
+            what,
+            why: self.why.clone(),
+        };
+        let mut signed = SignedOrder { order, signatures: Default::default() };
+        for text in &self.signatures {
+            let signature = text.signature().ok_or("a signature must be a name and 128 hex digits")?;
+            signed.signatures.try_push(signature).map_err(|_| "an order has two signatures at most")?;
+        }
+        Ok(signed)
+    }
+}
+
+impl SignatureText {
+    fn signature(&self) -> Option<OfficerSignature> {
+        let (point, scalar) = self.signature.split_at_checked(64)?;
+        Some(OfficerSignature {
+            officer: officer_name(&self.officer)?,
+            point: hex::bytes(point)?,
+            scalar: hex::bytes(scalar)?,
+        })
+    }
+}
+
+fn rfc3339(unix_ms: i64) -> String {
+    Timestamp::from_millisecond(unix_ms).map_or_else(|_| String::new(), |time| time.to_string())
+}
+
+fn unix_ms(text: &str) -> Option<i64> {
+    text.parse::<Timestamp>().ok().map(Timestamp::as_millisecond)
+}

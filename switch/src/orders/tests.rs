@@ -1,0 +1,143 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use super::{
+    file::{OrderText, draft, read, sign, write},
+    key::KeyProblem,
+    *,
+};
+use crate::books::order::What;
+
+const NOW_MS: i64 = 1_795_000_000_000;
+
+fn officer(folder: &tempfile::TempDir, name: &str, seed: u8) -> OfficerKey {
+    let path = folder.path().join(format!("{name}.officer"));
+    OfficerKey::draw(&path, name, &mut |bytes: &mut [u8]| bytes.fill(seed)).unwrap()
+}
+
+fn order() -> SignedOrder {
+    let what = What::BeginEpoch { epoch: 2, keeps: 17, hash: [9; 32] };
+    draft([1; 16], NOW_MS, VALID_H, what, "disk swapped after the fire").unwrap()
+}
+
+#[test]
+fn an_order_counts_only_with_the_signatures_of_two_enrolled_officers() {
+    let folder = tempfile::tempdir().unwrap();
+    let [alice, bob, carol] =
+        [("alice", 1), ("bob", 2), ("carol", 3)].map(|(name, seed)| officer(&folder, name, seed));
+    let officers = Officers::of(&[&alice, &bob]);
+    let signed_by = |keys: &[&OfficerKey]| {
+        let mut signed = order();
+        keys.iter().for_each(|key| signed.signatures.push(key.sign(&signed.order)));
+        signed
+    };
+    let good = signed_by(&[&alice, &bob]);
+    assert_eq!(officers.check(&good, NOW_MS), Ok(()));
+
+    let mut later = good.clone();
+    later.order.what = What::BeginEpoch { epoch: 2, keeps: 16, hash: [9; 32] };
+    let mut renamed = signed_by(&[&alice, &carol]);
+    renamed.signatures[1].officer = "bob".try_into().unwrap();
+    let mut bent = good.clone();
+    bent.signatures[1].scalar[0] ^= 1;
+    let of = |name: &str| name.to_owned();
+    let rows = [
+        ("nobody signed", signed_by(&[]), OrderError::Unsigned(0)),
+        ("one signed", signed_by(&[&alice]), OrderError::Unsigned(1)),
+        ("one signed twice", signed_by(&[&alice, &alice]), OrderError::Twice(of("alice"))),
+        ("a stranger signed", signed_by(&[&alice, &carol]), OrderError::Unknown(of("carol"))),
+        ("a stranger under another's name", renamed, OrderError::Forged(of("bob"))),
+        ("another order", later, OrderError::Forged(of("alice"))),
+        ("a changed signature", bent, OrderError::Forged(of("bob"))),
+    ];
+    for (name, signed, want) in rows {
+        assert_eq!(officers.check(&signed, NOW_MS), Err(want), "{name}");
+    }
+    let over = good.order.expires_ms + 1;
+    assert_eq!(officers.check(&good, over), Err(OrderError::Expired));
+    assert_eq!(officers.check_signatures(&good), Ok(()));
+}
+
+#[test]
+fn one_person_under_two_names_is_still_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (alice, twin) = (officer(&folder, "alice", 1), officer(&folder, "twin", 1));
+    let mut signed = order();
+    for key in [&alice, &twin] {
+        signed.signatures.push(key.sign(&signed.order));
+    }
+    let refused = Officers::of(&[&alice, &twin]).check(&signed, NOW_MS);
+    assert_eq!(refused, Err(OrderError::Twice("twin".to_owned())));
+
+    let line = |key: &OfficerKey| {
+        format!("[[officer]]\nname = \"{}\"\nkey = \"{}\"\n", key.name(), crate::hex::digits(&key.public()))
+    };
+    let path = folder.path().join("officers.toml");
+    std::fs::write(&path, line(&alice) + &line(&twin)).unwrap();
+    assert!(
+        Officers::read(&path)
+            .unwrap_err()
+            .to_string()
+            .ends_with("officer[1]: this name or key stands there twice")
+    );
+    std::fs::write(&path, line(&alice)).unwrap();
+    assert!(Officers::read(&path).unwrap_err().to_string().contains("2 to 64 officers"));
+    std::fs::write(&path, line(&alice) + &line(&officer(&folder, "bob", 2))).unwrap();
+    assert_eq!(
+        Officers::read(&path).unwrap().check(&signed, NOW_MS),
+        Err(OrderError::Unknown("twin".to_owned()))
+    );
+}
+
+#[test]
+fn a_file_goes_from_maker_to_checker_and_each_signs_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (alice, bob) = (officer(&folder, "alice", 1), officer(&folder, "bob", 2));
+    let path = folder.path().join("epoch.order");
+    let mut made = order();
+    sign(&mut made, &alice).unwrap();
+    write(&path, &made).unwrap();
+    let mut checked = read(&path).unwrap();
+    assert_eq!(checked, made);
+    assert_eq!(sign(&mut checked, &alice), Err(OrderError::Twice("alice".to_owned())));
+    sign(&mut checked, &bob).unwrap();
+    assert_eq!(Officers::of(&[&alice, &bob]).check(&checked, NOW_MS), Ok(()));
+
+    let text = serde_json::to_string(&OrderText::of(&checked)).unwrap();
+    let rows = [
+        ("{}", "it is no order: line 1, column 2"),
+        (&text.replace("\"keeps\":17", "\"keeps\":17,\"also\":1"), "it is no order: line 1"),
+        (&text.replace("0909", "09"), "what.begin_epoch.hash must be 64 hex digits"),
+        (&text.replace("\"alice\"", "\"al ice\""), "a signature must be a name and 128 hex digits"),
+    ];
+    for (text, want) in rows {
+        std::fs::write(&path, text).unwrap();
+        let refused = read(&path).unwrap_err().to_string();
+        assert!(refused.contains(want), "{refused}");
+    }
+}
+
+#[test]
+fn an_officers_key_is_its_owners_alone_and_never_overwritten() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let alice = officer(&folder, "alice", 1);
+    let path = folder.path().join("alice.officer");
+    let again = OfficerKey::read(&path).unwrap();
+    assert_eq!((again.name(), again.public()), (alice.name(), alice.public()));
+    assert!(!format!("{alice:?}").contains("0101"));
+
+    let twice = OfficerKey::draw(&path, "alice", &mut |bytes: &mut [u8]| bytes.fill(2)).unwrap_err();
+    assert!(matches!(twice.problem, KeyProblem::Exists));
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+    assert!(matches!(OfficerKey::read(&path).unwrap_err().problem, KeyProblem::Open(0o640)));
+    let nameless = OfficerKey::draw(&folder.path().join("x"), "a b", &mut |_: &mut [u8]| ()).unwrap_err();
+    assert!(matches!(nameless.problem, KeyProblem::Name));
+}
+
+#[test]
+fn a_reason_is_needed_and_holds_no_card_number() {
+    let what = || What::BeginEpoch { epoch: 2, keeps: 17, hash: [9; 32] };
+    for why in ["", "  ", "card 9156003355800035 was hit", &"x".repeat(201), "two\nlines"] {
+        assert!(draft([1; 16], NOW_MS, VALID_H, what(), why).is_err(), "{why}");
+    }
+}
