@@ -268,7 +268,7 @@ pub fn start_on(
         .name("io".into())
         .spawn(move || io.run())
         .map_err(|error| AppError::System(error.to_string()))?;
-    let admin = console::start(admin, control.clone(), reader, hsm, admin_metrics, page.clone())
+    let admin = console::start(admin, control.clone(), reader, (hsm, officers), admin_metrics, page.clone())
         .map_err(|error| AppError::System(error.to_string()))?;
     write_ports(&ports_file, &ports)?;
     tracing::info!(pos = %ports.pos, epos = %ports.epos, atm = %ports.atm, admin = %ports.admin, "ready");

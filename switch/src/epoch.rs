@@ -30,6 +30,9 @@ pub enum EpochError {
     /// The order does not count.
     #[error(transparent)]
     Order(#[from] OrderError),
+    /// The order is about something else.
+    #[error("this order is carried out by a running switch: cardswitch order carry-out FILE --admin URL")]
+    OtherOrder,
     /// The record has another history than the order says.
     #[error(
         "record {keeps} of the journal has another chain hash than the order names: the order is for another journal"
@@ -107,7 +110,7 @@ pub fn begin(
     progress: &mut dyn FnMut(Seq),
 ) -> Result<Begun, EpochError> {
     officers.check(order, clock.now().unix_ms())?;
-    let (epoch, keeps, hash) = what(order);
+    let (epoch, keeps, hash) = what(order)?;
     // Of the whole journal, not of what is kept: an order that was carried out must not be carried out again.
     let next = as_far_as_whole(data, progress)?.0 + 1;
     if epoch != next {
@@ -132,9 +135,11 @@ pub fn begin(
     Ok(Begun { epoch, seq, before })
 }
 
-fn what(order: &SignedOrder) -> (u32, Seq, [u8; 32]) {
-    let What::BeginEpoch { epoch, keeps, hash } = order.order.what;
-    (epoch, keeps, hash)
+fn what(order: &SignedOrder) -> Result<(u32, Seq, [u8; 32]), EpochError> {
+    match order.order.what {
+        What::BeginEpoch { epoch, keeps, hash } => Ok((epoch, keeps, hash)),
+        _ => Err(EpochError::OtherOrder),
+    }
 }
 
 fn begin_in(

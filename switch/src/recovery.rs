@@ -111,7 +111,7 @@ pub fn replay_watched(
             .map_err(|source| RecoveryError::Event { seq: record.seq, source })
             .and_then(|event| {
                 books.apply(record.seq, record.time_ms, &event)?;
-                watch(books, record.time_ms, &event);
+                watch(books, record.time_ms, event.done());
                 Ok(())
             });
         match applied {

@@ -72,6 +72,8 @@ impl FromStr for CardMask {
 pub struct CardView {
     /// BIN and last four.
     pub card: String,
+    /// Its position in the books, by which orders name it.
+    pub position: u32,
     /// Its state.
     pub state: String,
     /// Its product.
@@ -173,6 +175,7 @@ fn view(books: &Books, id: CardId, card: &Card) -> CardView {
     let orderer = books.orderers().get(usize::from(card.orderer));
     CardView {
         card: card.masked(),
+        position: id.0,
         state: state(card.state).to_owned(),
         product: product.map_or_else(String::new, |product| product.name.clone()),
         orderer: orderer.map_or_else(String::new, |orderer| orderer.name.clone()),

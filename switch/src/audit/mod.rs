@@ -201,11 +201,12 @@ fn entry(books: &Books, seq: Seq, time_ms: i64, event: &Event) -> Entry {
         outcome: None,
         postings: Vec::new(),
     };
-    match event {
+    match event.done() {
         Event::Decided(decided) => decided_entry(books, decided, blank),
         Event::SignedIn { terminal, stan, .. } | Event::SignedOff { terminal, stan } => {
             Entry { terminal: terminal_name(books, *terminal), stan: Some(*stan), ..blank }
         }
+        Event::PinTriesReset { card } => Entry { card: card_name(books, Some(*card)), ..blank },
         _ => blank,
     }
 }

@@ -91,6 +91,13 @@ impl Books {
         }
         self.seq = seq;
         self.time_ms = time_ms;
+        if let Event::Ordered(ordered) = event {
+            self.remember_order(&ordered.order.order);
+        }
+        self.apply_done(event.done())
+    }
+
+    fn apply_done(&mut self, event: &Event) -> Result<(), ApplyError> {
         match event {
             Event::Decided(decided) => self.apply_decided(decided),
             Event::SignedIn { terminal, version, pin, mac, told, .. } => {
@@ -125,6 +132,7 @@ impl Books {
             Event::Alert { terminal, card, kind, cause } => self.apply_alert(*terminal, *card, *kind, *cause),
             Event::KeysRewrapped { keeper, blocks, .. } => self.apply_rewrapped(*keeper, blocks),
             Event::EpochBegun(order) => self.begin_epoch(order),
+            Event::PinTriesReset { card } => self.reset_pin_tries(*card),
             genesis => self.apply_genesis(genesis),
         }
     }
@@ -192,7 +200,9 @@ impl Books {
             | Event::CutOver { .. }
             | Event::Alert { .. }
             | Event::KeysRewrapped { .. }
-            | Event::EpochBegun(_) => {
+            | Event::EpochBegun(_)
+            | Event::Ordered(_)
+            | Event::PinTriesReset { .. } => {
                 return Err(ApplyError::NoSuch { seq, what: "way to apply this event" });
             }
         }

@@ -34,7 +34,9 @@ impl Books {
     /// Everything that was good for one use only, or for a time, is void: what came behind the last record that is kept is
     /// not remembered here, so a recording of it could not be told from a new request.
     pub(super) fn begin_epoch(&mut self, order: &SignedOrder) -> Result<(), ApplyError> {
-        let What::BeginEpoch { epoch, keeps, .. } = order.order.what;
+        let What::BeginEpoch { epoch, keeps, .. } = order.order.what else {
+            return Err(ApplyError::NoSuch { seq: self.seq, what: "epoch in the order" });
+        };
         if epoch <= self.epoch() || keeps + 1 != self.seq {
             return Err(ApplyError::NoSuch { seq: self.seq, what: "epoch to begin here" });
         }

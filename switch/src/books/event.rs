@@ -538,6 +538,22 @@ pub enum Event {
     /// Officers ordered that history goes on from the record before this one, whatever came behind it once. Working keys
     /// and nonces of before are void: what was recorded on a line must not come again.
     EpochBegun(Box<SignedOrder>),
+    /// Officers ordered something, and this is what happened.
+    Ordered(Box<Ordered>),
+    /// A card's wrong PINs are forgotten.
+    PinTriesReset {
+        /// Position of the card.
+        card: u32,
+    },
+}
+
+/// What happened by order.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Ordered {
+    /// The order, and who signed it.
+    pub order: SignedOrder,
+    /// What happened. Never an order itself.
+    pub done: Event,
 }
 
 /// Why a record's body could not be read as an event.
@@ -575,6 +591,15 @@ impl Event {
         }
     }
 
+    /// What happened, whether by order or not.
+    #[must_use]
+    pub fn done(&self) -> &Self {
+        match self {
+            Self::Ordered(ordered) => &ordered.done,
+            other => other,
+        }
+    }
+
     /// The word for this event in tables and files.
     #[must_use]
     pub fn name(&self) -> &'static str {
@@ -605,6 +630,8 @@ impl Event {
             Self::Alert { .. } => "alert",
             Self::KeysRewrapped { .. } => "keys_rewrapped",
             Self::EpochBegun(_) => "epoch_begun",
+            Self::Ordered(ordered) => ordered.done.name(),
+            Self::PinTriesReset { .. } => "pin_tries_reset",
         }
     }
 }

@@ -15,6 +15,7 @@ mod index;
 mod key_blocks;
 pub mod notices;
 pub mod order;
+mod ordered;
 pub mod originals;
 pub mod parties;
 pub mod policy;
@@ -31,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use self::{
     event::{KeyRole, KeyText, KeysForTerminal, MacScheme, PsamMasters, TerminalDialect, Token},
     notices::{Cause, Notices},
-    order::Epoch,
+    order::{DoneOrder, Epoch},
     originals::Originals,
     policy::Policy,
     product::Product,
@@ -211,6 +212,7 @@ pub struct Books {
     acquirers_by_id: HashMap<arrayvec::ArrayString<11>, AcquirerId>,
     business_day: i32,
     epochs: Vec<Epoch>,
+    orders_done: Vec<DoneOrder>,
 }
 
 /// Accounts that exist once per currency.

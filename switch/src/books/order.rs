@@ -39,6 +39,11 @@ pub enum What {
         /// The chain's hash there.
         hash: [u8; 32],
     },
+    /// Forget a card's wrong PINs, so that the right one is taken again.
+    ResetPinTries {
+        /// Position of the card.
+        card: u32,
+    },
 }
 
 impl What {
@@ -47,6 +52,7 @@ impl What {
     pub fn name(&self) -> &'static str {
         match self {
             Self::BeginEpoch { .. } => "begin_epoch",
+            Self::ResetPinTries { .. } => "reset_pin_tries",
         }
     }
 }
@@ -69,6 +75,15 @@ pub struct OfficerSignature {
     pub point: [u8; 32],
     /// Its second half, a number.
     pub scalar: [u8; 32],
+}
+
+/// An order that was carried out while serving, remembered until its time is over so that it is carried out once.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct DoneOrder {
+    /// The order's own number.
+    pub id: [u8; 16],
+    /// Until when it could have been carried out, milliseconds since 1970 UTC.
+    pub expires_ms: i64,
 }
 
 /// A stretch of the journal's history. The first begins with the first record; every later one where people decided that

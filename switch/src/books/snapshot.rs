@@ -11,7 +11,7 @@ use super::{
     apply::Listed,
     event::PsamMasters,
     notices::{Notice, Notices},
-    order::Epoch,
+    order::{DoneOrder, Epoch},
     originals::Original,
     policy::Policy,
     product::Product,
@@ -55,6 +55,7 @@ struct Header {
     counters: u64,
     notices: u64,
     epochs: u64,
+    orders_done: u64,
 }
 
 /// The bytes are no snapshot of this version.
@@ -92,6 +93,7 @@ impl Books {
             writer.row(&row);
         }
         writer.rows(&self.epochs);
+        writer.rows(&self.orders_done);
         writer.finish();
     }
 
@@ -163,6 +165,7 @@ impl Books {
             books.counters.restore(reader.row()?);
         }
         books.epochs = reader.rows::<Epoch>(header.epochs)?;
+        books.orders_done = reader.rows::<DoneOrder>(header.orders_done)?;
         let currency = books.counters.currency();
         books.rules.rules = risk::Rules::new(rules, currency).map_err(|_| SnapshotError)?;
         if !reader.is_at_end() {
@@ -202,6 +205,7 @@ impl Books {
             counters: self.counters.row_count() as u64,
             notices: self.notices.iter().count() as u64,
             epochs: self.epochs.len() as u64,
+            orders_done: self.orders_done.len() as u64,
         }
     }
 }

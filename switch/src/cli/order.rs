@@ -6,12 +6,17 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{Failure, progress::Progress, source::print};
+use super::{
+    Failure,
+    progress::Progress,
+    source::{print, send},
+};
 use crate::{
     app::system_entropy,
     books::order::{SignedOrder, What},
     clock::Clock,
     config::Config,
+    console::CarriedOut,
     epoch, hex,
     journal::Seq,
     orders::{
@@ -50,6 +55,18 @@ enum Action {
     },
     /// Order a new epoch: the journal goes on from an earlier record
     Epoch(Epoch),
+    /// Order that a card's wrong PINs are forgotten
+    #[command(
+        after_help = "Example:\n  cardswitch order reset-pin-tries --card 17 --why \"holder came in with papers\" \
+                            --officer alice.officer --out tries.order"
+    )]
+    ResetPinTries {
+        /// The card's position, as `cardswitch card show` tells it
+        #[arg(long, value_name = "POSITION")]
+        card: u32,
+        #[command(flatten)]
+        made: Made,
+    },
     /// Read an order, and sign it
     #[command(after_help = "Example:\n  cardswitch order sign epoch.order --officer bob.officer")]
     Sign {
@@ -113,16 +130,31 @@ struct Made {
 
 /// Arguments of `order carry-out`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  cardswitch order carry-out epoch.order --config cardswitch.toml")]
+#[command(
+    after_help = "Examples:\n  cardswitch order carry-out epoch.order --config cardswitch.toml\n  cardswitch order carry-out \
+                  tries.order --admin http://127.0.0.1:18580\n\nAn epoch begins in the folder of a stopped switch; \
+                  everything else is done by a running one, once."
+)]
 struct CarryOut {
     /// The order
     file: PathBuf,
-    /// The configuration: whose orders count, and where the data folder is
-    #[arg(long, value_name = "FILE")]
-    config: PathBuf,
+    #[command(flatten)]
+    at: At,
     /// The data folder, instead of the configured one
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "admin")]
     data: Option<PathBuf>,
+}
+
+/// Who carries it out.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct At {
+    /// A stopped switch's configuration: whose orders count, and where its data folder is
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// A running switch's admin port, such as http://127.0.0.1:18580
+    #[arg(long, value_name = "URL")]
+    admin: Option<String>,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
@@ -139,6 +171,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
             drop(progress);
             make(what.map_err(|error| Failure::of(&error))?, &args.made, out)
         }
+        Action::ResetPinTries { card, made } => make(What::ResetPinTries { card: *card }, made, out),
         Action::Sign { file, officer } => sign(file, officer, out),
         Action::Show { file, officers, json } => show(file, officers.as_deref(), *json, out),
         Action::CarryOut(args) => carry_out(args, out),
@@ -184,8 +217,24 @@ fn show(path: &Path, officers: Option<&Path>, json: bool, out: &mut dyn Write) -
 }
 
 fn carry_out(args: &CarryOut, out: &mut dyn Write) -> Result<(), Failure> {
-    let config = Config::from_file_and_env(&args.config).map_err(|error| Failure::usage(&error))?;
-    let order: SignedOrder = file::read(&args.file).map_err(|error| Failure::usage(&error))?;
+    let order = file::read(&args.file).map_err(|error| Failure::usage(&error))?;
+    match &args.at.config {
+        Some(config) => in_folder(config, args.data.as_deref(), &order, out),
+        None => {
+            let admin = args.at.admin.as_deref().unwrap_or_default();
+            let CarriedOut { seq } = send(admin, "/orders", &OrderText::of(&order))?;
+            tell(out, format_args!("carried out: record {seq}"))
+        }
+    }
+}
+
+fn in_folder(
+    config: &Path,
+    data: Option<&Path>,
+    order: &SignedOrder,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let config = Config::from_file_and_env(config).map_err(|error| Failure::usage(&error))?;
     let Some(officers) = &config.orders.officers else {
         let message = "orders.officers: nobody's order counts; name the file of officers there".to_owned();
         return Err(Failure { message, code: crate::config::EXIT_USAGE });
@@ -194,8 +243,8 @@ fn carry_out(args: &CarryOut, out: &mut dyn Write) -> Result<(), Failure> {
     let mut clock = Clock::new("UTC").map_err(|error| Failure::of(&error))?;
     let mut progress = Progress::new("records");
     let begun = epoch::begin(
-        args.data.as_ref().unwrap_or(&config.data.dir),
-        &order,
+        data.unwrap_or(&config.data.dir),
+        order,
         &officers,
         &mut clock,
         &mut progress.callback(),
@@ -217,13 +266,21 @@ fn now_ms() -> Result<i64, Failure> {
 }
 
 fn table(order: &OrderText, out: &mut dyn Write) -> Result<(), Failure> {
-    let WhatText::BeginEpoch { epoch, keeps, hash } = &order.what;
     tell(out, format_args!("order    {}", order.id))?;
-    tell(
-        out,
-        format_args!("what     begin epoch {epoch}: keep the records up to {keeps}, nothing behind it"),
-    )?;
-    tell(out, format_args!("         chain hash there {hash}"))?;
+    match &order.what {
+        WhatText::BeginEpoch { epoch, keeps, hash } => {
+            tell(
+                out,
+                format_args!(
+                    "what     begin epoch {epoch}: keep the records up to {keeps}, nothing behind it"
+                ),
+            )?;
+            tell(out, format_args!("         chain hash there {hash}"))?;
+        }
+        WhatText::ResetPinTries { card } => {
+            tell(out, format_args!("what     forget the wrong PINs of the card at position {card}"))?;
+        }
+    }
     tell(out, format_args!("why      {}", order.why))?;
     tell(out, format_args!("made     {}, to be carried out by {}", order.made, order.expires))?;
     let names: Vec<&str> = order.signatures.iter().map(|signature| signature.officer.as_str()).collect();

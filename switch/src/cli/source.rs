@@ -93,6 +93,15 @@ pub(super) fn ask<T: DeserializeOwned>(base: &str, path: &str) -> Result<T, Fail
     exchange(base, path, |agent, url| agent.get(url).call())
 }
 
+/// Sends something to the admin port at `base`.
+pub(super) fn send<S: Serialize, T: DeserializeOwned>(
+    base: &str,
+    path: &str,
+    what: &S,
+) -> Result<T, Failure> {
+    exchange(base, path, |agent, url| agent.post(url).send_json(what))
+}
+
 /// Gives the admin port at `base` an order.
 pub(super) fn order<T: DeserializeOwned>(base: &str, path: &str) -> Result<T, Failure> {
     exchange(base, path, |agent, url| agent.post(url).send_json(serde_json::json!({})))

@@ -6,8 +6,11 @@
 
 pub mod door;
 mod lookup;
+mod orders;
 mod question;
 mod settlement;
+
+pub use orders::CarriedOut;
 
 use std::{
     future::Future,
@@ -32,6 +35,7 @@ use crate::{
     books::Books,
     journal::{Reader, Seq},
     keys::CheckValue,
+    orders::Officers,
     telemetry::{metrics::Metrics, page::Page},
 };
 
@@ -66,6 +70,8 @@ struct Admin {
     reader: Arc<Mutex<Box<dyn Reader>>>,
     page: Page,
     hsm: HsmState,
+    /// Whose orders count; without them, nobody's.
+    officers: Option<Arc<Officers>>,
     /// Held while the whole journal is being replayed: one replay at a time is work enough.
     replaying: Arc<Semaphore>,
 }
@@ -78,7 +84,7 @@ pub fn start(
     listener: std::net::TcpListener,
     control: mpsc::Sender<Control>,
     reader: Box<dyn Reader>,
-    hsm: HsmState,
+    (hsm, officers): (HsmState, Option<Officers>),
     metrics: Metrics,
     page: Page,
 ) -> std::io::Result<Server> {
@@ -86,7 +92,8 @@ pub fn start(
     let stopped = stop.clone();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (reader, replaying) = (Arc::new(Mutex::new(reader)), Arc::new(Semaphore::new(1)));
-    let admin = Admin { control, reader, page, hsm, replaying };
+    let officers = officers.map(Arc::new);
+    let admin = Admin { control, reader, page, hsm, officers, replaying };
     let thread = std::thread::Builder::new().name("admin".into()).spawn(move || {
         if let Err(error) = runtime.block_on(serve(listener, admin, metrics, stopped)) {
             tracing::error!(%error, "the admin port has closed");
@@ -122,6 +129,7 @@ async fn serve(
         .route("/cards", get(lookup::cards))
         .route("/statements", get(lookup::statements))
         .route("/terminals/{id}", get(lookup::terminal))
+        .route("/orders", post(orders::carry_out))
         .route("/settlement/{day}", get(settlement::settle))
         .route("/settlement/{day}/cut-over", post(settlement::cut_over))
         .with_state(admin);

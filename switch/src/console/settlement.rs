@@ -43,7 +43,7 @@ pub(super) async fn cut_over(
     }
     let Ok(day) = day.parse::<Date>() else { return not_a_day() };
     let (tell, told) = oneshot::channel();
-    let order = Control::Record(Box::new(move |books| {
+    let order = Control::Record(Box::new(move |books, _| {
         let (ends, seq) = (closing::cut_over(books, day), books.seq());
         let (outcome, event) = match ends {
             Ok(Some(event)) => (Ok(seq + 1), Some(event)),

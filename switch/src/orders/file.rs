@@ -73,6 +73,11 @@ pub enum WhatText {
         /// The chain's hash there, hex digits.
         hash: String,
     },
+    /// Forget a card's wrong PINs.
+    ResetPinTries {
+        /// Position of the card, which `cardswitch card show` tells.
+        card: u32,
+    },
 }
 
 /// A signature as JSON.
@@ -126,12 +131,18 @@ pub fn read(path: &Path) -> Result<SignedOrder, OrderFileError> {
         return Err(fault(OrderFileProblem::Form(format!("more than {FILE_BYTES_MAX} bytes"))));
     }
     let bytes = std::fs::read(path).map_err(io)?;
-    let text: OrderText = serde_json::from_slice(&bytes).map_err(|error| {
-        // Its words may quote what stands there.
-        let place = format!("line {}, column {}", error.line(), error.column());
-        fault(OrderFileProblem::Form(place))
-    })?;
-    text.order().map_err(|rule| fault(OrderFileProblem::Form(rule.to_owned())))
+    parse(&bytes).map_err(|rule| fault(OrderFileProblem::Form(rule)))
+}
+
+/// Reads an order's JSON.
+///
+/// # Errors
+/// The place or the rule that it breaks, without what stands there.
+pub fn parse(json: &[u8]) -> Result<SignedOrder, String> {
+    // The parser's words may quote what stands there.
+    let text: OrderText = serde_json::from_slice(json)
+        .map_err(|error| format!("line {}, column {}", error.line(), error.column()))?;
+    text.order().map_err(str::to_owned)
 }
 
 /// Writes an order's file, whole or not at all.
@@ -157,6 +168,7 @@ impl OrderText {
             What::BeginEpoch { epoch, keeps, hash } => {
                 WhatText::BeginEpoch { epoch: *epoch, keeps: *keeps, hash: hex::digits(hash) }
             }
+            What::ResetPinTries { card } => WhatText::ResetPinTries { card: *card },
         };
         let signature = |signature: &OfficerSignature| SignatureText {
             officer: signature.officer.to_string(),
@@ -183,6 +195,7 @@ impl OrderText {
                 keeps: *keeps,
                 hash: hex::bytes(hash).ok_or("what.begin_epoch.hash must be 64 hex digits")?,
             },
+            WhatText::ResetPinTries { card } => What::ResetPinTries { card: *card },
         };
         let order = Order {
             id: hex::bytes(&self.id).ok_or("id must be 32 hex digits")?,

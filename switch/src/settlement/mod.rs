@@ -241,7 +241,7 @@ impl<'a> Run<'a> {
         let event = Event::read(record.body).map_err(|source| RecoveryError::Event { seq, source })?;
         if let Some(opened) = &mut self.opened {
             // Before it is applied: it may push out what it refers to.
-            note(opened, &self.books, record, &event)?;
+            note(opened, &self.books, record, event.done())?;
         }
         self.books.apply(seq, record.time_ms, &event).map_err(RecoveryError::from)?;
         let Event::CutOver { opens } = event else { return Ok(ControlFlow::Continue(())) };

@@ -20,6 +20,7 @@ use super::Stages;
 use crate::{
     batch::Batch,
     books::{Books, event::Event},
+    clock::Moment,
     commit::Commit,
     wipe,
 };
@@ -28,8 +29,8 @@ use crate::{
 /// with every batch.
 const TICK: Duration = Duration::from_millis(500);
 
-/// What follows from the books as they are, if anything does.
-pub type Follows = Box<dyn FnOnce(&Books) -> Option<Event> + Send>;
+/// What follows from the books as they are at this moment, if anything does.
+pub type Follows = Box<dyn FnOnce(&Books, &Moment) -> Option<Event> + Send>;
 
 /// What the thread is asked to do, in order.
 pub enum Order {
@@ -131,8 +132,9 @@ impl Worker {
 
     /// Records what follows from the books, as a batch without frames.
     fn record(&mut self, follows: Follows) {
-        let Some(event) = follows(&self.stages.books) else { return };
-        let (mut batch, now) = (Box::<Batch>::default(), self.stages.clock.now());
+        let now = self.stages.clock.now();
+        let Some(event) = follows(&self.stages.books, &now) else { return };
+        let mut batch = Box::<Batch>::default();
         if self.stages.record(&mut batch.records, &event, &now) {
             let seq = self.stages.books.seq();
             tracing::info!(event = event.name(), seq, "recorded by order of an operator");

@@ -1,4 +1,5 @@
-//! An older journal is not served in place of a newer one, unless two officers say so; then nothing of before is good twice.
+//! What takes two officers: an older journal in place of a newer one, and then nothing of before is good twice; and orders to a
+//! serving switch.
 
 use std::{
     fs,
@@ -7,7 +8,12 @@ use std::{
 };
 
 use cardswitch::app::journal_dir;
-use switch_tests::{ask::Ask, city::City, history::History, process::Launch};
+use switch_tests::{
+    ask::Ask,
+    city::City,
+    history::History,
+    process::{Launch, Process},
+};
 
 use crate::PROGRAM;
 
@@ -43,7 +49,7 @@ impl Scene {
         self.path(name).to_string_lossy().into_owned()
     }
 
-    fn stop(&self, process: switch_tests::process::Process) {
+    fn stop(&self, process: Process) {
         process.sigterm();
         assert!(process.wait().success());
     }
@@ -195,4 +201,56 @@ fn a_journal_with_a_damaged_end_goes_on_from_its_last_whole_record() {
     scene.launch.verify();
     let left = History::read(scene.launch.data()).balances()[0];
     assert_eq!(left, city.opening(RICH) - 200, "the last of three is in the journal of before only");
+}
+
+#[test]
+fn what_two_officers_order_a_serving_switch_does_once() {
+    let (scene, city) = (Scene::new(), City::open());
+    let mut terminal = city.terminal("31000002");
+    let process = scene.launch.start();
+    let mut line = process.connect();
+    terminal.sign_in(&mut line);
+    let card = city.card(RICH);
+    let pays = |pin: &[u8]| Ask::purchase(&card, 100).with_pin(pin, &card);
+    for code in ["55", "55", "75"] {
+        assert_eq!(terminal.ask(&mut line, pays(&card.wrong_pin())).code, code);
+    }
+    assert_eq!(terminal.ask(&mut line, pays(&card.pin)).code, "75");
+
+    let admin = format!("http://{}", process.ports.admin);
+    let pan = String::from_utf8_lossy(card.pan.expose()).into_owned();
+    let masked = format!("{}{}", &pan[..6], &pan[pan.len() - 4..]);
+    let mut shown = Command::new(PROGRAM);
+    shown.args(["card", "show", &masked, "--admin", &admin, "--json"]);
+    let shown: serde_json::Value = serde_json::from_str(&succeeds(shown)).expect("JSON");
+    let position = shown[0]["position"].to_string();
+
+    let (alice, bob, file) =
+        (scene.text("alice.officer"), scene.text("bob.officer"), scene.text("tries.order"));
+    let why = "holder came in with papers";
+    let carried_out = || order(&["carry-out", &file, "--admin", &admin]).output().expect("it runs");
+    let made = ["reset-pin-tries", "--card", &position, "--why", why, "--officer", &alice, "--out", &file];
+    succeeds(order(&made));
+    assert!(refused(&carried_out()).contains("1 of 2 signatures"));
+    assert_eq!(terminal.ask(&mut line, pays(&card.pin)).code, "75", "one officer changes nothing");
+    succeeds(order(&["sign", &file, "--officer", &bob]));
+    let signed = fs::read_to_string(&file).expect("the order");
+    fs::write(&file, signed.replace(&format!("\"card\": {position}"), "\"card\": 7")).expect("the order");
+    assert!(refused(&carried_out()).contains("the signature of alice is not of this order"));
+    fs::write(&file, &signed).expect("the order");
+    assert!(succeeds(order(&["carry-out", &file, "--admin", &admin])).contains("carried out: record"));
+    assert_eq!(terminal.ask(&mut line, pays(&card.pin)).code, "00");
+    assert!(refused(&carried_out()).contains("the order was carried out before"));
+    process.kill9();
+    let epoch = scene.ordered();
+
+    let process = scene.launch.start();
+    let again = order(&["carry-out", &file, "--admin", &format!("http://{}", process.ports.admin)]).output();
+    assert!(refused(&again.expect("it runs")).contains("carried out before"), "also over a restart");
+    succeeds(order(&["sign", &epoch, "--officer", &bob]));
+    let served =
+        order(&["carry-out", &epoch, "--admin", &format!("http://{}", process.ports.admin)]).output();
+    assert!(refused(&served.expect("it runs")).contains("the data folder of a stopped switch"));
+    scene.stop(process);
+    scene.launch.verify();
 }

@@ -1,0 +1,67 @@
+//! What follows from an order on a serving switch. Who signed it, and whether they may, is asked before
+//! ([`crate::orders`]); here it is done once, and only if it can be.
+
+use super::{
+    Books,
+    apply::ApplyError,
+    event::{Event, Ordered},
+    order::{DoneOrder, Order, SignedOrder, What},
+};
+use crate::clock::Moment;
+
+/// Why an order is not carried out. Nothing happens.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub enum OrderRefusal {
+    /// It was carried out before.
+    #[error("the order was carried out before")]
+    Done,
+    /// Its time is over.
+    #[error("the order's time is over; make a new one")]
+    Expired,
+    /// It is about a journal that nobody serves from.
+    #[error(
+        "this is carried out on the data folder of a stopped switch: cardswitch order carry-out FILE --config CONFIG"
+    )]
+    Stopped,
+    /// A position beyond the end.
+    #[error("there is no such {0}")]
+    NoSuch(&'static str),
+}
+
+impl Books {
+    /// Decides an order at `now`; what to record if it can be carried out.
+    ///
+    /// # Errors
+    /// See [`OrderRefusal`].
+    pub fn decide_order(&self, signed: &SignedOrder, now: &Moment) -> Result<Event, OrderRefusal> {
+        let order = &signed.order;
+        if now.unix_ms() > order.expires_ms {
+            return Err(OrderRefusal::Expired);
+        }
+        if self.orders_done.iter().any(|done| done.id == order.id) {
+            return Err(OrderRefusal::Done);
+        }
+        let done = match &order.what {
+            What::BeginEpoch { .. } => return Err(OrderRefusal::Stopped),
+            What::ResetPinTries { card } => {
+                self.cards.get(*card as usize).ok_or(OrderRefusal::NoSuch("card"))?;
+                Event::PinTriesReset { card: *card }
+            }
+        };
+        Ok(Event::Ordered(Box::new(Ordered { order: signed.clone(), done })))
+    }
+
+    /// An order stays known until it could not be carried out any more.
+    pub(super) fn remember_order(&mut self, order: &Order) {
+        let now_ms = self.time_ms;
+        self.orders_done.retain(|done| done.expires_ms >= now_ms);
+        self.orders_done.push(DoneOrder { id: order.id, expires_ms: order.expires_ms });
+    }
+
+    pub(super) fn reset_pin_tries(&mut self, card: u32) -> Result<(), ApplyError> {
+        let seq = self.seq;
+        let card = self.cards.get_mut(card as usize).ok_or(ApplyError::NoSuch { seq, what: "card" })?;
+        card.pin_tries = 0;
+        Ok(())
+    }
+}
