@@ -1,9 +1,9 @@
-//! The counters that rules look at: a line for each card, terminal and product, and how often each card was
-//! approved at each merchant today.
+//! The counters that rules look at: a line for each terminal, product and card that was used, and how often each card
+//! was approved at each merchant today.
 //!
 //! They are part of the books: written when a record is applied, saved row by row in a fixed order, and the same
 //! after a replay. Subjects are positions, given out in the order in which they are opened. Nothing is allocated
-//! after that, except when today's table of cards and merchants grows.
+//! after that, except at a card's first use and when today's table of cards and merchants grows.
 //!
 //! Start at [`Counters::attempt`] and [`Counters::approve`]; [`Counters::rows`] is what a snapshot holds.
 
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Counts, Day,
+    cards::CardLines,
     line::{self, Line},
 };
 
@@ -37,7 +38,7 @@ pub struct Who {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Counters {
     currency: u16,
-    cards: Vec<Line>,
+    cards: CardLines,
     terminals: Vec<Line>,
     products: Vec<Line>,
     visits: Visits,
@@ -52,9 +53,16 @@ pub enum CounterRow {
         currency: u16,
         /// The day that the rows of visits are about.
         visits_day: Day,
+        /// How many cards were opened.
+        cards: u32,
     },
-    /// The line of the next card.
-    Card(Line),
+    /// The line of a card that was used; lower positions first.
+    Card {
+        /// The card.
+        card: u32,
+        /// Its line.
+        line: Line,
+    },
     /// The line of the next terminal.
     Terminal(Line),
     /// The line of the next product.
@@ -83,9 +91,9 @@ impl Counters {
         self.currency
     }
 
-    /// Opens the line of the next card.
+    /// Opens the next card. It has a line from its first use on.
     pub fn add_card(&mut self) {
-        self.cards.push(line::EMPTY.clone());
+        self.cards.open();
     }
 
     /// Opens the line of the next terminal.
@@ -106,7 +114,7 @@ impl Counters {
     /// Counts a request, whatever became of it. An inquiry has the amount 0.
     pub fn attempt(&mut self, who: &Who, day: Day, amount: i64, currency: u16) {
         let amount = self.summed(amount, currency);
-        self.each_line(who, |line| line.add(Counts::Attempts, day, amount));
+        self.each_line(who, FirstUse::TakesALine, |line| line.add(Counts::Attempts, day, amount));
     }
 
     /// Counts an approved authorization of an amount above zero, minor units. An inquiry (amount 0) authorizes
@@ -116,7 +124,7 @@ impl Counters {
             return;
         }
         let amount = self.summed(amount, currency);
-        self.each_line(who, |line| line.add(Counts::Approved, day, amount));
+        self.each_line(who, FirstUse::TakesALine, |line| line.add(Counts::Approved, day, amount));
         self.visits.add(who, day);
     }
 
@@ -126,16 +134,35 @@ impl Counters {
     /// tell whose approval it was, they only stop at zero.
     pub fn take_back(&mut self, who: &Who, original_day: Day, amount: i64, currency: u16, whole: bool) {
         let amount = self.summed(amount, currency);
-        self.each_line(who, |line| line.take_back(original_day, amount, whole));
+        // From a line on which nothing was counted nothing can be taken back.
+        self.each_line(who, FirstUse::IsNone, |line| line.take_back(original_day, amount, whole));
         if whole {
             self.visits.take_back(who, original_day);
         }
     }
 
-    /// The line of a card; an empty one if it was never opened.
+    /// The line of a card; an empty one if it was never used.
     #[must_use]
     pub fn card_line(&self, card: u32) -> &Line {
-        self.cards.get(card as usize).unwrap_or(&line::EMPTY)
+        self.cards.line(card)
+    }
+
+    /// Whether a card has a line, because something was counted on it.
+    #[must_use]
+    pub fn is_used(&self, card: u32) -> bool {
+        self.cards.is_used(card)
+    }
+
+    /// How many cards have a line, because something was counted on them.
+    #[must_use]
+    pub fn cards_used(&self) -> usize {
+        self.cards.used()
+    }
+
+    /// Bytes owned for cards: what all of them cost, and what those that were used cost on top.
+    #[must_use]
+    pub fn card_bytes(&self) -> (usize, usize) {
+        self.cards.bytes()
     }
 
     /// The line of a terminal; an empty one if it was never opened.
@@ -167,9 +194,11 @@ impl Counters {
 
     /// Everything, in an order that depends on nothing but what was counted.
     pub fn rows(&self) -> impl Iterator<Item = CounterRow> + '_ {
-        let head = CounterRow::Head { currency: self.currency, visits_day: self.visits.day };
+        let (currency, visits_day, cards) = (self.currency, self.visits.day, self.cards.opened());
+        let head = CounterRow::Head { currency, visits_day, cards };
+        let used = self.cards.iter().map(|(card, line)| CounterRow::Card { card, line: line.clone() });
         std::iter::once(head)
-            .chain(self.cards.iter().cloned().map(CounterRow::Card))
+            .chain(used)
             .chain(self.terminals.iter().cloned().map(CounterRow::Terminal))
             .chain(self.products.iter().cloned().map(CounterRow::Product))
             .chain(self.visits.rows())
@@ -178,17 +207,22 @@ impl Counters {
     /// How many rows [`Counters::rows`] has.
     #[must_use]
     pub fn row_count(&self) -> usize {
-        1 + self.cards.len() + self.terminals.len() + self.products.len() + self.visits.counts.len()
+        1 + self.cards.used() + self.terminals.len() + self.products.len() + self.visits.counts.len()
     }
 
     /// Takes a row of [`Counters::rows`] into new counters; all of them in their order give the same counters again.
     pub fn restore(&mut self, row: CounterRow) {
         match row {
-            CounterRow::Head { currency, visits_day } => {
+            CounterRow::Head { currency, visits_day, cards } => {
                 self.currency = currency;
                 self.visits.day = visits_day;
+                self.cards.open_up_to(cards);
             }
-            CounterRow::Card(line) => self.cards.push(line),
+            CounterRow::Card { card, line } => {
+                if let Some(restored) = self.cards.line_to_use(card) {
+                    *restored = line;
+                }
+            }
             CounterRow::Terminal(line) => self.terminals.push(line),
             CounterRow::Product(line) => self.products.push(line),
             CounterRow::Visits { card, merchant, count } => {
@@ -202,14 +236,24 @@ impl Counters {
         if currency == self.currency { amount.max(0) } else { 0 }
     }
 
-    fn each_line(&mut self, who: &Who, change: impl Fn(&mut Line)) {
+    fn each_line(&mut self, who: &Who, first: FirstUse, change: impl Fn(&mut Line)) {
         let lines = [
-            self.cards.get_mut(who.card as usize),
+            match first {
+                FirstUse::TakesALine => self.cards.line_to_use(who.card),
+                FirstUse::IsNone => self.cards.used_line(who.card),
+            },
             self.terminals.get_mut(who.terminal as usize),
             self.products.get_mut(usize::from(who.product)),
         ];
         lines.into_iter().flatten().for_each(change);
     }
+}
+
+/// What a change does to a card without a line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum FirstUse {
+    TakesALine,
+    IsNone,
 }
 
 /// Approved authorizations by card and merchant on the latest day; the days before are forgotten.

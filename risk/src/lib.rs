@@ -7,6 +7,7 @@
 //! Start at [`RuleSet::evaluate`]. A rule set is its lists ([`lists`]) and its rules ([`rule`]); what rules count
 //! with is in [`counters`].
 
+mod cards;
 pub mod counters;
 pub mod day;
 pub mod file;

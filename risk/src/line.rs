@@ -44,7 +44,7 @@ struct Tallies {
     sums: [i64; 4],
 }
 
-// There is one line for every card, so its size is the size of the counters.
+// There is one line for every card that was used, so its size is the size of the counters.
 const _: () = assert!(size_of::<Line>() <= 104);
 
 /// What a line is that nothing was counted on.

@@ -105,6 +105,8 @@ fn a_warm_decision_and_its_counting_allocate_nothing() {
         card_regions: &[310_000],
         product_regions: &[],
     };
+    // The card's first use takes its line.
+    counters.attempt(&facts.who(), facts.day, facts.amount, facts.currency);
     let mut fired = 0;
     let counted = allocations(|| {
         for request in 0..1_000 {
