@@ -207,6 +207,13 @@ pub fn start_on(
     metrics.limits(config);
     let officers = config.orders.officers.as_deref().map(Officers::read).transpose()?;
     let stages = prepare(config, store.as_mut(), metrics.clone(), progress)?;
+    let sizes = stages.books.card_sizes();
+    tracing::info!(
+        cards = sizes.cards,
+        idle_centibytes = sizes.idle_centibytes(),
+        used = sizes.used,
+        "books ready; each card takes so many hundredths of a byte, each used one its counters on top"
+    );
     wipe::deep_stack();
     let reader: Box<dyn Reader> = store.reader();
     if let Some(path) = &config.journal.head_copy {

@@ -102,7 +102,7 @@ impl History {
     #[must_use]
     pub fn balances(&self) -> Vec<i64> {
         let currency = cardswitch::city::CITY_CURRENCY;
-        self.books.cards().iter().map(|card| self.books.card_balance(card, currency)).collect()
+        self.books.cards().iter().map(|card| self.books.card_balance(&card, currency)).collect()
     }
 
     fn name(&self, key: &TransactionKey) -> Name {

@@ -147,7 +147,10 @@ impl InProcess {
     #[must_use]
     pub fn held(&self, line: u64) -> i64 {
         let at = self.city.cards().iter().position(|row| row.line == line).expect("a line of cards.csv");
-        self.look(move |books| books.card_balance(&books.cards()[at], cardswitch::city::CITY_CURRENCY))
+        self.look(move |books| {
+            let card = books.cards().get(at).expect("a card of the city");
+            books.card_balance(&card, cardswitch::city::CITY_CURRENCY)
+        })
     }
 
     /// The last record.

@@ -165,9 +165,9 @@ pub struct OriginalView {
 /// The cards of which this may be shown, at most [`CARDS_MAX`].
 #[must_use]
 pub fn cards(books: &Books, mask: CardMask) -> Vec<CardView> {
-    let fits = |(_, card): &(u32, &Card)| card.bin == mask.bin && card.last_four == mask.last_four;
-    let found = (0..).zip(books.cards()).filter(fits).take(CARDS_MAX);
-    found.map(|(at, card)| view(books, CardId(at), card)).collect()
+    let fits = |(_, card): &(CardId, Card)| card.bin == mask.bin && card.last_four == mask.last_four;
+    let found = books.cards().behind(0).filter(fits).take(CARDS_MAX);
+    found.map(|(at, card)| view(books, at, &card)).collect()
 }
 
 fn view(books: &Books, id: CardId, card: &Card) -> CardView {

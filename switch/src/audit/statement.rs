@@ -15,7 +15,7 @@ use super::{
     terminal_name, utc,
 };
 use crate::{
-    books::{Books, event::Event},
+    books::{Books, CardId, event::Event},
     clock::{date_of_day, days_since_1970},
     journal::{Reader, Seq},
     ledger::{AccountId, Currency, Minor},
@@ -99,8 +99,8 @@ pub fn statements(
     })?;
     let is_open = books.business_day() <= *days.end();
     let statement = |purse: Purse| {
-        let card = &books.cards()[purse.card];
-        let kind = books.card_purses(card).find(|(account, _)| *account == purse.account);
+        let card = books.card(purse.card);
+        let kind = books.card_purses(&card).find(|(account, _)| *account == purse.account);
         Statement {
             card: card.masked(),
             purse: kind.map_or_else(String::new, |(_, kind)| kind.name.clone()),
@@ -148,7 +148,7 @@ struct Watch {
 }
 
 struct Purse {
-    card: usize,
+    card: CardId,
     account: AccountId,
     balance: Minor,
     opening: Minor,
@@ -159,13 +159,13 @@ struct Purse {
 impl Watch {
     /// Cards are issued by records too.
     fn look_for_cards(&mut self, books: &Books, mask: CardMask) {
-        let new = books.cards().iter().enumerate().skip(self.seen);
+        let new = books.cards().behind(self.seen);
         for (at, card) in new.filter(|(_, card)| card.bin == mask.bin && card.last_four == mask.last_four) {
             if self.found == CARDS_MAX {
                 break;
             }
             self.found += 1;
-            self.purses.extend(books.card_purses(card).map(|(account, _)| Purse {
+            self.purses.extend(books.card_purses(&card).map(|(account, _)| Purse {
                 card: at,
                 account,
                 balance: 0,

@@ -4,13 +4,12 @@
 //! journal was damaged in a way its checksums do not see or was written by a program with a fault, so everything
 //! is checked again and nothing is applied in part that matters: a replay that meets an error stops for good.
 
-use hashbrown::HashTable;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Acquirer, AcquirerId, Books, Card, CardId, CommonAccount, IssuerKey, Merchant, Orderer, Psam, PsamId,
-    Seq, Terminal, TerminalId, WorkingKeys, ZoneKeys,
-    card::{self, LinkedPhone, OwnRegions},
+    Acquirer, AcquirerId, Books, Card, CommonAccount, IssuerKey, Merchant, Orderer, Psam, PsamId, Seq,
+    Terminal, TerminalId, WorkingKeys, ZoneKeys,
+    card::LinkedPhone,
     event::{
         Event, InstalledTerminal, IssuedCard, JoinedAcquirer, ListedReason, ListedSubject, OpenedMerchant,
         Token,
@@ -321,7 +320,7 @@ impl Books {
             }
         }
         let first_purse = first_purse.ok_or(ApplyError::NoSuch { seq, what: "purse of the product" })?;
-        self.cards.push(Card {
+        let pushed = self.cards.push(&Card {
             token: issued.token,
             bin: issued.bin,
             last_four: issued.last_four,
@@ -335,18 +334,11 @@ impl Books {
             pin_tries: 0,
             first_purse,
             phone,
-            regions: OwnRegions::from(&issued.regions),
+            regions: issued.regions.clone(),
         });
-        self.index_card(card);
+        pushed.map_err(|_| ApplyError::NoSuch { seq, what: "way to keep this card" })?;
         self.counters.add_card();
         Ok(())
-    }
-
-    /// Lets a card be found by its token.
-    fn index_card(&mut self, card: u32) {
-        let cards = &self.cards;
-        let hash = |id: &CardId| card::hash_of(&cards[id.0 as usize].token);
-        self.cards_by_token.insert_unique(hash(&CardId(card)), CardId(card), hash);
     }
 
     fn issue_psam(&mut self, number: [u8; 8], key_version: u8, revoked: bool) -> Result<(), ApplyError> {
@@ -447,10 +439,6 @@ impl Books {
             self.psams.iter().zip(0..).map(|(psam, at)| (psam.number, PsamId(at))).collect();
         self.acquirers_by_id =
             self.acquirers.iter().zip(0..).map(|(acquirer, at)| (acquirer.id, AcquirerId(at))).collect();
-        self.cards_by_token = HashTable::with_capacity(self.cards.len());
-        for card in 0..position(self.cards.len()) {
-            self.index_card(card);
-        }
         for (account, at) in self.ledger.accounts().iter().zip(0..) {
             let which = match account.kind {
                 AccountKind::Bank => CommonAccount::Bank,

@@ -1,7 +1,4 @@
-//! A card as the books keep it: 56 bytes, because there may be ten million of them.
-//!
-//! What is rare or wide stands apart or packed: regions of a card's own in a box, the linked phone as a number. In a
-//! checkpoint a card looks as if it were not: a phone is text, regions are a list.
+//! A card as others see it, and as a checkpoint has it. How the books keep ten million of them is in [`super::cards`].
 //!
 //! Start at [`Card`].
 
@@ -44,11 +41,8 @@ pub struct Card {
     /// Linked phone, if any.
     pub phone: LinkedPhone,
     /// Regions that its holder allows; empty is everywhere.
-    pub regions: OwnRegions,
+    pub regions: Regions,
 }
-
-// There is one for every card that was ever issued.
-const _: () = assert!(size_of::<Card>() == 56);
 
 impl Card {
     /// The number as it may be shown: BIN and last four.
@@ -58,21 +52,25 @@ impl Card {
     }
 }
 
-/// Where the table of cards looks for a token. A token is a MAC under a secret key, so its bytes are as good as any
-/// hash of them, and nobody can choose card numbers that meet.
-pub(super) fn hash_of(token: &Token) -> u64 {
-    let [a, b, c, d, e, f, g, h, ..] = token.0;
-    u64::from_le_bytes([a, b, c, d, e, f, g, h])
-}
-
 /// A phone number of at most 16 digits, or none.
 ///
-/// Kept as the number that it makes with a 1 in front, which keeps zeros at its beginning; 17 digits that begin with
-/// 1 fit in seven bytes. `Debug` shows none of it.
+/// Kept as the number that it makes with a 1 in front, which keeps zeros at its beginning. In a checkpoint it is text.
+/// `Debug` shows none of it.
 #[derive(Clone, Copy, Default, Eq, PartialEq)]
-pub struct LinkedPhone([u8; 7]);
+pub struct LinkedPhone(u64);
 
 impl LinkedPhone {
+    /// How many bits it takes: 17 digits that begin with 1 are below 2⁵⁵.
+    pub(super) const BITS: u32 = 55;
+
+    pub(super) fn bits(self) -> u64 {
+        self.0
+    }
+
+    pub(super) fn of_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+
     /// Packs digits; `None` if there is something else among them. No digits are no phone.
     #[must_use]
     pub fn pack(digits: &str) -> Option<Self> {
@@ -82,8 +80,7 @@ impl LinkedPhone {
         let short = digits.len() <= 16 && digits.bytes().all(|byte| byte.is_ascii_digit());
         let number =
             digits.bytes().filter(|_| short).fold(1, |number, byte| number * 10 + u64::from(byte & 15));
-        let [a, b, c, d, e, f, g, _] = number.to_le_bytes();
-        short.then_some(Self([a, b, c, d, e, f, g]))
+        short.then_some(Self(number))
     }
 
     /// Whether there is none.
@@ -95,8 +92,7 @@ impl LinkedPhone {
     /// The digits.
     #[must_use]
     pub fn digits(&self) -> ArrayString<16> {
-        let [a, b, c, d, e, f, g] = self.0;
-        let mut left = u64::from_le_bytes([a, b, c, d, e, f, g, 0]);
+        let mut left = self.0;
         let mut reversed = arrayvec::ArrayVec::<u8, 16>::new();
         // The last digit left is the 1 in front.
         while left >= 10 && !reversed.is_full() {
@@ -129,36 +125,6 @@ impl<'de> Deserialize<'de> for LinkedPhone {
     }
 }
 
-/// Regions of a card's own: few cards have any.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct OwnRegions(Option<Box<Regions>>);
-
-impl From<&Regions> for OwnRegions {
-    fn from(regions: &Regions) -> Self {
-        Self((!regions.is_empty()).then(|| Box::new(regions.clone())))
-    }
-}
-
-impl std::ops::Deref for OwnRegions {
-    type Target = [u32];
-
-    fn deref(&self) -> &[u32] {
-        self.0.as_deref().map_or(&[], |regions| regions.as_slice())
-    }
-}
-
-impl Serialize for OwnRegions {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        (**self).serialize(serializer)
-    }
-}
-
-impl<'de> Deserialize<'de> for OwnRegions {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Regions::deserialize(deserializer).map(|regions| Self::from(&regions))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
@@ -185,18 +151,5 @@ mod tests {
         }
         let bytes = postcard::to_stdvec("+8621").unwrap();
         assert!(postcard::from_bytes::<LinkedPhone>(&bytes).is_err());
-    }
-
-    #[test]
-    fn regions_are_a_list_in_a_checkpoint_and_cost_nothing_where_there_are_none() {
-        for list in [vec![], vec![310_000], vec![310_000, 320_500]] {
-            let regions: Regions = list.iter().copied().collect();
-            let own = OwnRegions::from(&regions);
-            assert_eq!(&own[..], list);
-            assert_eq!(own.0.is_none(), list.is_empty());
-            let bytes = postcard::to_stdvec(&own).unwrap();
-            assert_eq!(bytes, postcard::to_stdvec(&regions).unwrap());
-            assert_eq!(postcard::from_bytes::<OwnRegions>(&bytes), Ok(own));
-        }
     }
 }

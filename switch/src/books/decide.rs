@@ -388,13 +388,13 @@ impl Books {
         if let Err(reason) = check_stripe(facts) {
             return Outcome::new(reason);
         }
-        let pin_tries = match self.check_pin(request, facts, card) {
+        let pin_tries = match self.check_pin(request, facts, &card) {
             Ok(tries) => tries,
             Err((reason, tries)) => return Outcome { pin_tries: tries, ..Outcome::new(reason) },
         };
         let outcome = match request.kind {
             kind if kind.follows() => self.follow(request, facts, terminal, key, now),
-            _ => self.judge(request, card, terminal, facts, now),
+            _ => self.judge(request, &card, terminal, facts, now),
         };
         Outcome { pin_tries, ..outcome }
     }

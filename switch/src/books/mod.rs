@@ -8,6 +8,7 @@
 
 pub mod apply;
 pub mod card;
+pub mod cards;
 pub mod decide;
 mod epochs;
 pub mod event;
@@ -22,14 +23,17 @@ pub mod policy;
 pub mod product;
 pub mod reason;
 pub mod request;
+pub mod sizes;
 pub mod snapshot;
+mod tokens;
 pub mod transactions;
 pub mod warm;
 
-use hashbrown::{HashMap, HashTable};
+use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use self::{
+    cards::{CardTable, Cards},
     event::{KeyRole, KeyText, KeysForTerminal, MacScheme, PsamMasters, TerminalDialect, Token},
     notices::{Cause, Notices},
     order::{DoneOrder, Epoch},
@@ -195,9 +199,7 @@ pub struct Books {
     merchants_by_id: HashMap<[u8; 15], u32>,
     terminals: Vec<Terminal>,
     terminals_by_id: HashMap<[u8; 8], TerminalId>,
-    cards: Vec<Card>,
-    /// Places in `cards`, by [`card::hash_of`] their tokens, which are not kept a second time.
-    cards_by_token: HashTable<CardId>,
+    cards: CardTable,
     common: HashMap<(CommonAccount, Currency), AccountId>,
     transactions: Transactions,
     originals: Originals,
@@ -328,8 +330,8 @@ impl Books {
 
     /// The cards.
     #[must_use]
-    pub fn cards(&self) -> &[Card] {
-        &self.cards
+    pub fn cards(&self) -> Cards<'_> {
+        self.cards.view()
     }
 
     /// The terminal with this field 41.
@@ -389,14 +391,14 @@ impl Books {
     /// The card that a token stands for.
     #[must_use]
     pub fn find_card(&self, token: &[u8; 16]) -> Option<CardId> {
-        let found = |id: &CardId| self.cards[id.0 as usize].token.0 == *token;
-        self.cards_by_token.find(card::hash_of(&Token(*token)), found).copied()
+        self.cards.find(&Token(*token))
     }
 
-    /// A card that [`Books::find_card`] named.
+    /// A card that [`Books::find_card`] named, put together from its row.
     #[must_use]
-    pub fn card(&self, id: CardId) -> &Card {
-        &self.cards[id.0 as usize]
+    pub fn card(&self, id: CardId) -> Card {
+        // INVARIANT: cards are never taken out, so a card that was found is there.
+        self.cards.get(id.0).expect("a card of these books")
     }
 
     /// The accounts of a card's purses with their types, in order of use.

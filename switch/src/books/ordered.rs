@@ -44,7 +44,7 @@ impl Books {
         let done = match &order.what {
             What::BeginEpoch { .. } => return Err(OrderRefusal::Stopped),
             What::ResetPinTries { card } => {
-                self.cards.get(*card as usize).ok_or(OrderRefusal::NoSuch("card"))?;
+                self.cards.get(*card).ok_or(OrderRefusal::NoSuch("card"))?;
                 Event::PinTriesReset { card: *card }
             }
         };
@@ -60,8 +60,7 @@ impl Books {
 
     pub(super) fn reset_pin_tries(&mut self, card: u32) -> Result<(), ApplyError> {
         let seq = self.seq;
-        let card = self.cards.get_mut(card as usize).ok_or(ApplyError::NoSuch { seq, what: "card" })?;
-        card.pin_tries = 0;
-        Ok(())
+        let reset = self.cards.change(card, |card| card.pin_tries = 0);
+        reset.map_err(|_| ApplyError::NoSuch { seq, what: "card" })
     }
 }

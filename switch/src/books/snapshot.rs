@@ -20,7 +20,7 @@ use super::{
 use crate::ledger::{Account, holds::Hold, purse::PurseType};
 
 /// Version of the snapshot's layout.
-const SNAPSHOT_VERSION: u8 = 3;
+const SNAPSHOT_VERSION: u8 = 4;
 
 /// Bytes after which a chunk is handed out. Rows are not split, so a chunk may be a row longer.
 const CHUNK_BYTES: usize = 32 << 10;
@@ -75,7 +75,9 @@ impl Books {
         writer.rows(&self.orderers);
         writer.rows(&self.merchants);
         writer.rows(&self.terminals);
-        writer.rows(&self.cards);
+        for card in self.cards.view().iter() {
+            writer.row(&card);
+        }
         for account in self.ledger.accounts() {
             writer.row(&account);
         }
@@ -130,7 +132,7 @@ impl Books {
         books.orderers = reader.rows::<Orderer>(header.orderers)?;
         books.merchants = reader.rows::<Merchant>(header.merchants)?;
         books.terminals = reader.rows::<Terminal>(header.terminals)?;
-        books.cards = reader.rows::<Card>(header.cards)?;
+        books.restore_cards(&mut reader, header.cards)?;
         for _ in 0..header.accounts {
             books.ledger.restore(reader.row::<Account>()?);
         }
@@ -162,7 +164,12 @@ impl Books {
         let notices = reader.rows::<Notice>(header.notices)?;
         books.notices = Notices::restore(notices, header.notices_last_id, header.notices_evicted);
         for _ in 0..header.counters {
-            books.counters.restore(reader.row()?);
+            let row: risk::CounterRow = reader.row()?;
+            // Room for cards is not made before they are there.
+            if matches!(row, risk::CounterRow::Head { cards, .. } if cards as usize != books.cards.len()) {
+                return Err(SnapshotError);
+            }
+            books.counters.restore(row);
         }
         books.epochs = reader.rows::<Epoch>(header.epochs)?;
         books.orders_done = reader.rows::<DoneOrder>(header.orders_done)?;
@@ -173,6 +180,17 @@ impl Books {
         }
         books.rebuild_indexes();
         Ok(books)
+    }
+
+    fn restore_cards<I: Iterator<Item: AsRef<[u8]>>>(
+        &mut self,
+        reader: &mut Reader<I>,
+        count: u64,
+    ) -> Result<(), SnapshotError> {
+        for _ in 0..count {
+            self.cards.restore(&reader.row::<Card>()?).map_err(|_| SnapshotError)?;
+        }
+        if self.cards.index() { Ok(()) } else { Err(SnapshotError) }
     }
 
     fn header(&self) -> Header {

@@ -3,7 +3,8 @@
 //! Most of what deciding costs is waiting for memory: a card's counters and purses, the slots of tables with a million
 //! entries. One request after the other waits for each of them. Looked at for many requests first, with nothing that
 //! depends on what is found, the waits run side by side. It changes nothing: a request that was not warmed for is decided
-//! alike.
+//! alike. What does depend is looked at in a second round: a card's purse and counters are where the card and its place
+//! among the counters say.
 //!
 //! Start at [`Books::warm`].
 
@@ -18,7 +19,11 @@ use super::{
 impl Books {
     /// Has the memory fetched that deciding these requests, next and in this order, will look at. A few dozen at a time:
     /// what is fetched must still be near when its turn comes.
-    pub fn warm<'a>(&self, requests: impl Iterator<Item = (&'a Request, &'a Facts)>) {
+    pub fn warm<'a>(&self, requests: impl Iterator<Item = (&'a Request, &'a Facts)> + Clone) {
+        for card in requests.clone().filter_map(|(_, facts)| facts.card) {
+            black_box(self.cards.warm(card.0));
+            black_box(self.counters.is_used(card.0));
+        }
         let (mut count, mut leaving) = (0_usize, Leaving::default());
         for (request, facts) in requests {
             let (Some(terminal), Some(card)) = (facts.terminal, facts.card) else { continue };

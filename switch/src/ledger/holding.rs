@@ -31,7 +31,7 @@ impl Ledger {
     /// The first rule that would be broken.
     pub fn check_place(&self, legs: &[Leg]) -> Result<(), Refusal> {
         let first = legs.first().ok_or(Refusal::NoLegs)?;
-        let account = self.account(first.account).ok_or(Refusal::NoSuchAccount(first.account))?;
+        let account = self.funds(first.account).ok_or(Refusal::NoSuchAccount(first.account))?;
         self.check_legs(legs, account.currency)
     }
 
@@ -102,7 +102,7 @@ impl Ledger {
         }
         let mut total: Minor = 0;
         for leg in legs {
-            let account = self.account(leg.account).ok_or(Refusal::NoSuchAccount(leg.account))?;
+            let account = self.funds(leg.account).ok_or(Refusal::NoSuchAccount(leg.account))?;
             if leg.amount <= 0 {
                 return Err(Refusal::NotPositive(leg.account));
             }

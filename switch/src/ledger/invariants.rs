@@ -153,17 +153,17 @@ mod tests {
         let rows: [Row<'_>; 9] = [
             (
                 "a balance that nothing stands against",
-                |ledger, purse| *ledger.accounts.balance_mut(purse) = 105,
+                |ledger, purse| ledger.accounts.add(purse, 5),
                 |_| BrokenInvariant::SumNotZero { currency: CNY, sum: 5 },
             ),
             (
                 "less than nothing on the account",
-                |ledger, purse| *ledger.accounts.balance_mut(purse) = -1,
+                |ledger, purse| ledger.accounts.add(purse, -101),
                 |account| BrokenInvariant::BelowFloor { account, balance: -1, held: 60, floor: 0 },
             ),
             (
                 "more held than there is",
-                |ledger, purse| *ledger.accounts.balance_mut(purse) = 59,
+                |ledger, purse| ledger.accounts.add(purse, -41),
                 |account| BrokenInvariant::BelowFloor { account, balance: 59, held: 60, floor: 0 },
             ),
             (

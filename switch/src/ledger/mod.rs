@@ -14,11 +14,12 @@ mod invariants;
 #[cfg(test)]
 mod model_tests;
 pub mod purse;
+pub mod rows;
 
 use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
 
-use accounts::AccountTable;
+use accounts::{AccountTable, Funds};
 pub use accounts::{Accounts, AccountsIter};
 use holding::sum_on;
 use holds::{HoldId, Holds, Leg};
@@ -126,12 +127,8 @@ impl Account {
     /// What may still be taken: balance less held less floor, never negative.
     #[must_use]
     pub fn available(&self) -> Minor {
-        self.balance.saturating_sub(self.lowest(self.held)).max(0)
-    }
-
-    /// The lowest balance it may be posted to while this much of it is held.
-    fn lowest(&self, held: Minor) -> Minor {
-        self.floor.saturating_add(held)
+        let Self { currency, balance, floor, held, .. } = *self;
+        Funds { currency, balance, floor, held }.available()
     }
 }
 
@@ -201,22 +198,32 @@ impl Ledger {
         self.accounts.get(id)
     }
 
+    /// Bytes that all accounts own, what is held aside.
+    #[must_use]
+    pub fn account_bytes(&self) -> usize {
+        self.accounts.bytes()
+    }
+
+    fn funds(&self, id: AccountId) -> Option<Funds> {
+        self.accounts.funds(id)
+    }
+
     /// The balance of an account, zero if there is no such account.
     #[must_use]
     pub fn balance(&self, id: AccountId) -> Minor {
-        self.account(id).map_or(0, |account| account.balance)
+        self.funds(id).map_or(0, |funds| funds.balance)
     }
 
     /// The part of an account's balance that live holds promise, zero if there is no such account.
     #[must_use]
     pub fn held(&self, id: AccountId) -> Minor {
-        self.account(id).map_or(0, |account| account.held)
+        self.funds(id).map_or(0, |funds| funds.held)
     }
 
     /// What may still be taken from an account ([`Account::available`]), zero if there is no such account.
     #[must_use]
     pub fn available(&self, id: AccountId) -> Minor {
-        self.account(id).map_or(0, |account| account.available())
+        self.funds(id).map_or(0, |funds| funds.available())
     }
 
     /// Whether these postings may be made: balanced per currency, no floor broken, nothing taken that is held, no
@@ -231,7 +238,7 @@ impl Ledger {
     /// [`Ledger::check`] as if what these legs hold were released.
     fn check_given(&self, released: &[Leg], postings: &[Posting]) -> Result<(), Refusal> {
         for (index, posting) in postings.iter().enumerate() {
-            let account = self.account(posting.account).ok_or(Refusal::NoSuchAccount(posting.account))?;
+            let account = self.funds(posting.account).ok_or(Refusal::NoSuchAccount(posting.account))?;
             let same_account = |other: &&Posting| other.account == posting.account;
             // Few postings, so a second look at the list is cheaper than a map; each account is judged once.
             if postings[..index].iter().any(|other| other.account == posting.account) {
@@ -280,7 +287,7 @@ impl Ledger {
     /// Adds postings that have been checked.
     fn add(&mut self, postings: &[Posting]) {
         for posting in postings {
-            *self.accounts.balance_mut(posting.account) += posting.amount;
+            self.accounts.add(posting.account, posting.amount);
         }
     }
 }

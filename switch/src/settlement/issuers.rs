@@ -130,7 +130,7 @@ impl<'a> IssuerFiles<'a> {
         let issuer = &books.orderers()[usize::from(card.orderer)].name;
         let file = &mut self.files[usize::from(card.orderer)];
         count(file.totals.entry(row.currency).or_insert_with(|| nothing(issuer, row.currency)), row.amount);
-        Ok(file.csv.row(&fields(books, card, row))?)
+        Ok(file.csv.row(&fields(books, &card, row))?)
     }
 
     /// An orderer may join in the middle of a day, so files are made as they are needed.

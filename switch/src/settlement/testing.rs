@@ -218,7 +218,7 @@ impl History {
 
     pub(super) fn general(&self, card: u32) -> AccountId {
         let card = self.books.card(CardId(card));
-        self.books.card_purses(card).find(|(_, purse)| purse.name == "general").unwrap().0
+        self.books.card_purses(&card).find(|(_, purse)| purse.name == "general").unwrap().0
     }
 
     fn fees(&self) -> AccountId {

@@ -376,8 +376,8 @@ fn purses_pay_in_order_and_only_where_they_may() {
         assert_eq!(answer.code, want, "{name}");
         let position = usize::try_from(line - 2).expect("a card behind the header");
         let purses = switch.look(move |books| {
-            let card = &books.cards()[position];
-            books.card_purses(card).map(|(account, _)| books.ledger().balance(account)).collect::<Vec<_>>()
+            let card = books.cards().get(position).expect("a card of the city");
+            books.card_purses(&card).map(|(account, _)| books.ledger().balance(account)).collect::<Vec<_>>()
         });
         assert_eq!(purses, left, "{name}");
     }

@@ -7,7 +7,7 @@ use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
 use cardswitch::{
     books::{
-        Books,
+        Books, CardId,
         event::{Decided, Event},
         notices::{Cause, Recipient},
         request::Kind,
@@ -265,8 +265,8 @@ impl<S: Switch> Shop<S> {
         self.switch.look(move |books| {
             let terminal = books.terminal(books.find_terminal(&id).expect("a terminal of the city"));
             let payable = books.merchants()[terminal.merchant as usize].payable;
-            let purses: Vec<_> =
-                books.card_purses(&books.cards()[card as usize]).map(|(account, _)| account).collect();
+            let card = books.card(CardId(card));
+            let purses: Vec<_> = books.card_purses(&card).map(|(account, _)| account).collect();
             let mut money = Money::default();
             for (account, id) in books.ledger().accounts().iter().zip(0..) {
                 let purse = purses.iter().position(|purse| purse.0 == id);

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use cardswitch::{
     audit::read_events,
     books::{
-        Books,
+        Books, CardId,
         event::{Decided, Event, ReversalEffect},
         notices::{Cause, Recipient},
         reason::Reason,
@@ -436,7 +436,7 @@ impl Expected {
                     card,
                     terminal: decided.key.terminal,
                     merchant,
-                    product: books.cards()[card as usize].product,
+                    product: books.card(CardId(card)).product,
                     counts,
                     sum: decided.amount,
                 };

@@ -5,7 +5,7 @@ use arrayvec::ArrayString;
 use super::ApplyError;
 use crate::{
     books::{
-        Books, Terminal,
+        Books, Card, Terminal,
         event::{CardState, Decided, OnOriginal, Pvv, ReversalEffect, TerminalDialect},
         notices::{Cause, Recipient, Subject},
         originals::Original,
@@ -75,20 +75,13 @@ impl Books {
     fn apply_to_card(&mut self, decided: &Decided) -> Result<Option<(Pvv, u16)>, ApplyError> {
         let seq = self.seq;
         let Some(card) = decided.card else { return Ok(None) };
-        let card = self.cards.get_mut(card as usize).ok_or(ApplyError::NoSuch { seq, what: "card" })?;
-        if let Some(tries) = decided.pin_tries {
-            card.pin_tries = tries;
+        let changes =
+            decided.pin_tries.is_some() || decided.activates || decided.blocks || decided.pvv.is_some();
+        if !changes && (card as usize) < self.cards.len() {
+            return Ok(None);
         }
-        if decided.activates {
-            card.state = CardState::Active;
-        }
-        if decided.blocks {
-            card.state = CardState::Blocked;
-        }
-        Ok(decided.pvv.map(|pvv| {
-            card.pin_version = card.pin_version.wrapping_add(1);
-            (std::mem::replace(&mut card.pvv, pvv), card.pin_version)
-        }))
+        let changed = self.cards.change(card, |card| change(card, decided));
+        changed.map_err(|_| ApplyError::NoSuch { seq, what: "card" })
     }
 
     fn remember(&mut self, decided: &Decided, pin_change: Option<(Pvv, u16)>) {
@@ -206,7 +199,7 @@ impl Books {
 
     fn who(&self, decided: &Decided) -> Option<risk::Who> {
         let card = decided.card?;
-        let product = self.cards.get(card as usize)?.product;
+        let product = self.cards.get(card)?.product;
         let merchant = self.terminals.get(decided.key.terminal as usize)?.merchant;
         Some(risk::Who { card, terminal: decided.key.terminal, merchant, product })
     }
@@ -219,7 +212,7 @@ impl Books {
         let Some(original) = self.originals.at(on.seq) else { return };
         // A completion is counted as its pre-authorization.
         let counted = original.completes.and_then(|seq| self.originals.at(seq)).unwrap_or(original);
-        let Some(card) = self.cards.get(counted.card as usize) else { return };
+        let Some(card) = self.cards.get(counted.card) else { return };
         let who = risk::Who {
             card: counted.card,
             terminal: counted.key.terminal,
@@ -260,16 +253,31 @@ impl Books {
 
     /// Card management is told of everything, the cardholder of what a rule says, where a phone is linked.
     pub(super) fn notify(&mut self, subject: Subject) {
-        let linked = subject
-            .card
-            .and_then(|card| self.cards.get(card as usize))
-            .is_some_and(|card| !card.phone.is_empty());
+        let linked =
+            subject.card.and_then(|card| self.cards.get(card)).is_some_and(|card| !card.phone.is_empty());
         let max = self.policy.notices_max;
         if linked && subject.cause == Cause::Rules {
             self.notices.add(Recipient::Cardholder, subject.clone(), max);
         }
         self.notices.add(Recipient::CardManagement, subject, max);
     }
+}
+
+/// Returns the PIN verification value that was replaced, if one was, and the version of the new one.
+fn change(card: &mut Card, decided: &Decided) -> Option<(Pvv, u16)> {
+    if let Some(tries) = decided.pin_tries {
+        card.pin_tries = tries;
+    }
+    if decided.activates {
+        card.state = CardState::Active;
+    }
+    if decided.blocks {
+        card.state = CardState::Blocked;
+    }
+    decided.pvv.map(|pvv| {
+        card.pin_version = card.pin_version.wrapping_add(1);
+        (std::mem::replace(&mut card.pvv, pvv), card.pin_version)
+    })
 }
 
 /// Whether an outcome is an attempt: the switch's own faults are nobody's.

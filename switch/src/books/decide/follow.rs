@@ -104,7 +104,7 @@ impl Books {
         let on_original =
             OnOriginal { seq: original.seq, returned: 0, uncounted: held, uncounts_whole: true };
         let shown = facts.card.map(|card| {
-            let shown = self.shown(self.card(card), original.currency);
+            let shown = self.shown(&self.card(card), original.currency);
             super::Shown { available: shown.available + held, held: shown.held - held }
         });
         Outcome {
@@ -143,7 +143,7 @@ impl Books {
             uncounts_whole: false,
         };
         let shown = facts.card.map(|card| {
-            let shown = self.shown(self.card(card), original.currency);
+            let shown = self.shown(&self.card(card), original.currency);
             super::Shown { available: shown.available + total - request.amount, held: shown.held - total }
         });
         Outcome {
@@ -183,7 +183,7 @@ impl Books {
         };
         match self.ledger.check(&postings) {
             Ok(()) => Outcome {
-                shown: facts.card.map(|card| self.shown(self.card(card), original.currency).plus(amount)),
+                shown: facts.card.map(|card| self.shown(&self.card(card), original.currency).plus(amount)),
                 original: Some(on_original),
                 fee: -fee,
                 postings,

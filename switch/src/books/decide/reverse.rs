@@ -3,7 +3,7 @@
 use super::Outcome;
 use crate::{
     books::{
-        Books, CommonAccount,
+        Books, CardId, CommonAccount,
         event::{OnOriginal, PlacedHold, ReversalEffect},
         notices::Cause,
         originals::Original,
@@ -129,7 +129,7 @@ impl Books {
 
     /// The PIN of before is the card's again, unless another change came after this one.
     fn undo_pin_change(&self, done: &Transaction) -> Outcome {
-        let card = done.card.and_then(|card| self.cards.get(card as usize));
+        let card = done.card.and_then(|card| self.cards.get(card));
         let before = match (done.pin_change, card) {
             (Some((before, version)), Some(card)) if card.pin_version == version => Some(before),
             _ => None,
@@ -185,10 +185,10 @@ impl Books {
         if about.hold.is_some() || expires_ms <= now.unix_ms() {
             return Outcome::new(Reason::Approved);
         }
-        let card = &self.cards[about.card as usize];
+        let card = self.card(CardId(about.card));
         let category = self.terminals[about.key.terminal as usize].category;
         let purses = || {
-            self.card_purses(card)
+            self.card_purses(&card)
                 .filter(|(_, purse)| purse.pays(about.currency, category))
                 .map(|(account, _)| account)
         };
@@ -223,7 +223,7 @@ impl Books {
     }
 
     fn hold_expires_ms(&self, about: &Original) -> i64 {
-        let product = self.cards[about.card as usize].product;
+        let product = self.card(CardId(about.card)).product;
         about.time_ms + self.products[usize::from(product)].hold_ms
     }
 

@@ -1,0 +1,390 @@
+//! All cards: forty bytes each and five to six in the index of tokens, because there may be ten million of them.
+//!
+//! What many cards have in common (BIN, product, orderer) stands once, in a kind; what few have (regions of their own)
+//! stands apart; everything else is packed into bits. Outside, a [`Card`] is whole: it is put together when it is looked
+//! at, and changed by [`CardTable::change`].
+//!
+//! Start at [`CardTable`]; [`Cards`] is how others see all of it.
+
+use hashbrown::HashMap;
+
+use super::{
+    CardId,
+    card::{Card, LinkedPhone},
+    event::{CardState, Pvv, Token},
+    product::Regions,
+    tokens::TokenIndex,
+};
+use crate::ledger::{AccountId, rows::Rows};
+
+/// See the module.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CardTable {
+    rows: Rows<Row>,
+    kinds: Vec<Kind>,
+    kind_of: HashMap<Kind, u32>,
+    /// Of the cards whose row says so.
+    regions: HashMap<u32, Regions>,
+    by_token: TokenIndex,
+}
+
+/// A card.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    token: Token,
+    /// From the lowest bit: phone, key index, whether there are regions of its own.
+    first: u64,
+    /// Kind, last four, PIN verification value, wrong PINs, state.
+    second: u64,
+    /// First purse, version of the PIN verification value, expiry.
+    third: u64,
+}
+
+// There is one for every card that was ever issued.
+const _: () = assert!(size_of::<Row>() == 40);
+
+/// What cards have in common.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+struct Kind {
+    bin: u32,
+    product: u16,
+    orderer: u16,
+}
+
+/// A card has a value for which its row has no bits: the files of a city and the HSM give none.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct TooWide;
+
+/// Widths in bits.
+const PHONE: u32 = LinkedPhone::BITS;
+const KEY_INDEX: u32 = 8;
+const KIND: u32 = 24;
+const FOUR_DIGITS: u32 = 14;
+const TRIES: u32 = 8;
+const STATE: u32 = 4;
+const PURSE: u32 = 32;
+const PIN_VERSION: u32 = 16;
+
+const STATES: [CardState; 6] = [
+    CardState::Inactive,
+    CardState::Active,
+    CardState::Lost,
+    CardState::Stolen,
+    CardState::Blocked,
+    CardState::Closed,
+];
+
+/// Values side by side in 64 bits, each put above those before it.
+#[derive(Default)]
+struct Bits {
+    word: u64,
+    used: u32,
+}
+
+impl Bits {
+    fn of(word: u64) -> Self {
+        Self { word, used: 0 }
+    }
+
+    fn put(&mut self, width: u32, value: impl Into<u64>) -> Result<(), TooWide> {
+        let value = value.into();
+        if value >> width != 0 {
+            return Err(TooWide);
+        }
+        self.word |= value << self.used;
+        self.used += width;
+        Ok(())
+    }
+
+    fn take(&mut self, width: u32) -> u64 {
+        let value = self.word & ((1 << width) - 1);
+        self.word >>= width;
+        value
+    }
+
+    /// As [`Bits::take`], of 8 bits at most.
+    fn take_8(&mut self, width: u32) -> u8 {
+        (self.take(width) & 0xFF) as u8
+    }
+
+    /// As [`Bits::take`], of 16 bits at most.
+    fn take_16(&mut self, width: u32) -> u16 {
+        (self.take(width) & 0xFFFF) as u16
+    }
+
+    /// As [`Bits::take`], of 32 bits at most.
+    fn take_32(&mut self, width: u32) -> u32 {
+        (self.take(width) & 0xFFFF_FFFF) as u32
+    }
+}
+
+impl CardTable {
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    pub(super) fn view(&self) -> Cards<'_> {
+        Cards { table: self }
+    }
+
+    /// A card, put together.
+    pub(super) fn get(&self, at: u32) -> Option<Card> {
+        self.rows.get(at as usize).map(|row| self.whole(at, row))
+    }
+
+    /// The place of the card that a token stands for.
+    pub(super) fn find(&self, token: &Token) -> Option<CardId> {
+        self.by_token.find(token, token_at(&self.rows)).map(CardId)
+    }
+
+    /// Adds a card whose token nobody has yet.
+    pub(super) fn push(&mut self, card: &Card) -> Result<(), TooWide> {
+        self.restore(card)?;
+        self.by_token.push(token_at(&self.rows));
+        Ok(())
+    }
+
+    /// Adds a card as a checkpoint saved it. It is found by its token once [`CardTable::index`] was called.
+    pub(super) fn restore(&mut self, card: &Card) -> Result<(), TooWide> {
+        // INVARIANT: positions of cards are 32 bits; the limits on files keep them far below.
+        let at = u32::try_from(self.rows.len()).expect("fewer than 2^32 cards");
+        let row = self.packed(at, card)?;
+        self.rows.push(row);
+        Ok(())
+    }
+
+    /// Lets restored cards be found. Returns whether they all have different tokens.
+    pub(super) fn index(&mut self) -> bool {
+        self.by_token.fill(self.rows.len(), token_at(&self.rows))
+    }
+
+    /// Has the memory of a card fetched. What comes back means nothing.
+    pub(super) fn warm(&self, at: u32) -> u64 {
+        self.rows.get(at as usize).map_or(0, |row| row.second)
+    }
+
+    /// Changes a card that is there, all but its token.
+    pub(super) fn change<T>(&mut self, at: u32, change: impl FnOnce(&mut Card) -> T) -> Result<T, TooWide> {
+        let mut card = self.get(at).ok_or(TooWide)?;
+        let outcome = change(&mut card);
+        self.rows[at as usize] = self.packed(at, &card)?;
+        Ok(outcome)
+    }
+
+    /// Bytes that cards and index own.
+    pub(super) fn bytes(&self) -> usize {
+        let regions = self.regions.capacity() * size_of::<(u32, Regions)>();
+        self.rows.bytes() + self.by_token.bytes() + regions
+    }
+
+    fn packed(&mut self, at: u32, card: &Card) -> Result<Row, TooWide> {
+        let kind = self.kind(Kind { bin: card.bin, product: card.product, orderer: card.orderer });
+        let [mut first, mut second, mut third] = [Bits::default(), Bits::default(), Bits::default()];
+        first.put(PHONE, card.phone.bits())?;
+        first.put(KEY_INDEX, card.pvki)?;
+        first.put(1, !card.regions.is_empty())?;
+        second.put(KIND, kind)?;
+        second.put(FOUR_DIGITS, card.last_four)?;
+        second.put(FOUR_DIGITS, number_of(card.pvv)?)?;
+        second.put(TRIES, card.pin_tries)?;
+        second.put(STATE, card.state as u8)?;
+        third.put(PURSE, card.first_purse.0)?;
+        third.put(PIN_VERSION, card.pin_version)?;
+        third.put(FOUR_DIGITS, card.expiry_yymm)?;
+        if card.regions.is_empty() {
+            self.regions.remove(&at);
+        } else {
+            self.regions.insert(at, card.regions.clone());
+        }
+        Ok(Row { token: card.token, first: first.word, second: second.word, third: third.word })
+    }
+
+    fn whole(&self, at: u32, row: &Row) -> Card {
+        let [mut first, mut second, mut third] = [row.first, row.second, row.third].map(Bits::of);
+        let phone = LinkedPhone::of_bits(first.take(PHONE));
+        let (pvki, has_regions) = (first.take_8(KEY_INDEX), first.take(1) == 1);
+        let Kind { bin, product, orderer } = self.kinds[second.take_32(KIND) as usize];
+        let (last_four, pvv) = (second.take_16(FOUR_DIGITS), pvv_of(second.take_16(FOUR_DIGITS)));
+        let (pin_tries, state) = (second.take_8(TRIES), STATES[usize::from(second.take_8(STATE))]);
+        let regions = if has_regions { self.regions.get(&at).cloned() } else { None };
+        Card {
+            token: row.token,
+            bin,
+            last_four,
+            product,
+            orderer,
+            state,
+            first_purse: AccountId(third.take_32(PURSE)),
+            pin_version: third.take_16(PIN_VERSION),
+            expiry_yymm: third.take_16(FOUR_DIGITS),
+            pvki,
+            pvv,
+            pin_tries,
+            phone,
+            regions: regions.unwrap_or_default(),
+        }
+    }
+
+    /// The place of a kind, which is new if no card is of it yet.
+    fn kind(&mut self, kind: Kind) -> u32 {
+        if let Some(place) = self.kind_of.get(&kind) {
+            return *place;
+        }
+        // INVARIANT: there are no more kinds than cards.
+        let place = u32::try_from(self.kinds.len()).expect("fewer than 2^32 kinds of cards");
+        self.kinds.push(kind);
+        self.kind_of.insert(kind, place);
+        place
+    }
+}
+
+fn token_at(rows: &[Row]) -> impl Fn(u32) -> Token {
+    |place| rows[place as usize].token
+}
+
+fn number_of(Pvv(digits): Pvv) -> Result<u16, TooWide> {
+    let number = |digits: [u8; 4]| digits.iter().fold(0, |sum, digit| sum * 10 + u16::from(digit - b'0'));
+    digits.iter().all(u8::is_ascii_digit).then(|| number(digits)).ok_or(TooWide)
+}
+
+fn pvv_of(number: u16) -> Pvv {
+    Pvv([1_000, 100, 10, 1].map(|unit| b'0' + (number / unit % 10) as u8))
+}
+
+/// All cards of the books, in the order of their positions.
+#[derive(Clone, Copy, Debug)]
+pub struct Cards<'a> {
+    table: &'a CardTable,
+}
+
+impl<'a> Cards<'a> {
+    /// How many there are.
+    #[must_use]
+    pub fn len(self) -> usize {
+        self.table.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The card at a position.
+    #[must_use]
+    pub fn get(self, at: usize) -> Option<Card> {
+        u32::try_from(at).ok().and_then(|at| self.table.get(at))
+    }
+
+    /// Each of them, put together.
+    pub fn iter(self) -> impl Iterator<Item = Card> + use<'a> {
+        self.behind(0).map(|(_, card)| card)
+    }
+
+    /// Those behind the first so many, with their positions.
+    pub fn behind(self, seen: usize) -> impl Iterator<Item = (CardId, Card)> + use<'a> {
+        let table = self.table;
+        let rows = (0..).zip(table.rows.iter()).skip(seen);
+        rows.map(|(at, row)| (CardId(at), table.whole(at, row)))
+    }
+
+    /// A copy of all.
+    #[must_use]
+    pub fn to_vec(self) -> Vec<Card> {
+        self.iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+
+    fn card(at: u8) -> Card {
+        Card {
+            token: Token([at; 16]),
+            bin: 915_600,
+            last_four: u16::from(at),
+            product: 0,
+            orderer: 0,
+            state: CardState::Active,
+            expiry_yymm: 3402,
+            pvki: 1,
+            pvv: Pvv(*b"0123"),
+            pin_version: 0,
+            pin_tries: 0,
+            first_purse: AccountId(u32::from(at) * 3),
+            phone: LinkedPhone::default(),
+            regions: Regions::new(),
+        }
+    }
+
+    /// Each value at its end, so that one that ran into its neighbour would show.
+    fn wide(at: u8) -> Card {
+        Card {
+            bin: 999_999,
+            last_four: 9_999,
+            product: u16::MAX,
+            orderer: u16::MAX,
+            state: CardState::Closed,
+            expiry_yymm: 9_912,
+            pvki: u8::MAX,
+            pvv: Pvv(*b"9999"),
+            pin_version: u16::MAX,
+            pin_tries: u8::MAX,
+            first_purse: AccountId(u32::MAX),
+            phone: LinkedPhone::pack("9999999999999999").unwrap(),
+            regions: [310_000, 320_500].into_iter().collect(),
+            ..card(at)
+        }
+    }
+
+    #[test]
+    fn every_card_comes_out_as_it_went_in() {
+        let mut table = CardTable::default();
+        let mut cards: Vec<Card> =
+            STATES.into_iter().zip(0..).map(|(state, at)| Card { state, ..card(at) }).collect();
+        cards.extend([wide(100), card(101), wide(102)]);
+        for card in &cards {
+            table.push(card).unwrap();
+        }
+        assert_eq!(table.view().to_vec(), cards);
+        for (card, at) in cards.iter().zip(0..) {
+            assert_eq!(table.find(&card.token), Some(CardId(at)));
+        }
+        assert_eq!((table.get(9), table.find(&Token([9; 16]))), (None, None));
+        assert_eq!((table.kinds.len(), table.regions.len()), (2, 2));
+    }
+
+    #[test]
+    fn a_change_is_of_one_card_and_of_what_was_changed() {
+        let mut table = CardTable::default();
+        let mut cards = [card(0), wide(1), card(2)];
+        cards.iter().for_each(|card| table.push(card).unwrap());
+        let before = table.change(1, |card| std::mem::replace(&mut card.pvv, Pvv(*b"0001")));
+        assert_eq!(before, Ok(Pvv(*b"9999")));
+        cards[1].pvv = Pvv(*b"0001");
+        assert_eq!(table.view().to_vec(), cards);
+        table.change(1, |card| (card.regions.clear(), card.state = CardState::Blocked)).unwrap();
+        (cards[1].regions, cards[1].state) = (Regions::new(), CardState::Blocked);
+        assert_eq!((table.view().to_vec(), table.regions.len()), (cards.to_vec(), 0));
+    }
+
+    #[test]
+    fn what_has_no_bits_is_refused_and_changes_nothing() {
+        let mut table = CardTable::default();
+        table.push(&card(0)).unwrap();
+        let rows = [
+            ("four digits of a number", Card { last_four: 1 << 14, ..card(1) }),
+            ("an expiry", Card { expiry_yymm: 1 << 14, ..card(1) }),
+            ("a PIN verification value", Card { pvv: Pvv(*b"12A4"), ..card(1) }),
+        ];
+        for (name, card) in rows {
+            assert_eq!(table.push(&card), Err(TooWide), "{name}");
+        }
+        assert_eq!(table.change(0, |card| card.pvv = Pvv([0; 4])), Err(TooWide));
+        assert_eq!(table.view().to_vec(), [card(0)]);
+        assert_eq!(table.change(1, |_| ()), Err(TooWide), "a card that is not there");
+    }
+}
