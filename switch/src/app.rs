@@ -173,14 +173,24 @@ pub fn start(config: &Config, progress: &mut dyn FnMut(Seq)) -> Result<Running, 
     let options = StoreOptions {
         extent_bytes: config.journal.extent_bytes,
         anchor_sync_every: config.journal.anchor_sync_every,
+        archive_days: config.journal.archive_days,
     };
-    let (store, report) = SledStore::open_with_progress(&journal_dir(&config.data.dir), options, progress)?;
+    let (journal, archive) =
+        (journal_dir(&config.data.dir), archive_dir(&config.data.dir, config.journal.archive.as_deref()));
+    let (store, report) = SledStore::open_archived(&journal, &archive, options, progress)?;
     tracing::info!(
         seq = report.head.seq,
         extents = report.extents,
+        base = report.base,
         created = report.created,
         "journal verified"
     );
+    if report.left_over > 0 {
+        tracing::info!(
+            extents = report.left_over,
+            "archived extents removed: the last stop was in the middle of that"
+        );
+    }
     if report.ahead_of_anchor > 0 {
         tracing::info!(
             records = report.ahead_of_anchor,
@@ -381,6 +391,12 @@ impl Running {
 #[must_use]
 pub fn journal_dir(data: &Path) -> PathBuf {
     data.join("journal")
+}
+
+/// Where a data folder's archive lies, unless it has a place of its own.
+#[must_use]
+pub fn archive_dir(data: &Path, own: Option<&Path>) -> PathBuf {
+    own.map_or_else(|| data.join("archive"), Path::to_path_buf)
 }
 
 /// What the io thread owns.

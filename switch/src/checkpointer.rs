@@ -5,9 +5,13 @@
 //! cards there are, it stands at one sequence number by construction, and each is a proof that the journal replays to
 //! books that add up. The price is their memory a second time while one is made, and nothing between.
 //!
+//! Behind each, what lies in front of the older one is archived and leaves the store, in small steps with pauses, so that no
+//! commit waits for it.
+//!
 //! Start at [`start`].
 
 use std::{
+    ops::ControlFlow,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -20,7 +24,7 @@ use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::{
     clock::stopwatch,
-    journal::{CheckpointMeta, Checkpoints, JournalError, Reader, Seq},
+    journal::{CheckpointMeta, Checkpoints, JournalError, Reader, Seq, Trimmed},
     ledger::BrokenInvariant,
     recovery::{self, RecoveryError},
     telemetry::metrics::Metrics,
@@ -31,6 +35,9 @@ const LOOK: Duration = Duration::from_millis(100);
 
 /// Records applied between two looks at whether the switch stops.
 const SLICE: u64 = 16_384;
+
+/// Between two steps of archiving and trimming, each some extents: they are to be spread, not to be fast.
+const TRIM_PAUSE: Duration = Duration::from_millis(1);
 
 /// What the thread works with.
 pub struct Task {
@@ -119,6 +126,8 @@ impl Task {
     fn run(&self, rung: &Receiver<()>, stopping: &AtomicBool) {
         let mut last = self.checkpoints.saved().ok().and_then(|saved| saved.first().copied()).unwrap_or(0);
         self.metrics.checkpoint_at(last);
+        // A switch that is stopped before a checkpoint is due saves one at its stop; what that set free is trimmed now.
+        self.trim(rung);
         while rung.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
             let seq = self.reader.head().seq;
             if seq - last.min(seq) < self.every_records {
@@ -132,6 +141,7 @@ impl Task {
                 Ok(saved) => {
                     self.metrics.checkpoint_saved(saved.seq, begun.elapsed());
                     tracing::info!(seq = saved.seq, ms = begun.elapsed().as_millis(), "checkpoint saved");
+                    self.trim(rung);
                 }
                 Err(CheckpointError::Stopping) => return,
                 Err(error) => {
@@ -141,6 +151,31 @@ impl Task {
                         (self.fatal)(&error);
                     }
                 }
+            }
+        }
+    }
+
+    /// Archives what is behind the older checkpoint. A failure speaks against the archive's disk, not against the books: it
+    /// is told and counted, nothing is removed, and the next checkpoint tries again.
+    fn trim(&self, rung: &Receiver<()>) {
+        let pause = || match rung.recv_timeout(TRIM_PAUSE) {
+            Err(RecvTimeoutError::Timeout) => ControlFlow::Continue(()),
+            _ => ControlFlow::Break(()),
+        };
+        let begun = stopwatch();
+        match self.checkpoints.trim(self.every_records, &pause) {
+            Ok(trimmed) => {
+                self.metrics.trimmed(&trimmed);
+                if trimmed.records > 0 {
+                    let Trimmed { base, records, segments, removed, deleted } = trimmed;
+                    let ms = begun.elapsed().as_millis();
+                    tracing::info!(base, records, segments, removed, deleted, ms, "journal trimmed");
+                }
+            }
+            Err(error) => {
+                self.metrics.archive_failed();
+                let error = &error as &dyn std::error::Error;
+                tracing::error!(error, "the journal cannot be archived and keeps growing");
             }
         }
     }

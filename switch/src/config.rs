@@ -121,6 +121,10 @@ pub struct Journal {
     pub checkpoint_records: u64,
     /// Longest extent, bytes.
     pub extent_bytes: usize,
+    /// Folder of the archive; without one it is `archive` in the data folder.
+    pub archive: Option<PathBuf>,
+    /// Days after which a segment leaves the archive; 0 is never.
+    pub archive_days: u32,
     /// File outside the data folder that the head is told to, if it is told.
     pub head_copy: Option<PathBuf>,
 }
@@ -244,6 +248,7 @@ const ANCHOR_SYNC_EVERY: Count = count("journal.anchor_sync_every", 1, 1, 65_536
 const CHECKPOINT_RECORDS: Count = count("journal.checkpoint_records", 10_000_000, 1, 1 << 40);
 // The store moves larger values to files it never synchronises.
 const EXTENT_BYTES: Count = count("journal.extent_bytes", 65_536, 16_456, 65_536);
+const ARCHIVE_DAYS: Count = count("journal.archive_days", 0, 0, 36_500);
 const DUPLICATE_WINDOW_H: Count = count("books.duplicate_window_h", 24, 2, 168);
 const DUPLICATES_MAX: Count = count("books.duplicates_max", 1 << 20, 1, 1 << 24);
 const DUPLICATES_PER_TERMINAL: Count = count("books.duplicates_per_terminal", 4096, 16, 1 << 20);
@@ -308,6 +313,8 @@ impl Config {
                 checkpoint_records: settings.count(CHECKPOINT_RECORDS)?,
                 extent_bytes: settings.count(EXTENT_BYTES)?,
                 head_copy: settings.path_if_given("journal.head_copy")?,
+                archive: settings.path_if_given("journal.archive")?,
+                archive_days: settings.count(ARCHIVE_DAYS)?,
             },
             orders: Orders { officers: settings.path_if_given("orders.officers")? },
             books: Books::from_settings(settings)?,

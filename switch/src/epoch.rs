@@ -13,7 +13,7 @@ use std::{
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use crate::{
-    app::journal_dir,
+    app::{archive_dir, journal_dir},
     books::{
         event::Event,
         order::{SignedOrder, What},
@@ -89,7 +89,8 @@ pub fn point(data: &Path, keeps: Option<Seq>, progress: &mut dyn FnMut(Seq)) -> 
 fn as_far_as_whole(data: &Path, progress: &mut dyn FnMut(Seq)) -> Result<(u32, Head), EpochError> {
     let copy = temporary()?;
     let head = journal::cut_copy(&journal_dir(data), copy.path(), None, progress)?;
-    let (store, _) = SledStore::open(copy.path(), StoreOptions::default())?;
+    let (store, _) =
+        SledStore::open_archived(copy.path(), &archive_dir(data, None), StoreOptions::default(), progress)?;
     Ok((recovery::restore(&store, progress)?.epoch(), head))
 }
 
@@ -126,7 +127,7 @@ pub fn begin(
     if head.hash != hash {
         return Err(EpochError::OtherHistory { keeps });
     }
-    let seq = begin_in(&beside, order, clock, progress)?;
+    let seq = begin_in((&beside, &archive_dir(data, None)), order, clock, progress)?;
     let before = data.join(format!("journal.before-epoch-{epoch}"));
     // In one step, so that there is a journal under the name whenever the machine stops.
     renameat_with(CWD, &beside, CWD, &journal, RenameFlags::EXCHANGE).map_err(io::Error::from)?;
@@ -143,12 +144,12 @@ fn what(order: &SignedOrder) -> Result<(u32, Seq, [u8; 32]), EpochError> {
 }
 
 fn begin_in(
-    journal: &Path,
+    (journal, archive): (&Path, &Path),
     order: &SignedOrder,
     clock: &mut Clock,
     progress: &mut dyn FnMut(Seq),
 ) -> Result<Seq, EpochError> {
-    let (mut store, _) = SledStore::open_with_progress(journal, StoreOptions::default(), progress)?;
+    let (mut store, _) = SledStore::open_archived(journal, archive, StoreOptions::default(), progress)?;
     let mut books = recovery::restore(&store, progress)?;
     clock.not_before(books.time_ms());
     let (seq, time_ms) = (books.seq() + 1, clock.now().unix_ms());

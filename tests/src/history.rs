@@ -50,7 +50,7 @@ impl History {
     /// Reads a folder that no switch is running on.
     #[must_use]
     pub fn read(data: &Path) -> Self {
-        let folder = StoppedFolder::open(data, &mut |_| ()).expect("a stopped folder");
+        let folder = StoppedFolder::open(data, None, &mut |_| ()).expect("a stopped folder");
         let books = folder.books(&mut |_| ()).expect("it replays");
         let events = audit::read_events(folder.reader().as_ref(), Some(1), usize::MAX).expect("it reads");
         Self { books, events, clock: Clock::new("Asia/Shanghai").expect("the city's zone") }

@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, ops::ControlFlow, path::Path, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    app::journal_dir,
+    app::{archive_dir, journal_dir},
     books::{
         Books,
         event::{Decided, Event},
@@ -23,7 +23,7 @@ use crate::{
     clock::stopwatch,
     dialect::response_code,
     hex,
-    journal::{JournalError, Reader, Seq, SledStore, Store, StoreOptions, copy_for_inspection},
+    journal::{JournalError, OpenReport, Reader, Seq, SledStore, Store, StoreOptions, copy_for_inspection},
     ledger::{Account, AccountKind, BrokenInvariant, Currency, Minor},
     recovery::{self, RecoveryError},
 };
@@ -294,6 +294,7 @@ pub fn account_name(books: &Books, account: &Account) -> String {
 /// A stopped data folder, opened as a copy so that looking changes nothing.
 pub struct StoppedFolder {
     store: SledStore,
+    report: OpenReport,
     // Removed from disk when this goes, so it goes last.
     _copy: tempfile::TempDir,
 }
@@ -305,14 +306,27 @@ impl std::fmt::Debug for StoppedFolder {
 }
 
 impl StoppedFolder {
-    /// Copies and opens the journal of a data folder; this verifies extents, checksums, chain and anchor.
+    /// Copies and opens the journal of a data folder; this verifies extents, checksums, chain and anchor. What was archived
+    /// is read where it is, from `archive` if that is not in the data folder.
     ///
     /// # Errors
     /// A switch is running on it, it holds no journal, or the journal is damaged.
-    pub fn open(data: &Path, progress: &mut dyn FnMut(Seq)) -> Result<Self, AuditError> {
+    pub fn open(
+        data: &Path,
+        archive: Option<&Path>,
+        progress: &mut dyn FnMut(Seq),
+    ) -> Result<Self, AuditError> {
         let copy = copy_for_inspection(&journal_dir(data))?;
-        let (store, _) = SledStore::open_with_progress(copy.path(), StoreOptions::default(), progress)?;
-        Ok(Self { store, _copy: copy })
+        let archive = archive_dir(data, archive);
+        let (store, report) =
+            SledStore::open_archived(copy.path(), &archive, StoreOptions::default(), progress)?;
+        Ok(Self { store, report, _copy: copy })
+    }
+
+    /// What was found when it opened.
+    #[must_use]
+    pub fn report(&self) -> &OpenReport {
+        &self.report
     }
 
     /// The books: checkpoint and the records behind it.

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use super::{
     Failure,
     progress::Progress,
-    source::{ask, new_table, order, print, right_align},
+    source::{ArchiveAt, ask, new_table, order, print, right_align},
 };
 use crate::{
     clock::Clock,
@@ -32,6 +32,8 @@ pub(super) struct Args {
     day: Date,
     #[command(flatten)]
     at: At,
+    #[command(flatten)]
+    archive: ArchiveAt,
     /// The folder for the files
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -56,6 +58,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     let summary = match (&args.at.data, &args.at.admin) {
         (Some(data), _) => {
             let mut clock = Clock::new("UTC").map_err(|error| Failure::of(&error))?;
+            let data = (data.as_path(), args.archive.archive.as_deref());
             stopped(data, args.day, &args.out, &mut clock).map_err(|error| Failure::of(&error))?
         }
         (None, admin) => running(admin.as_deref().unwrap_or_default(), args.day, &args.out)?,
@@ -63,7 +66,12 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     print(args.json, &summary, out, table)
 }
 
-fn stopped(data: &Path, day: Date, out: &Path, clock: &mut Clock) -> Result<Summary, SettlementError> {
+fn stopped(
+    data: (&Path, Option<&Path>),
+    day: Date,
+    out: &Path,
+    clock: &mut Clock,
+) -> Result<Summary, SettlementError> {
     let staging = Staging::inside(out)?;
     let mut progress = Progress::new("records");
     let summary = closing::settle_stopped(data, day, staging.path(), clock, &mut progress.callback())?;

@@ -27,11 +27,21 @@ struct Source {
     admin: Option<String>,
 }
 
+/// Where a stopped folder's archive is.
+#[derive(Debug, clap::Args)]
+pub(super) struct ArchiveAt {
+    /// The stopped switch's archive (journal.archive), if it is not the folder archive in its data folder
+    #[arg(long, value_name = "DIR")]
+    pub(super) archive: Option<PathBuf>,
+}
+
 /// Where to look, and how to print.
 #[derive(Debug, clap::Args)]
 pub(super) struct From {
     #[command(flatten)]
     source: Source,
+    #[command(flatten)]
+    archive: ArchiveAt,
     /// Print JSON instead of a table
     #[arg(long)]
     json: bool,
@@ -49,7 +59,8 @@ impl From {
     /// The stopped folder, opened as a copy; nothing if a running switch is to be asked.
     pub(super) fn folder(&self) -> Result<Option<StoppedFolder>, Failure> {
         let Some(data) = &self.source.data else { return Ok(None) };
-        audit(StoppedFolder::open(data, &mut Progress::new("records").callback())).map(Some)
+        let archive = self.archive.archive.as_deref();
+        audit(StoppedFolder::open(data, archive, &mut Progress::new("records").callback())).map(Some)
     }
 
     /// Looks at the books of a stopped folder, or asks a running switch's page that shows the same.

@@ -5,7 +5,7 @@
 use super::listeners::{ATM_CONNECTIONS, EPOS_CONNECTIONS};
 use super::*;
 
-const COUNTS: [Count; 25] = [
+const COUNTS: [Count; 26] = [
     POS_CONNECTIONS,
     EPOS_CONNECTIONS,
     ATM_CONNECTIONS,
@@ -22,6 +22,7 @@ const COUNTS: [Count; 25] = [
     ANCHOR_SYNC_EVERY,
     CHECKPOINT_RECORDS,
     EXTENT_BYTES,
+    ARCHIVE_DAYS,
     DUPLICATE_WINDOW_H,
     DUPLICATES_MAX,
     DUPLICATES_PER_TERMINAL,

@@ -12,7 +12,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -34,7 +34,7 @@ const HEADER_BYTES: usize = 4 + 8 + 8 + 32;
 const END_BYTES: usize = 4 + 32;
 const CRC_BYTES: usize = 4;
 /// Written to the disk this often, so that no commit has to wait for all of it at once.
-const SYNC_BYTES: usize = 8 << 20;
+pub(super) const SYNC_BYTES: usize = 8 << 20;
 
 /// The folder of checkpoints of one journal.
 pub(super) struct CheckpointFiles {
@@ -53,6 +53,39 @@ impl CheckpointFiles {
             fs::remove_file(path).map_err(JournalError::io("removing a checkpoint"))?;
         }
         Ok(files)
+    }
+
+    /// The checkpoints beside some segments, or of a journal: nothing is made or removed.
+    pub(super) fn only_read(beside: &Path) -> Self {
+        Self { folder: beside.join(FOLDER), damaged: Mutex::default() }
+    }
+
+    /// Copies one: `piece` gives the bytes of its file from an offset on, none behind its end. It is read whole before it
+    /// bears its name; then older ones leave.
+    pub(super) fn copy_in<E: From<JournalError>>(
+        &self,
+        seq: Seq,
+        mut piece: impl FnMut(u64) -> Result<Vec<u8>, E>,
+    ) -> Result<(), E> {
+        let mut damaged = locked(&self.damaged);
+        let copying = "copying a checkpoint";
+        let partial = self.path(seq, PARTIAL);
+        let mut file = File::create(&partial).map_err(JournalError::io(copying))?;
+        let mut offset = 0;
+        loop {
+            let bytes = piece(offset)?;
+            if bytes.is_empty() {
+                break;
+            }
+            file.write_all(&bytes).map_err(JournalError::io(copying))?;
+            offset += bytes.len() as u64;
+        }
+        file.sync_all().map_err(JournalError::io(copying))?;
+        Chunks::open(&partial, seq)?.chunks.try_for_each(|chunk| chunk.map(drop))?;
+        fs::rename(&partial, self.path(seq, WHOLE)).map_err(JournalError::io(copying))?;
+        sync_folder_alone(&self.folder)?;
+        self.sweep(&mut damaged)?;
+        Ok(())
     }
 
     /// The checkpoints that are there, newest first.
@@ -98,6 +131,18 @@ impl CheckpointFiles {
         fs::remove_file(self.path(seq, WHOLE)).map_err(JournalError::io("removing a checkpoint"))
     }
 
+    /// Bytes of its file from an offset on; empty behind its end.
+    pub(super) fn piece(&self, seq: Seq, offset: u64, bytes_max: usize) -> Result<Vec<u8>, JournalError> {
+        let mut bytes = Vec::new();
+        let mut read = || {
+            let mut file = File::open(self.path(seq, WHOLE))?;
+            file.seek(SeekFrom::Start(offset))?;
+            file.take(bytes_max as u64).read_to_end(&mut bytes)
+        };
+        read().map_err(JournalError::io("reading a checkpoint"))?;
+        Ok(bytes)
+    }
+
     /// It must neither count among those kept nor be tried again.
     pub(super) fn found_damaged(&self, seq: Seq) {
         locked(&self.damaged).insert(seq);
@@ -122,7 +167,11 @@ impl CheckpointFiles {
 
     /// The files that are named like a checkpoint and end so.
     fn with_extension(&self, extension: &str) -> Result<Vec<(PathBuf, Seq)>, JournalError> {
-        let entries = fs::read_dir(&self.folder).map_err(JournalError::io("listing the checkpoints"))?;
+        let entries = match fs::read_dir(&self.folder) {
+            Ok(entries) => entries,
+            Err(missing) if missing.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => return Err(JournalError::Io { doing: "listing the checkpoints", source }),
+        };
         let paths = entries.filter_map(|entry| Some(entry.ok()?.path()));
         let named = paths.filter(|path| path.extension().is_some_and(|found| found == extension));
         Ok(named.filter_map(|path| Some((path.clone(), path.file_stem()?.to_str()?.parse().ok()?))).collect())
@@ -135,7 +184,7 @@ fn locked(damaged: &Mutex<BTreeSet<Seq>>) -> MutexGuard<'_, BTreeSet<Seq>> {
 }
 
 /// Makes names in a folder durable; the files themselves are.
-fn sync_folder_alone(folder: &Path) -> Result<(), JournalError> {
+pub(super) fn sync_folder_alone(folder: &Path) -> Result<(), JournalError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(JournalError::io("syncing the folder"))
 }
 
@@ -170,7 +219,7 @@ impl Writer {
 
     fn put(&mut self, length: u32, chunk: &[u8]) -> io::Result<()> {
         self.file.write_all(&length.to_le_bytes())?;
-        self.file.write_all(&crc(self.seq, self.chunks, chunk).to_le_bytes())?;
+        self.file.write_all(&crc_at(self.seq, self.chunks, chunk).to_le_bytes())?;
         self.file.write_all(chunk)?;
         self.hash.update(chunk);
         self.chunks += 1;
@@ -190,15 +239,15 @@ impl Writer {
         end[4..].copy_from_slice(&hash);
         self.file.write_all(&[0; 4])?;
         self.file.write_all(&end)?;
-        self.file.write_all(&crc(self.seq, self.chunks, &end).to_le_bytes())?;
+        self.file.write_all(&crc_at(self.seq, self.chunks, &end).to_le_bytes())?;
         self.file.flush()?;
         self.file.get_ref().sync_all()?;
         Ok(hash)
     }
 }
 
-/// The CRC of what stands at a place of a checkpoint.
-fn crc(seq: Seq, place: u32, bytes: &[u8]) -> u32 {
+/// The CRC of what stands at a place of the file that begins or ends at this record.
+pub(super) fn crc_at(seq: Seq, place: u32, bytes: &[u8]) -> u32 {
     let covered = crc32c::crc32c(&seq.to_le_bytes());
     crc32c::crc32c_append(crc32c::crc32c_append(covered, &place.to_le_bytes()), bytes)
 }
@@ -283,7 +332,7 @@ impl Chunks {
         let want: [u8; CRC_BYTES] = self.read()?;
         let mut chunk = vec![0; length];
         self.fill(&mut chunk)?;
-        if crc(self.seq, self.chunks, &chunk).to_le_bytes() != want {
+        if crc_at(self.seq, self.chunks, &chunk).to_le_bytes() != want {
             return Err(self.damaged("a chunk's check value is wrong"));
         }
         self.hash.update(&chunk);
@@ -298,7 +347,7 @@ impl Chunks {
         let mut is = [0; END_BYTES];
         is[..4].copy_from_slice(&self.chunks.to_le_bytes());
         is[4..].copy_from_slice(&hash);
-        if is != end || crc(self.seq, self.chunks, &end).to_le_bytes() != want {
+        if is != end || crc_at(self.seq, self.chunks, &end).to_le_bytes() != want {
             return Err(self.damaged("its chunks are not those that it ends with"));
         }
         let mut behind = [0];

@@ -1,7 +1,7 @@
 //! A journal cut off behind a record, as a copy: what people order who want to go on from there.
 //!
 //! The engine's files are copied, everything behind the record is removed from the copy, and a new anchor vouches for what is
-//! left. The original is only read. A journal that is damaged behind the record can be cut; what is kept is proved, record by
+//! left. What is archived stays so. The original is only read. A journal that is damaged behind the record can be cut; what is kept is proved, record by
 //! record, and must end where a commit ended, because only there the chain has a hash.
 
 use std::path::Path;
@@ -9,6 +9,7 @@ use std::path::Path;
 use super::{
     Damage, Head, JournalError, Seq,
     anchor::Anchor,
+    base,
     checkpoint::CheckpointFiles,
     engine::{Engine, engine_error, ensure_folder, guarded, sync_folder},
     inspection::copy_stopped,
@@ -36,10 +37,14 @@ const CUTTING: &str = "cutting it";
 fn cut(dir: &Path, keeps: Option<Seq>, progress: &mut dyn FnMut(Seq)) -> Result<Head, JournalError> {
     let engine = Engine::open(dir)?;
     let extents = engine.tree("extents")?;
-    let mut check = ChainCheck::new(None);
+    let base = base::read(dir)?;
+    if let Some(seq) = keeps.filter(|keeps| *keeps < base.seq) {
+        return Err(JournalError::BeforeBase { seq, base: base.seq });
+    }
+    let mut check = ChainCheck::part(base);
     let mut whole = true;
     let mut behind = Vec::new();
-    for entry in extents.iter() {
+    for entry in extents.range((base.seq + 1).to_be_bytes()..) {
         let (key, value) = entry.map_err(engine_error(CUTTING))?;
         let wanted = keeps.is_none_or(|keeps| check.head().seq < keeps);
         match if whole && wanted { check.take(&key, &value).map(Some) } else { Ok(None) } {
@@ -137,6 +142,24 @@ mod tests {
                 "{name}"
             );
         }
+    }
+
+    #[test]
+    fn a_trimmed_journal_is_cut_behind_its_base_only() {
+        let (dir, to) = (journal(), tempfile::tempdir().unwrap());
+        let store = open(dir.path());
+        store.checkpoints().trim(1, &|| std::ops::ControlFlow::Continue(())).unwrap();
+        Box::new(store).close().unwrap();
+        let cut =
+            |keeps: Seq| cut_copy(dir.path(), &to.path().join(keeps.to_string()), Some(keeps), &mut |_| ());
+        for keeps in [4, 8] {
+            let head = cut(keeps).unwrap();
+            let (store, report) =
+                SledStore::open(&to.path().join(keeps.to_string()), StoreOptions::default()).unwrap();
+            assert_eq!((store.head(), report.base, head.seq), (head, 4, keeps));
+            assert_eq!(read_all(store.reader().as_ref()).len() as u64, keeps);
+        }
+        assert!(matches!(cut(2), Err(JournalError::BeforeBase { seq: 2, base: 4 })));
     }
 
     #[test]

@@ -198,3 +198,113 @@ fn a_missing_file_loses_nothing_unnoticed() {
     }
     assert!(tally.refused >= 2, "without its data or its anchor a journal must not open: {tally:?}");
 }
+
+/// A stopped journal that was trimmed, with its archive inside.
+fn trimmed_journal() -> (Folder, Records) {
+    let (folder, records) = stopped_journal();
+    let dir = tempfile::tempdir().unwrap();
+    folder.write(dir.path());
+    let (store, _) = SledStore::open(dir.path(), StoreOptions::default()).unwrap();
+    let trimmed = store.checkpoints().trim(1, &|| ControlFlow::Continue(())).unwrap();
+    assert!(trimmed.base > 0 && trimmed.removed > 0);
+    Box::new(store).close().unwrap();
+    (Folder::read(dir.path()), records)
+}
+
+/// How a trimmed journal opens: all of it, the part that is not archived, or not at all.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Opened {
+    Whole,
+    ArchiveRefused,
+    Refused,
+}
+
+fn open_trimmed(name: &str, dir: &Path, acknowledged: &Records) -> Opened {
+    let Ok((store, report)) = SledStore::open(dir, StoreOptions::default()) else { return Opened::Refused };
+    let reader = store.reader();
+    let mut read = Records::new();
+    let visit = &mut |record: Record<'_>| {
+        read.push((record.seq, record.time_ms, record.body.to_vec()));
+        ControlFlow::Continue(())
+    };
+    let whole = reader.read(1, visit);
+    assert!(acknowledged.starts_with(&read), "{name}: what was read is what was written");
+    match whole {
+        Ok(()) => {
+            assert!(read == *acknowledged, "{name}: {} records", read.len());
+            Opened::Whole
+        }
+        Err(JournalError::Segment { seq, .. } | JournalError::NotArchived { seq, .. }) => {
+            assert!((1..=report.base + 1).contains(&seq), "{name}: names record {seq}");
+            let mut behind = Records::new();
+            let visit = &mut |record: Record<'_>| {
+                behind.push((record.seq, record.time_ms, record.body.to_vec()));
+                ControlFlow::Continue(())
+            };
+            reader.read(report.base + 1, visit).unwrap();
+            assert!(acknowledged.ends_with(&behind) && behind.last() == acknowledged.last(), "{name}");
+            Opened::ArchiveRefused
+        }
+        Err(error) => panic!("{name}: names no record: {error}"),
+    }
+}
+
+#[test]
+fn damage_anywhere_in_a_trimmed_folder_loses_nothing_unnoticed() {
+    const SEED: u64 = 0x7121_AAED;
+    const EACH: usize = 15;
+    type Spoil = fn(&mut Vec<u8>, &mut Lcg);
+    let kinds: [(&str, Spoil); 3] = [
+        ("flipped", |bytes, random| {
+            let at = random.within(&written(bytes));
+            bytes[at] ^= random.byte() | 1;
+        }),
+        ("zeroed", |bytes, random| {
+            let range = written(bytes);
+            let start = random.within(&range);
+            let end = (start + 1 + random.within(&(0..4_096))).min(range.end);
+            bytes[start..end].fill(0);
+        }),
+        ("cut", |bytes, random| {
+            let len = random.within(&written(bytes));
+            bytes.truncate(len);
+        }),
+    ];
+    let (folder, acknowledged) = trimmed_journal();
+    let names: Vec<_> = files(&folder).iter().map(|path| path.display().to_string()).collect();
+    for kind in ["anchor.bin", "archive/", "base.bin", "checkpoints/", "db"] {
+        assert!(names.iter().any(|name| name.starts_with(kind)), "no {kind} in {names:?}");
+    }
+    for (kind, spoil) in kinds {
+        let (mut random, mut tried) = (Lcg(SEED), 0);
+        for path in files(&folder) {
+            let mut opened = Vec::new();
+            for _ in 0..EACH {
+                let mut damaged = folder.clone();
+                spoil(damaged.0.get_mut(&path).unwrap(), &mut random);
+                let name = format!("seed {SEED:#x}, {tried}: {} {kind}", path.display());
+                let dir = tempfile::tempdir().unwrap();
+                damaged.write(dir.path());
+                let first = open_trimmed(&name, dir.path(), &acknowledged);
+                assert_eq!(first, open_trimmed(&name, dir.path(), &acknowledged), "{name}: the second time");
+                opened.push(first);
+                tried += 1;
+            }
+            let all = |want: &[Opened]| opened.iter().all(|opened| want.contains(opened));
+            let name = path.display();
+            match path.to_str().unwrap() {
+                // What a checkpoint or a segment lacks keeps nobody from serving.
+                path if path.starts_with("archive") => {
+                    assert!(all(&[Opened::Whole, Opened::ArchiveRefused]), "{name}")
+                }
+                path if path.starts_with("checkpoints") => {
+                    assert!(all(&[Opened::Whole]), "{name}: {opened:?}")
+                }
+                // One page of two is enough.
+                "base.bin" if kind == "flipped" => assert!(all(&[Opened::Whole]), "{name}: {opened:?}"),
+                _ => {}
+            }
+        }
+        assert!(tried >= 100, "{kind}: {tried}");
+    }
+}

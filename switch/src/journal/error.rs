@@ -3,6 +3,7 @@
 //! Errors name sequence numbers and rules, never bytes of a record.
 
 use std::io;
+use std::path::PathBuf;
 
 use super::Seq;
 
@@ -100,6 +101,99 @@ pub enum JournalError {
         /// The end of the commit that it is of.
         next: Seq,
     },
+    /// A record to go on from has left the journal.
+    #[error(
+        "record {seq} is archived, the journal begins behind record {base}; restore a folder up to it first, with journal restore --until {seq}"
+    )]
+    BeforeBase {
+        /// The record that was asked for.
+        seq: Seq,
+        /// The record behind which the journal begins.
+        base: Seq,
+    },
+    /// The journal begins behind a record, and has none behind it.
+    #[error(
+        "the journal begins behind record {base}, as its file base.bin says, but holds no record from {next} on; restore the folder from a backup",
+        next = base + 1
+    )]
+    BaseAhead {
+        /// The record behind which it begins.
+        base: Seq,
+    },
+    /// Both copies of what says where the journal begins are damaged.
+    #[error(
+        "the file base.bin, which says where the journal begins, is damaged, so none of it can be proved; restore the folder from a backup"
+    )]
+    BaseDamaged,
+    /// A segment of an archive or a backup is not what was written.
+    #[error("record {seq}: {damage}, in the segment {}; take that segment from another copy", path.display())]
+    Segment {
+        /// The first bad or missing record.
+        seq: Seq,
+        /// The rule it breaks.
+        damage: Damage,
+        /// The segment's file.
+        path: PathBuf,
+    },
+    /// The end of the archive and the beginning of the journal are of different histories.
+    #[error(
+        "the archive in {} and the journal, which begins behind record {base}, are of different histories; put the right archive there",
+        folder.display()
+    )]
+    ArchiveMismatch {
+        /// The record behind which the journal begins.
+        base: Seq,
+        /// The archive's folder.
+        folder: PathBuf,
+    },
+    /// A record is neither in the journal nor in the archive.
+    #[error(
+        "record {seq} is neither in the journal, which begins behind record {base}, nor in the archive: no segment in {} has it; \
+         put the segment there, or name the archive's folder with --archive or journal.archive, or restore from a backup",
+        folder.display()
+    )]
+    NotArchived {
+        /// The first record that is missing.
+        seq: Seq,
+        /// The record behind which the journal begins.
+        base: Seq,
+        /// The folder looked in.
+        folder: PathBuf,
+    },
+    /// There are no segments where some were expected.
+    #[error("there is no segment in {}", folder.display())]
+    NoSegments {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// A record is in no segment, though later ones are.
+    #[error("record {seq} is missing though later ones are there: no segment in {} has it", folder.display())]
+    SegmentMissing {
+        /// The first record that is missing.
+        seq: Seq,
+        /// The first of the folders looked in.
+        folder: PathBuf,
+    },
+    /// The segments do not reach back to record 1, and no checkpoint does instead.
+    #[error(
+        "{}, and beside them is no checkpoint{}; add the archive, or an older backup, with another --from",
+        begins.map_or_else(|| "there are no segments".to_owned(), |first| format!("the segments begin with record {first}")),
+        until.map_or_else(String::new, |until| format!(" at record {until} or before"))
+    )]
+    NothingToRestore {
+        /// The first record that is there.
+        begins: Option<Seq>,
+        /// The record asked for.
+        until: Option<Seq>,
+    },
+    /// What is asked for is not there.
+    #[error("the segments end at record {last}, before record {until}; add the rest with another --from")]
+    RestoreBeyond {
+        /// The record asked for.
+        until: Seq,
+        /// The last record that is there.
+        last: Seq,
+    },
     /// A setting of the store breaks its rule.
     #[error("{rule}")]
     Options {
@@ -170,6 +264,18 @@ pub enum Damage {
     /// Records are gone though later ones are there.
     #[error("it is missing though later ones are there")]
     Missing,
+    /// Not the beginning of a segment of a version this program knows, or not what its name says.
+    #[error("the segment's header is not one")]
+    SegmentHeader,
+    /// The file ends inside an extent, or before its end was written.
+    #[error("the segment's file ends too soon")]
+    SegmentTorn,
+    /// An extent's length or check value is wrong.
+    #[error("the extent is not what was written")]
+    SegmentExtent,
+    /// The end is not that of the extents in front of it.
+    #[error("the segment does not end as it was written")]
+    SegmentEnd,
 }
 
 impl JournalError {

@@ -5,7 +5,7 @@
 //! endian, and its own hash is the SHA-256 of all of it. So the hash of the last extent vouches for every
 //! byte of the journal.
 //!
-//! No I/O here. Writers start at [`ExtentWriter`], readers at [`Extent::parse`] and [`visit_extents`].
+//! No I/O here. Writers start at [`ExtentWriter`], readers at [`Extent::parse`] and [`each_extent`].
 
 use std::ops::ControlFlow;
 
@@ -146,36 +146,53 @@ pub(super) fn hash_if_ends_at(extent: &[u8], seq: Seq) -> Option<ChainHash> {
     Extent::parse(extent).filter(|parsed| parsed.last() == seq).map(|_| hash_of(extent))
 }
 
-/// Visits the records `from..=last` of extents that come in order, the first of them holding `from`.
-pub(super) fn visit_extents<V: AsRef<[u8]>>(
+/// What an extent and its bytes are shown to.
+pub(super) type Each<'a> = &'a mut dyn FnMut(&Extent<'_>, &[u8]) -> Result<ControlFlow<()>, JournalError>;
+
+/// Visits extents that come in order, the first of them holding `next`, until one holds `last`, with a look that none is
+/// missing; `next` is then the record behind the last that was visited.
+pub(super) fn each_extent<V: AsRef<[u8]>>(
     extents: impl Iterator<Item = Result<V, JournalError>>,
+    next: &mut Seq,
+    last: Seq,
+    each: Each<'_>,
+) -> Result<ControlFlow<()>, JournalError> {
+    for value in extents {
+        let value = value?;
+        let damaged = |damage| JournalError::Damaged { seq: *next, damage };
+        let extent = Extent::parse(value.as_ref()).ok_or_else(|| damaged(Damage::Header))?;
+        if extent.first > *next || extent.last() < *next {
+            return Err(damaged(Damage::Missing));
+        }
+        if each(&extent, value.as_ref())?.is_break() {
+            return Ok(ControlFlow::Break(()));
+        }
+        *next = extent.last() + 1;
+        if *next > last {
+            return Ok(ControlFlow::Continue(()));
+        }
+    }
+    Err(JournalError::Damaged { seq: *next, damage: Damage::Missing })
+}
+
+/// What visits the records `from..=last` of extents, for [`each_extent`].
+pub(super) fn records_of(
     from: Seq,
     last: Seq,
     visit: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>,
-) -> Result<(), JournalError> {
-    let mut next = from;
-    for value in extents {
-        if next > last {
-            return Ok(());
-        }
-        let value = value?;
-        let damaged = |damage| JournalError::Damaged { seq: next, damage };
-        let extent = Extent::parse(value.as_ref()).ok_or_else(|| damaged(Damage::Header))?;
-        if extent.first > next || extent.last() < next {
-            return Err(damaged(Damage::Missing));
-        }
+) -> impl FnMut(&Extent<'_>, &[u8]) -> Result<ControlFlow<()>, JournalError> {
+    move |extent, _| {
         for record in extent.records() {
             let record = record?;
-            if record.seq < next {
-                continue;
+            if record.seq > last {
+                break;
             }
-            if record.seq > last || visit(record).is_break() {
-                return Ok(());
+            if record.seq >= from && visit(record).is_break() {
+                return Ok(ControlFlow::Break(()));
             }
-            next = record.seq + 1;
         }
+        Ok(ControlFlow::Continue(()))
     }
-    if next > last { Ok(()) } else { Err(JournalError::Damaged { seq: next, damage: Damage::Missing }) }
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use sha2::{Digest, Sha256};
 
 use super::checkpoint::{CHECKPOINT_CHUNK_MAX, CHECKPOINTS_KEPT};
-use super::extent::{EXTENT_BYTES_MAX, Extent, ExtentWriter, hash_if_ends_at, visit_extents};
+use super::extent::{EXTENT_BYTES_MAX, Extent, ExtentWriter, each_extent, hash_if_ends_at, records_of};
 use super::{
     ChainHash, CheckpointMeta, Checkpoints, CommitTimings, Head, JournalError, LoadedCheckpoint, Picture,
     Reader, Record, RecordBatch, Seq, Store,
@@ -153,7 +153,25 @@ impl Reader for MemoryReader {
         let start = extent_holding(&locked(&self.0).extents, from).unwrap_or_default();
         // One extent at a time: a slow visitor does not hold up the appender.
         let extents = (start..).map_while(|at| locked(&self.0).extents.get(at).map(Arc::clone)).map(Ok);
-        visit_extents(extents, from, last, visit)
+        each_extent(extents, &mut from.clone(), last, &mut records_of(from, last, visit)).map(drop)
+    }
+
+    fn extents(
+        &self,
+        from: Seq,
+        visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<(), JournalError> {
+        let (from, last) = (from.max(1), self.head().seq);
+        if from > last {
+            return Ok(());
+        }
+        let start = extent_holding(&locked(&self.0).extents, from).unwrap_or_default();
+        let extents = (start..).map_while(|at| locked(&self.0).extents.get(at).map(Arc::clone)).map(Ok);
+        each_extent(extents, &mut from.clone(), last, &mut |_, value| Ok(visit(value))).map(drop)
+    }
+
+    fn first(&self) -> Result<Seq, JournalError> {
+        Ok(1)
     }
 
     fn head(&self) -> Head {

@@ -10,19 +10,29 @@
 //! engine underneath.
 //!
 //! Start at [`Store`], then [`RecordBatch`] for the bytes of a record, `extent` for the hash chain, `anchor`
-//! for the head kept outside the engine, and `verify` for what is proved before a journal opens.
+//! for the head kept outside the engine, and `verify` for what is proved before a journal opens. What happens to old records:
+//! `trim`, `archive` and `segment`; how they are read all the same: `history`.
 
 mod anchor;
+mod archive;
+mod backup;
+mod base;
 mod checkpoint;
 mod cut;
 mod engine;
 mod error;
 mod extent;
 mod faulty;
+mod history;
 mod inspection;
 mod memory;
 mod record;
+mod restore;
+mod segment;
+mod segment_history;
+mod segments;
 mod sled_store;
+mod trim;
 mod verify;
 
 #[cfg(test)]
@@ -31,11 +41,14 @@ mod damage_tests;
 mod sled_tests;
 #[cfg(test)]
 mod testing;
+#[cfg(test)]
+mod trim_tests;
 
 use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+pub use backup::Backup;
 pub use checkpoint::{CHECKPOINT_CHUNK_MAX, CHECKPOINTS_KEPT};
 pub use cut::cut_copy;
 pub use engine::catches_store_panics;
@@ -45,6 +58,10 @@ pub use faulty::{AfterFault, DelayedStore, FaultyStore, Gate};
 pub use inspection::copy_for_inspection;
 pub use memory::MemoryStore;
 pub use record::{RECORD_BODY_MAX, Record, RecordBatch};
+pub use restore::{Until, restore_segments};
+pub use segment::{SEGMENT_BYTES_MAX, Segment};
+pub use segment_history::{SegmentHistory, Survey};
+pub use segments::{SegmentWalk, segments_in};
 pub use sled_store::{OpenReport, SledStore, StoreOptions};
 
 /// Position of a record: the first is 1; 0 means "before the first".
@@ -134,6 +151,41 @@ pub trait Checkpoints: Send + Sync {
 
     /// Whoever read one could make nothing of it: it goes when the next is saved, and does not push out a better one.
     fn pass_over(&self, seq: Seq);
+
+    /// Moves what lies behind the older of the checkpoints kept to the archive if that is `at_least` so many records, and
+    /// deletes what is too old there. It works in small steps and calls `pause` between them, which may wait, and which says when to stop; what is left is done the next
+    /// time. Stores without an archive do nothing.
+    ///
+    /// # Errors
+    /// The archive cannot be written, or is of another history; I/O errors, damage to what is read.
+    fn trim(&self, at_least: u64, pause: &dyn Fn() -> ControlFlow<()>) -> Result<Trimmed, JournalError> {
+        let _nothing_to_do = (at_least, pause);
+        Ok(Trimmed::default())
+    }
+
+    /// Bytes of a checkpoint's file from an offset on, for a copy elsewhere; empty behind its end.
+    ///
+    /// # Errors
+    /// It is not there, or not in a file; I/O errors.
+    fn piece(&self, seq: Seq, offset: u64, bytes_max: usize) -> Result<Vec<u8>, JournalError> {
+        let _nothing_there = (offset, bytes_max);
+        Err(JournalError::CheckpointDamaged { seq, rule: "it is not in a file" })
+    }
+}
+
+/// What a trimming did.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Trimmed {
+    /// The record behind which the journal begins.
+    pub base: Seq,
+    /// Records that were archived.
+    pub records: u64,
+    /// Segments that were written.
+    pub segments: u64,
+    /// Extents that were removed from the store.
+    pub removed: u64,
+    /// Segments that were too old and are deleted.
+    pub deleted: u64,
 }
 
 /// Replays the durable records of a [`Store`], from any thread.
@@ -150,6 +202,20 @@ pub trait Reader: Send {
         from: Seq,
         visit: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>,
     ) -> Result<(), JournalError>;
+
+    /// Visits whole extents, the first of them the one that holds `from`, in order and without a gap, up to what is durable
+    /// at the call, or until `visit` breaks.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    fn extents(&self, from: Seq, visit: &mut dyn FnMut(&[u8]) -> ControlFlow<()>)
+    -> Result<(), JournalError>;
+
+    /// The first record that can be read: 1, unless the archive lacks it.
+    ///
+    /// # Errors
+    /// I/O errors.
+    fn first(&self) -> Result<Seq, JournalError>;
 
     /// The last durable record and the chain's hash there.
     fn head(&self) -> Head;

@@ -1,8 +1,9 @@
 //! The journal of a running switch: extents in sled, an anchor beside it.
 //!
 //! A commit is four steps, each timed: insert the extents, have the engine write them, `fdatasync`, write
-//! the anchor. Only then are its records acknowledged and visible to readers. Opening proves the whole
-//! history first (`verify`); a journal that fails is refused, never repaired.
+//! the anchor. Only then are its records acknowledged and visible to readers. Opening proves the history from its base on
+//! first (`verify`); a journal that fails is refused, never repaired. Who reads it, and how it is trimmed, stands in `history`
+//! and `trim`.
 //!
 //! The engine changes its files whenever it opens them, a refused journal's too: whoever wants to look at
 //! one first takes a copy ([`copy_for_inspection`](super::copy_for_inspection)).
@@ -10,7 +11,6 @@
 //! Start at [`SledStore::open`], then `append`.
 
 use std::fmt;
-use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,14 +18,21 @@ use std::time::Instant;
 use crossbeam::atomic::AtomicCell;
 
 use super::anchor::{Anchor, Anchored};
+use super::archive::Archive;
+use super::base;
 use super::checkpoint::CheckpointFiles;
 use super::engine::{Engine, engine_error, ensure_folder, guarded, lock, sync_folder};
-use super::extent::{ExtentWriter, hash_if_ends_at, visit_extents};
+use super::extent::ExtentWriter;
+use super::history::{History, SledReader};
+use super::trim::SledCheckpoints;
 use super::verify::{ChainCheck, CheckedChain};
 use super::{
-    ChainHash, CheckpointMeta, Checkpoints, CommitTimings, EXTENT_BYTES_MAX, EXTENT_BYTES_MIN, Head,
-    JournalError, LoadedCheckpoint, Picture, Reader, Record, RecordBatch, Seq, Store,
+    Checkpoints, CommitTimings, EXTENT_BYTES_MAX, EXTENT_BYTES_MIN, Head, JournalError, Reader, RecordBatch,
+    Seq, Store,
 };
+
+/// Where the archive is looked for when nobody says where, inside the journal's folder.
+const ARCHIVE_FOLDER: &str = "archive";
 
 /// Settings of a [`SledStore`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -39,11 +46,13 @@ pub struct StoreOptions {
     /// many commits, the loss looks like a clean end and goes unnoticed. A killed process takes back
     /// nothing: the anchor is written, if not synced, with every commit.
     pub anchor_sync_every: u32,
+    /// Days after which a segment leaves the archive; 0 is never.
+    pub archive_days: u32,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { extent_bytes: EXTENT_BYTES_MAX, anchor_sync_every: 1 }
+        Self { extent_bytes: EXTENT_BYTES_MAX, anchor_sync_every: 1, archive_days: 0 }
     }
 }
 
@@ -68,6 +77,10 @@ pub struct OpenReport {
     pub head: Head,
     /// The number of extents, all verified.
     pub extents: u64,
+    /// The record behind which the journal begins; those up to it are in the archive.
+    pub base: Seq,
+    /// Extents that were archived, and whose removal a crash had cut off; they were removed now.
+    pub left_over: u64,
     /// Records behind the one the anchor named: durable, but perhaps never acknowledged, as a crash between
     /// the two writes leaves them.
     pub ahead_of_anchor: u64,
@@ -77,11 +90,21 @@ pub struct OpenReport {
     pub checkpoints: Vec<Seq>,
 }
 
+/// What a folder has beside the engine's files.
+struct Found<'a> {
+    dir: &'a Path,
+    archive: Archive,
+    created: bool,
+    anchored: Option<Anchored>,
+    base: Head,
+}
+
 /// A [`Store`] in a folder, for one process at a time.
 pub struct SledStore {
     pub(super) engine: Engine,
     pub(super) extents: sled::Tree,
     checkpoints: Arc<SledCheckpoints>,
+    history: Arc<History>,
     pub(super) anchor: Anchor,
     writer: ExtentWriter,
     head: Head,
@@ -91,7 +114,8 @@ pub struct SledStore {
 }
 
 impl SledStore {
-    /// Opens the journal in `dir`, or creates it, and verifies all of it.
+    /// Opens the journal in `dir`, or creates it, and verifies all that is in it. What was archived is looked for in the
+    /// folder `archive` inside it, and is verified when it is read.
     ///
     /// # Errors
     /// [`JournalError::InUse`] if another process has it, [`JournalError::Options`], I/O errors, and a
@@ -109,30 +133,51 @@ impl SledStore {
         options: StoreOptions,
         progress: &mut dyn FnMut(Seq),
     ) -> Result<(Self, OpenReport), JournalError> {
+        Self::open_archived(dir, &dir.join(ARCHIVE_FOLDER), options, progress)
+    }
+
+    /// Like [`open_with_progress`](Self::open_with_progress), with the archive in a folder of its own, which need not be there
+    /// yet.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn open_archived(
+        dir: &Path,
+        archive: &Path,
+        options: StoreOptions,
+        progress: &mut dyn FnMut(Seq),
+    ) -> Result<(Self, OpenReport), JournalError> {
         options.check()?;
         ensure_folder(dir)?;
         // Whatever can be refused is refused before the engine changes its files.
         let existed = lock(dir)?.is_some();
         let anchored = Anchored::read(dir)?;
+        let base = base::read(dir)?;
         if let Some(Anchored { head, .. }) = anchored
             && !existed
-            && head.seq > 0
+            && head.seq > base.seq
         {
-            return Err(JournalError::AcknowledgedMissing { first_missing: 1, count: head.seq });
+            return Err(JournalError::AcknowledgedMissing {
+                first_missing: base.seq + 1,
+                count: head.seq - base.seq,
+            });
         }
-        guarded("opening it", || Self::open_verified(dir, options, !existed, anchored, progress))
+        let archive = Archive::new(archive.to_owned());
+        let found = Found { dir, archive, created: !existed, anchored, base };
+        guarded("opening it", || Self::open_verified(found, options, progress))
     }
 
     fn open_verified(
-        dir: &Path,
+        found: Found<'_>,
         options: StoreOptions,
-        created: bool,
-        anchored: Option<Anchored>,
         progress: &mut dyn FnMut(Seq),
     ) -> Result<(Self, OpenReport), JournalError> {
+        let Found { dir, archive, created, anchored, base } = found;
         let engine = Engine::open(dir)?;
         let extents = engine.tree("extents")?;
-        let checked = verify(&extents, anchored.map(|anchored| anchored.head), progress)?;
+        let checked = verify(&extents, base, anchored.map(|anchored| anchored.head), progress)?;
+        // A removal that was cut off: it is archived, and the base says that it is not looked for here.
+        let left_over = remove_through(&extents, base.seq)?;
         let checkpoints = CheckpointFiles::open(dir)?;
         // What a killed process left may be in the system's cache only; the anchor must not run ahead of it.
         engine.flush()?;
@@ -143,17 +188,31 @@ impl SledStore {
             created,
             head: checked.head,
             extents: checked.extents,
-            ahead_of_anchor: anchored.map_or(0, |anchored| checked.head.seq - anchored.head.seq),
+            base: base.seq,
+            left_over,
+            ahead_of_anchor: anchored
+                .map_or(0, |anchored| checked.head.seq - anchored.head.seq.min(checked.head.seq)),
             anchor_slot_damaged: anchored.is_some_and(|anchored| anchored.slot_damaged),
             checkpoints: checkpoints.saved()?,
         };
         let durable = Arc::new(AtomicCell::new(checked.head));
-        let checkpoints =
-            SledCheckpoints { files: checkpoints, extents: extents.clone(), durable: Arc::clone(&durable) };
+        let history = Arc::new(History {
+            extents: extents.clone(),
+            durable: Arc::clone(&durable),
+            base: AtomicCell::new(base),
+            archive,
+        });
+        let checkpoints = SledCheckpoints {
+            files: checkpoints,
+            history: Arc::clone(&history),
+            dir: dir.to_owned(),
+            archive_days: options.archive_days,
+        };
         let store = Self {
             engine,
             extents,
             checkpoints: Arc::new(checkpoints),
+            history,
             anchor,
             writer: ExtentWriter::new(options.extent_bytes),
             head: checked.head,
@@ -162,6 +221,26 @@ impl SledStore {
             poisoned: false,
         };
         Ok((store, report))
+    }
+
+    /// Takes over an extent of this very chain, as it is. Nobody sees it before [`settle`](Self::settle).
+    pub(super) fn adopt(&mut self, extent: &[u8]) -> Result<(), JournalError> {
+        self.check_healthy()?;
+        let mut chain = ChainCheck::part(self.head);
+        chain.take_extent(extent)?;
+        let first = self.head.seq + 1;
+        self.extents.insert(first.to_be_bytes(), extent).map_err(engine_error("writing the journal"))?;
+        self.head = chain.head();
+        Ok(())
+    }
+
+    /// Makes durable what was adopted.
+    pub(super) fn settle(&mut self) -> Result<(), JournalError> {
+        let settled = self.engine.flush().and_then(|()| self.engine.sync());
+        let settled = settled.and_then(|()| self.anchor.record(&self.head));
+        self.poison_on_io_error(settled)?;
+        self.durable.store(self.head);
+        Ok(())
     }
 
     fn commit(&mut self, batch: &RecordBatch) -> Result<Head, JournalError> {
@@ -210,7 +289,7 @@ impl Store for SledStore {
     }
 
     fn reader(&self) -> Box<dyn Reader> {
-        Box::new(SledReader { extents: self.extents.clone(), durable: Arc::clone(&self.durable) })
+        Box::new(SledReader(Arc::clone(&self.history)))
     }
 
     fn checkpoints(&self) -> Arc<dyn Checkpoints> {
@@ -246,112 +325,29 @@ impl fmt::Debug for SledStore {
     }
 }
 
-/// The checkpoints beside a [`SledStore`], held to its chain.
-struct SledCheckpoints {
-    files: CheckpointFiles,
-    extents: sled::Tree,
-    durable: Arc<AtomicCell<Head>>,
-}
-
-impl SledCheckpoints {
-    /// A checkpoint stands where a commit ended, so the chain has a hash there to compare.
-    fn check(&self, at: &Head) -> Result<(), JournalError> {
-        let head = self.durable.load().seq;
-        if at.seq > head {
-            return Err(JournalError::CheckpointAhead { seq: at.seq, head });
-        }
-        if hash_at(&self.extents, at.seq)? == Some(at.hash) {
-            Ok(())
-        } else {
-            Err(JournalError::CheckpointChain { seq: at.seq })
-        }
-    }
-}
-
-impl Checkpoints for SledCheckpoints {
-    fn save(&self, at: &Head, picture: Picture<'_>) -> Result<CheckpointMeta, JournalError> {
-        self.check(at)?;
-        self.files.save(at, picture)
-    }
-
-    fn saved(&self) -> Result<Vec<Seq>, JournalError> {
-        self.files.saved()
-    }
-
-    fn load(&self, seq: Seq) -> Result<LoadedCheckpoint, JournalError> {
-        let loaded = self.files.load(seq)?;
-        self.check(&loaded.at)?;
-        Ok(loaded)
-    }
-
-    fn pass_over(&self, seq: Seq) {
-        self.files.found_damaged(seq);
-    }
-}
-
-struct SledReader {
-    extents: sled::Tree,
-    durable: Arc<AtomicCell<Head>>,
-}
-
-impl Reader for SledReader {
-    fn read(
-        &self,
-        from: Seq,
-        visit: &mut dyn FnMut(Record<'_>) -> ControlFlow<()>,
-    ) -> Result<(), JournalError> {
-        let (from, last) = (from.max(1), self.head().seq);
-        if from > last {
-            return Ok(());
-        }
-        let start = extent_holding(&self.extents, from)?.map(|(key, _)| key).unwrap_or_default();
-        let mut extents = self.extents.range(start..).values();
-        // Only the engine's part is guarded: a panic of `visit` is the caller's own.
-        let values = std::iter::from_fn(|| {
-            let next = || extents.next().transpose().map_err(engine_error(READING));
-            guarded(READING, next).transpose()
-        });
-        visit_extents(values, from, last, visit)
-    }
-
-    fn head(&self) -> Head {
-        self.durable.load()
-    }
-
-    fn hash_at(&self, seq: Seq) -> Result<Option<ChainHash>, JournalError> {
-        hash_at(&self.extents, seq)
-    }
-}
-
-/// The chain's hash at a record, where it has one.
-fn hash_at(extents: &sled::Tree, seq: Seq) -> Result<Option<ChainHash>, JournalError> {
-    Ok(match extent_holding(extents, seq)? {
-        Some((_, value)) => hash_if_ends_at(&value, seq),
-        None => Some(Head::EMPTY.hash),
-    })
-}
-
-const READING: &str = "reading the journal";
-
-/// The extent that begins last at or before `seq`, with its key.
-fn extent_holding(extents: &sled::Tree, seq: Seq) -> Result<Option<(sled::IVec, sled::IVec)>, JournalError> {
-    guarded(READING, || {
-        let holding = extents.range(..=seq.to_be_bytes()).next_back().transpose();
-        holding.map_err(engine_error(READING))
-    })
-}
-
 fn verify(
     extents: &sled::Tree,
+    base: Head,
     anchor: Option<Head>,
     progress: &mut dyn FnMut(Seq),
 ) -> Result<CheckedChain, JournalError> {
-    let mut check = ChainCheck::new(anchor);
-    for entry in extents.iter() {
+    let mut check = ChainCheck::new(base, anchor);
+    for entry in extents.range((base.seq + 1).to_be_bytes()..) {
         let (key, value) = entry.map_err(engine_error("verifying it"))?;
         progress(check.take(&key, &value)?);
     }
     check.finish()
+}
+
+/// Removes the extents of all records up to this one; an extent ends there.
+fn remove_through(extents: &sled::Tree, last: Seq) -> Result<u64, JournalError> {
+    let mut removed = 0;
+    for key in extents.range(..=last.to_be_bytes()).keys() {
+        let key = key.map_err(engine_error("verifying it"))?;
+        extents.remove(key).map_err(engine_error("removing what is archived"))?;
+        removed += 1;
+    }
+    Ok(removed)
 }
 
 /// The anchor of a verified journal, brought up to its head, durably.

@@ -117,7 +117,8 @@ fn appends_out_of_order_are_refused_and_do_no_harm() {
 #[test]
 fn a_closed_journal_reopens_where_it_ended() {
     let dir = tempfile::tempdir().unwrap();
-    let options = StoreOptions { extent_bytes: EXTENT_BYTES_MIN, anchor_sync_every: 64 };
+    let options =
+        StoreOptions { extent_bytes: EXTENT_BYTES_MIN, anchor_sync_every: 64, ..StoreOptions::default() };
     let (mut store, report) = SledStore::open(&dir.path().join("made/on/the/way"), options).unwrap();
     assert!(report.created && report.head == Head::EMPTY && report.extents == 0);
     append(&mut store, 100, 1_000);
@@ -132,6 +133,8 @@ fn a_closed_journal_reopens_where_it_ended() {
         created: false,
         head,
         extents: 8,
+        base: 0,
+        left_over: 0,
         ahead_of_anchor: 0,
         anchor_slot_damaged: false,
         checkpoints: vec![],
@@ -207,12 +210,13 @@ fn settings_past_their_limits_are_refused() {
         ("anchor never synced", EXTENT_BYTES_MAX, 0, false),
     ];
     for (name, extent_bytes, anchor_sync_every, want) in rows {
-        let opened = SledStore::open(dir.path(), StoreOptions { extent_bytes, anchor_sync_every });
+        let opened =
+            SledStore::open(dir.path(), StoreOptions { extent_bytes, anchor_sync_every, archive_days: 0 });
         assert_eq!(opened.is_ok(), want, "{name}");
         assert!(want || matches!(opened, Err(JournalError::Options { .. })), "{name}");
     }
     let limits = [EXTENT_BYTES_MIN, EXTENT_BYTES_MAX].map(|limit| limit.to_string());
-    let rule = StoreOptions { extent_bytes: 0, anchor_sync_every: 1 };
+    let rule = StoreOptions { extent_bytes: 0, ..StoreOptions::default() };
     let said = SledStore::open(dir.path(), rule).unwrap_err().to_string();
     assert!(limits.iter().all(|limit| said.contains(limit)), "{said}");
 }

@@ -7,6 +7,8 @@ use std::fs;
 use std::ops::{ControlFlow, Range};
 use std::path::{Path, PathBuf};
 
+use super::extent::{EXTENT_BYTES_MAX, ExtentWriter};
+use super::segments::SegmentsWriter;
 use super::{
     CheckpointMeta, Checkpoints, Head, JournalError, Reader, RecordBatch, Seq, SledStore, StoreOptions,
 };
@@ -129,4 +131,25 @@ impl Lcg {
         let span = u64::try_from(range.len()).unwrap();
         range.start + usize::try_from(self.next() % span).unwrap()
     }
+}
+
+/// So many extents of so many records each, and the heads in front of each and behind the last.
+pub(super) fn chain_of(extents: u64, records: u64) -> (Vec<Vec<u8>>, Vec<Head>) {
+    let (mut made, mut heads) = (Vec::new(), vec![Head::EMPTY]);
+    let mut writer = ExtentWriter::new(EXTENT_BYTES_MAX);
+    for first in (0..extents).map(|at| 1 + at * records) {
+        let put = |_, value: &[u8]| {
+            made.push(value.to_vec());
+            Ok(())
+        };
+        heads.push(writer.write(*heads.last().unwrap(), &batch_of(first, records, 50), put).unwrap());
+    }
+    (made, heads)
+}
+
+/// Writes these extents of a chain as a segment.
+pub(super) fn write_segments(folder: &Path, extents: &[Vec<u8>], heads: &[Head], range: Range<usize>) {
+    let mut writer = SegmentsWriter::behind(folder, heads[range.start]).unwrap();
+    extents[range].iter().for_each(|extent| writer.put(extent).unwrap());
+    writer.finish().unwrap();
 }

@@ -1,13 +1,15 @@
 //! What is proved about a journal before it opens: extent by extent, in constant memory.
 //!
 //! Every extent's header, every record's CRC and number, time that never goes back, the hash chain, and the
-//! anchor within that chain. No I/O here: [`ChainCheck`] is handed keys and values.
+//! anchor within that chain. No I/O here: [`ChainCheck`] is handed keys and values. A chain may begin anywhere: what is in
+//! front of its first extent is a [`Head`] that the caller vouches for.
 
 use super::extent::{Extent, hash_of};
 use super::{Damage, Head, JournalError, Seq};
 
-/// Walks the chain from its first extent.
+/// Walks a chain, or a part of one, from its first extent.
 pub(super) struct ChainCheck {
+    base: Head,
     head: Head,
     extents: u64,
     anchor: Option<Head>,
@@ -21,19 +23,36 @@ pub(super) struct CheckedChain {
 }
 
 impl ChainCheck {
-    /// `anchor` is the head the anchor vouches for, if there is one.
-    pub(super) fn new(anchor: Option<Head>) -> Self {
-        Self { head: Head::EMPTY, extents: 0, anchor }
+    /// A whole journal: it begins behind `base`, and `anchor` is the head the anchor vouches for, if there is one.
+    pub(super) fn new(base: Head, anchor: Option<Head>) -> Self {
+        Self { base, head: base, extents: 0, anchor }
+    }
+
+    /// A part of a chain that begins behind `base`, and for whose end nothing vouches.
+    pub(super) fn part(base: Head) -> Self {
+        Self::new(base, None)
     }
 
     /// Checks the next extent, filed under `key`, and returns its last record's number.
     pub(super) fn take(&mut self, key: &[u8], value: &[u8]) -> Result<Seq, JournalError> {
-        let next = self.head.seq + 1;
-        let damaged = |damage| JournalError::Damaged { seq: next, damage };
+        let damaged = |damage| JournalError::Damaged { seq: self.head.seq + 1, damage };
         let extent = Extent::parse(value).ok_or_else(|| damaged(Damage::Header))?;
         if key != extent.first.to_be_bytes() {
             return Err(damaged(Damage::Key));
         }
+        self.follow(&extent, value)
+    }
+
+    /// Checks the next extent, and returns its last record's number.
+    pub(super) fn take_extent(&mut self, value: &[u8]) -> Result<Seq, JournalError> {
+        let damage = Damage::Header;
+        let extent = Extent::parse(value).ok_or(JournalError::Damaged { seq: self.head.seq + 1, damage })?;
+        self.follow(&extent, value)
+    }
+
+    fn follow(&mut self, extent: &Extent<'_>, value: &[u8]) -> Result<Seq, JournalError> {
+        let next = self.head.seq + 1;
+        let damaged = |damage| JournalError::Damaged { seq: next, damage };
         if extent.first != next {
             return Err(damaged(if extent.first > next { Damage::Missing } else { Damage::Order }));
         }
@@ -55,7 +74,7 @@ impl ChainCheck {
         Ok(self.head.seq)
     }
 
-    /// The end of what was checked so far, all of it whole.
+    /// The end of what was checked so far, all of it whole; the base before the first extent.
     pub(super) fn head(&self) -> Head {
         self.head
     }
@@ -65,6 +84,11 @@ impl ChainCheck {
         let end = self.head.seq;
         match self.anchor {
             None if end > 0 => Err(JournalError::AnchorMissing { records: end }),
+            // A journal never ends where it begins, unless it was made so, with an anchor that says the same: what was
+            // removed lay behind a checkpoint, and records lay behind that.
+            Some(anchor) if self.extents == 0 && anchor.seq <= end && anchor != self.base => {
+                Err(JournalError::BaseAhead { base: end })
+            }
             // A journal ahead of its anchor is a crash between the two writes; the other way round, what
             // was acknowledged is gone.
             Some(anchor) if anchor.seq > end => {
@@ -114,7 +138,7 @@ mod tests {
     }
 
     fn check(extents: &[(Vec<u8>, Vec<u8>)], anchor: Option<Head>) -> Result<CheckedChain, JournalError> {
-        let mut check = ChainCheck::new(anchor);
+        let mut check = ChainCheck::new(Head::EMPTY, anchor);
         extents.iter().try_for_each(|(key, value)| check.take(key, value).map(drop))?;
         check.finish()
     }
@@ -127,6 +151,37 @@ mod tests {
             assert_eq!((checked.head, checked.extents), (heads[3], 3), "{anchor:?}");
         }
         assert_eq!(check(&[], None).unwrap().head, Head::EMPTY);
+    }
+
+    #[test]
+    fn a_chain_may_begin_behind_any_extent_and_only_there() {
+        let (extents, heads) = chain();
+        let from = |base: Head, extents: &[(Vec<u8>, Vec<u8>)], anchor| {
+            let mut check = ChainCheck::new(base, Some(anchor));
+            extents.iter().try_for_each(|(key, value)| check.take(key, value).map(drop))?;
+            check.finish().map(|checked| checked.head)
+        };
+        assert_eq!(from(heads[1], &extents[1..], heads[3]).unwrap(), heads[3]);
+        assert_eq!(from(heads[3], &[], heads[3]).unwrap(), heads[3], "made so, and the anchor says so");
+        let other = Head { hash: [7; 32], ..heads[1] };
+        let later = Head { time_ms: i64::MAX, ..heads[1] };
+        let rows = [
+            ("another hash before it", other, &extents[1..], heads[3], "record 3: the hash chain is broken"),
+            (
+                "a later time before it",
+                later,
+                &extents[1..],
+                heads[3],
+                "record 3: the record's time goes back",
+            ),
+            ("the first extent behind it gone", heads[1], &extents[2..], heads[3], "record 3: it is missing"),
+            ("nothing behind it", heads[1], &[], heads[3], "4 acknowledged record(s) are missing from 3 on"),
+            ("nothing behind it, and an old anchor", heads[2], &[], heads[1], "begins behind record 4"),
+        ];
+        for (name, base, extents, anchor, want) in rows {
+            let refused = from(base, extents, anchor).unwrap_err().to_string();
+            assert!(refused.contains(want), "{name}: {refused}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use jiff::civil::Date;
 
 use super::{SettlementError, Summary, settle};
 use crate::{
-    app::journal_dir,
+    app::{archive_dir, journal_dir},
     audit::StoppedFolder,
     books::{Books, event::Event},
     clock::{Clock, date_of_day, days_since_1970},
@@ -80,25 +80,26 @@ pub fn cut_over_in(
     Ok(())
 }
 
-/// Settles a day of a stopped data folder into `out`, see [`settle`]; if the day is still open, it is ended first. The
+/// Settles a day of a stopped data folder, and its archive if that has a place of its own, into `out`, see [`settle`]; if the day is still open, it is ended first. The
 /// folder is changed only by that.
 ///
 /// # Errors
 /// As [`cut_over_in`] and [`settle`], or a switch is running on the folder.
 pub fn settle_stopped(
-    data: &Path,
+    (data, archive): (&Path, Option<&Path>),
     day: Date,
     out: &Path,
     clock: &mut Clock,
     progress: &mut dyn FnMut(Seq),
 ) -> Result<Summary, SettlementError> {
-    let folder = StoppedFolder::open(data, progress)?;
+    let folder = StoppedFolder::open(data, archive, progress)?;
     if standing(&folder.books(progress)?, day)? == Standing::Closed {
         return settle(folder.reader().as_ref(), day, out, progress);
     }
     drop(folder);
+    let archive = archive_dir(data, archive);
     let (mut store, _) =
-        SledStore::open_with_progress(&journal_dir(data), StoreOptions::default(), progress)?;
+        SledStore::open_archived(&journal_dir(data), &archive, StoreOptions::default(), progress)?;
     let settled = cut_over_in(&mut store, day, clock, progress)
         .and_then(|()| settle(store.reader().as_ref(), day, out, progress));
     Box::new(store).close()?;

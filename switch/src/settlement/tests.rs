@@ -190,14 +190,15 @@ fn a_stopped_folder_is_cut_over_once_and_settles_alike_again() {
     let (day, mut clock) = (next(DAY, 1), Clock::new("UTC").unwrap());
     let mut settle = |day| {
         let folder = tempfile::tempdir().unwrap();
-        let summary = closing::settle_stopped(data.path(), day, folder.path(), &mut clock, &mut |_| ())?;
+        let summary =
+            closing::settle_stopped((data.path(), None), day, folder.path(), &mut clock, &mut |_| ())?;
         let files = texts(folder.path(), &summary.files)?;
         Ok::<_, SettlementError>((summary, files))
     };
     assert!(matches!(settle(next(day, 1)), Err(SettlementError::Future { .. })), "nothing is cut over");
     let first = settle(day).unwrap();
     assert_eq!(settle(day).unwrap(), first);
-    let folder = StoppedFolder::open(data.path(), &mut |_| ()).unwrap();
+    let folder = StoppedFolder::open(data.path(), None, &mut |_| ()).unwrap();
     assert_eq!(folder.books(&mut |_| ()).unwrap().seq(), first.0.closed_by, "one record was added, no more");
     folder.verify(&mut |_| ()).unwrap();
 }

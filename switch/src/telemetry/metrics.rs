@@ -19,7 +19,7 @@ use crate::{
     config::Config,
     console::door::Closed,
     dialect::Dropped,
-    journal::CommitTimings,
+    journal::{CommitTimings, Trimmed},
     keys::CheckValue,
 };
 
@@ -112,6 +112,10 @@ pub struct Metrics {
     head_copies_failed: Counter,
     epoch: Gauge,
     checkpoint_seconds: Gauge,
+    journal_base: Gauge,
+    archived: Counter,
+    archive_failed: Counter,
+    archive_deleted: Counter,
 }
 
 /// The dialects, for labels, in the order of their type.
@@ -195,6 +199,10 @@ impl Metrics {
                 head_copies_failed: counter!("cardswitch_head_copies_failed_total"),
                 epoch: gauge!("cardswitch_epoch"),
                 checkpoint_seconds: gauge!("cardswitch_checkpoint_seconds"),
+                journal_base: gauge!("cardswitch_journal_base_seq"),
+                archived: counter!("cardswitch_archived_records_total"),
+                archive_failed: counter!("cardswitch_archive_failed_total"),
+                archive_deleted: counter!("cardswitch_archive_segments_deleted_total"),
             }
         })
     }
@@ -352,6 +360,18 @@ impl Metrics {
     /// The epoch that is served.
     pub fn epoch(&self, epoch: u32) {
         self.epoch.set(f64::from(epoch));
+    }
+
+    /// The journal was trimmed; it begins behind record `base` now.
+    pub fn trimmed(&self, trimmed: &Trimmed) {
+        self.archived.increment(trimmed.records);
+        self.archive_deleted.increment(trimmed.deleted);
+        self.journal_base.set(trimmed.base as f64);
+    }
+
+    /// Records could not be archived.
+    pub fn archive_failed(&self) {
+        self.archive_failed.increment(1);
     }
 
     /// Whether the HSM works under the published test LMK, 1 or 0, and its LMK's check value as a number.

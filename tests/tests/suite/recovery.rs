@@ -1,7 +1,7 @@
 //! A restart has the state that was left, bit for bit, and goes on from it.
 
 use cardswitch::{
-    app::journal_dir,
+    app::{archive_dir, journal_dir},
     books::event::Event,
     journal::{Reader, SledStore, Store, StoreOptions},
 };
@@ -114,8 +114,11 @@ fn behind_a_checkpoint_made_under_way_a_kill_leaves_little_to_replay() {
     let of_folder = statement(&city, &["--data", &data]);
     assert_eq!(of_folder, (city.opening(RICH), vec![-1; 76], balances[0]));
 
-    let (store, report) =
-        SledStore::open(&journal_dir(launch.data()), StoreOptions::default()).expect("the journal opens");
+    let archive = archive_dir(launch.data(), None);
+    let opened =
+        SledStore::open_archived(&journal_dir(launch.data()), &archive, StoreOptions::default(), &mut |_| ());
+    let (store, report) = opened.expect("the journal opens");
+    assert!(report.base > 0, "what was read above came from the archive: {report:?}");
     assert_eq!(report.checkpoints.len(), 2, "the newest and the one before: {report:?}");
     let mut replayed = 0;
     let switch = InProcess::start_on(Box::new(store), |_| (), &mut |_| replayed += 1);
