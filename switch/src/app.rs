@@ -243,6 +243,8 @@ pub fn start_on(
         metrics: metrics.clone(),
     })
     .map_err(|error| AppError::System(error.to_string()))?;
+    let journal =
+        console::journal::Journal { reader: store.reader().into(), checkpoints: store.checkpoints() };
     let checkpointer = checkpointer::start(Task {
         reader: store.reader(),
         checkpoints: store.checkpoints(),
@@ -285,8 +287,15 @@ pub fn start_on(
         .name("io".into())
         .spawn(move || io.run())
         .map_err(|error| AppError::System(error.to_string()))?;
-    let admin = console::start(admin, control.clone(), reader, (hsm, officers), admin_metrics, page.clone())
-        .map_err(|error| AppError::System(error.to_string()))?;
+    let admin = console::start(
+        admin,
+        control.clone(),
+        (reader, journal),
+        (hsm, officers),
+        admin_metrics,
+        page.clone(),
+    )
+    .map_err(|error| AppError::System(error.to_string()))?;
     write_ports(&ports_file, &ports)?;
     tracing::info!(pos = %ports.pos, epos = %ports.epos, atm = %ports.atm, admin = %ports.admin, "ready");
     Ok(Running { ports, metrics: page, control, io, stages, commit, checkpointer, teller, admin, ports_file })

@@ -31,6 +31,7 @@ pub mod keys;
 pub mod ledger;
 pub mod orders;
 pub mod recovery;
+pub mod restore;
 pub mod settlement;
 pub mod stages;
 pub mod telemetry;

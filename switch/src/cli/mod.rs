@@ -5,6 +5,7 @@ mod check_config;
 mod city;
 mod decode;
 mod descriptors;
+mod journal;
 mod keys;
 mod ledger;
 mod masked;
@@ -24,7 +25,7 @@ use std::{error::Error, io::Write, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::config::EXIT_USAGE;
+use crate::{config::EXIT_USAGE, journal::JournalError};
 
 /// A card authorization switch: terminals connect, cards are debited, nothing approved is lost.
 #[derive(Debug, Parser)]
@@ -53,6 +54,8 @@ enum Command {
     Decode(decode::Args),
     /// Specifications of messages: show, check, import other people's
     Spec(spec::Args),
+    /// The journal: prove it, watch it, back it up, restore it
+    Journal(journal::Args),
     /// Look at the ledger: prove it, its balances, its entries
     Ledger(ledger::Args),
     /// Clear a business day: end it if it is open, and write its files
@@ -94,6 +97,12 @@ impl Failure {
     }
 }
 
+impl From<JournalError> for Failure {
+    fn from(error: JournalError) -> Self {
+        Self::of(&error)
+    }
+}
+
 /// An error with its causes, on one line.
 #[must_use]
 pub fn chain(error: &dyn Error) -> String {
@@ -128,6 +137,7 @@ pub fn main() -> ExitCode {
         Command::Terminal(args) => terminal::run(args, &mut out),
         Command::Decode(args) => decode::run(args, &mut out),
         Command::Spec(args) => spec::run(args, &mut out),
+        Command::Journal(args) => journal::run(args, &mut out),
         Command::Ledger(args) => ledger::run(args, &mut out),
         Command::Settle(args) => settle::run(args, &mut out),
         Command::Notices(args) => notices::run(args, &mut out),

@@ -78,6 +78,11 @@ impl From {
         }
     }
 
+    /// Whether JSON is asked for.
+    pub(super) fn json(&self) -> bool {
+        self.json
+    }
+
     /// Asks a running switch.
     pub(super) fn ask<T: DeserializeOwned>(&self, path: &str) -> Result<T, Failure> {
         ask(self.source.admin.as_deref().unwrap_or_default(), path)
@@ -118,10 +123,29 @@ pub(super) fn order<T: DeserializeOwned>(base: &str, path: &str) -> Result<T, Fa
     exchange(base, path, |agent, url| agent.post(url).send_json(serde_json::json!({})))
 }
 
+/// Fetches bytes from the admin port at `base`.
+pub(super) fn fetch(base: &str, path: &str) -> Result<Vec<u8>, Failure> {
+    answer(
+        base,
+        path,
+        |agent, url| agent.get(url).call(),
+        |mut body| body.with_config().limit(ANSWER_BYTES_MAX).read_to_vec(),
+    )
+}
+
 fn exchange<T: DeserializeOwned>(
     base: &str,
     path: &str,
     send: impl FnOnce(&ureq::Agent, &str) -> Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+) -> Result<T, Failure> {
+    answer(base, path, send, |mut body| body.with_config().limit(ANSWER_BYTES_MAX).read_json())
+}
+
+fn answer<T>(
+    base: &str,
+    path: &str,
+    send: impl FnOnce(&ureq::Agent, &str) -> Result<ureq::http::Response<ureq::Body>, ureq::Error>,
+    read: impl FnOnce(ureq::Body) -> Result<T, ureq::Error>,
 ) -> Result<T, Failure> {
     let url = format!("{}{path}", base.trim_end_matches('/'));
     let failed = |problem: String| Failure::of(&AdminError { url: url.clone(), problem });
@@ -134,8 +158,7 @@ fn exchange<T: DeserializeOwned>(
         let text = if text.trim().is_empty() { format!("answered {status}") } else { text };
         return Err(failed(text.trim_end().to_owned()));
     }
-    let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX);
-    body.read_json().map_err(|error| failed(error.to_string()))
+    read(answer.into_body()).map_err(|error| failed(error.to_string()))
 }
 
 /// Prints as JSON or by `table`.

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use axum::Router;
+use axum::{Extension, Router};
 use hyper::server::conn::http1;
 use hyper_util::{
     rt::{TokioIo, TokioTimer},
@@ -50,7 +50,7 @@ pub(super) async fn serve(
             continue;
         };
         let Some(place) = Places::enter(&places, peer.ip(), &metrics) else { continue };
-        let pages = TowerToHyperService::new(pages.clone());
+        let pages = TowerToHyperService::new(pages.clone().layer(Extension(peer)));
         tokio::spawn(async move {
             let gives_way = place.gives_way.clone();
             let connection = http1::Builder::new()

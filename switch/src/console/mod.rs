@@ -2,9 +2,10 @@
 //! says, has no accounts yet, and so belongs on a loopback or management network.
 //!
 //! Who may connect, and for how long, stands in [`door`]. Pages on one card, one terminal and the outbox stand in
-//! `lookup`, the settlement of a day in `settlement`.
+//! `lookup`, the settlement of a day in `settlement`, what backups are made from in [`journal`].
 
 pub mod door;
+pub mod journal;
 mod lookup;
 mod orders;
 mod question;
@@ -68,6 +69,7 @@ impl Server {
 struct Admin {
     control: mpsc::Sender<Control>,
     reader: Arc<Mutex<Box<dyn Reader>>>,
+    journal: Arc<journal::Journal>,
     page: Page,
     hsm: HsmState,
     /// Whose orders count; without them, nobody's.
@@ -83,7 +85,7 @@ struct Admin {
 pub fn start(
     listener: std::net::TcpListener,
     control: mpsc::Sender<Control>,
-    reader: Box<dyn Reader>,
+    (reader, journal): (Box<dyn Reader>, journal::Journal),
     (hsm, officers): (HsmState, Option<Officers>),
     metrics: Metrics,
     page: Page,
@@ -93,7 +95,7 @@ pub fn start(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (reader, replaying) = (Arc::new(Mutex::new(reader)), Arc::new(Semaphore::new(1)));
     let officers = officers.map(Arc::new);
-    let admin = Admin { control, reader, page, hsm, officers, replaying };
+    let admin = Admin { control, reader, journal: Arc::new(journal), page, hsm, officers, replaying };
     let thread = std::thread::Builder::new().name("admin".into()).spawn(move || {
         if let Err(error) = runtime.block_on(serve(listener, admin, metrics, stopped)) {
             tracing::error!(%error, "the admin port has closed");
@@ -130,6 +132,9 @@ async fn serve(
         .route("/statements", get(lookup::statements))
         .route("/terminals/{id}", get(lookup::terminal))
         .route("/orders", post(orders::carry_out))
+        .route("/journal/ends", get(journal::ends))
+        .route("/journal/extents", get(journal::extents))
+        .route("/journal/checkpoints/{seq}", get(journal::checkpoint))
         .route("/settlement/{day}", get(settlement::settle))
         .route("/settlement/{day}/cut-over", post(settlement::cut_over))
         .with_state(admin);

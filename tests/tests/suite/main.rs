@@ -15,6 +15,7 @@ mod golden_events;
 mod golden_frames;
 mod holds;
 mod hostile;
+mod journal;
 mod key_life;
 mod keys;
 mod leaks;
