@@ -3,7 +3,7 @@
 //! Segments may overlap, as they do where an export or a second run began in the middle of another, as long as they are of
 //! one history: wherever one is left for the next, the chain must go on. Start at [`SegmentWalk`] and [`SegmentsWriter`].
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -31,6 +31,21 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>, JournalError> {
         Err(missing) if missing.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         Err(source) => Err(JournalError::Io { doing: listing, source }),
     }
+}
+
+/// Makes a folder's own name durable, and those of the folders above, which may be as new: what is archived is lost with any of
+/// them. Above the nearest, those that may not be opened are not ours, so not new either.
+fn sync_names_above(folder: &Path) -> Result<(), JournalError> {
+    let syncing = "syncing the folder";
+    let folder = folder.canonicalize().map_err(JournalError::io(syncing))?;
+    for (at, above) in folder.ancestors().skip(1).enumerate() {
+        match File::open(above).and_then(|above| above.sync_all()) {
+            Err(source) if at == 0 => return Err(JournalError::Io { doing: syncing, source }),
+            Err(_) => break,
+            Ok(()) => {}
+        }
+    }
+    Ok(())
 }
 
 /// Walks extents from the one that holds a record on, from segment to segment, until none has the next. Every extent is
@@ -144,6 +159,7 @@ impl SegmentsWriter {
     /// Goes on behind this head. The folder is made if need be, and what a writer that was cut off has left there goes.
     pub(super) fn behind(folder: &Path, head: Head) -> Result<Self, JournalError> {
         ensure_folder(folder)?;
+        sync_names_above(folder)?;
         for path in files_in(folder)? {
             if path.extension().is_some_and(|extension| extension == PARTIAL) {
                 fs::remove_file(path).map_err(JournalError::io("removing a part of a segment"))?;
