@@ -25,8 +25,9 @@ use crate::{
     journal::{Checkpoints, Reader, Seq},
 };
 
-/// Bytes of extents, or of a checkpoint, in one answer; one extent more may be in it.
-const PIECE_BYTES: usize = 1 << 20;
+/// Bytes of extents, or of a checkpoint, in one answer; one extent more may be in it. An archived segment is verified from its
+/// beginning for each answer, so small pieces would have the same bytes hashed again and again.
+const PIECE_BYTES: usize = 8 << 20;
 
 /// What is read for backups.
 pub struct Journal {
