@@ -80,7 +80,7 @@ impl Job {
         match answer.reason {
             Reason::Replay => Standing::Refused,
             _ if sealed && !answer.repeat => Standing::Proved,
-            Reason::Approved => Standing::Understood,
+            reason if reason.is_approval() => Standing::Understood,
             _ if sealed => Standing::Understood,
             _ => Standing::Refused,
         }

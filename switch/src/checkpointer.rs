@@ -23,9 +23,9 @@ use std::{
 use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 
 use crate::{
+    books::owed::BooksFault,
     clock::stopwatch,
     journal::{CheckpointMeta, Checkpoints, JournalError, Reader, Seq, Trimmed},
-    ledger::BrokenInvariant,
     recovery::{self, RecoveryError},
     telemetry::metrics::Metrics,
 };
@@ -80,7 +80,7 @@ pub enum CheckpointError {
     Recovery(#[from] RecoveryError),
     /// The books do not add up.
     #[error("the ledger does not add up")]
-    Ledger(#[from] BrokenInvariant),
+    Ledger(#[from] BooksFault),
     /// The switch stops.
     #[error("the switch stops")]
     Stopping,
@@ -192,7 +192,7 @@ impl Task {
             let until: Seq = at.seq.min(books.seq() + SLICE);
             recovery::replay(self.reader.as_ref(), &mut books, until, &mut |_| ())?;
         }
-        books.ledger().verify()?;
+        books.verify()?;
         if stops() {
             return Err(CheckpointError::Stopping);
         }

@@ -16,8 +16,8 @@ use jiff::{ToSpan, tz::TimeZone};
 use crate::{
     books::{
         event::{
-            Event, InstalledTerminal, JoinedAcquirer, KeyRole, KeyText, ListedReason, ListedSubject,
-            MacScheme, OpenedMerchant, PsamMasters, TerminalDialect, Token, ZoneKeyTexts,
+            CardState, Event, InstalledTerminal, IssuedCard, JoinedAcquirer, KeyRole, KeyText, ListedReason,
+            ListedSubject, MacScheme, OpenedMerchant, PsamMasters, TerminalDialect, Token, ZoneKeyTexts,
         },
         policy::Policy,
         product::{PinRule, Product},
@@ -27,9 +27,12 @@ use crate::{
         self, BlacklistRow, CITY_CURRENCY, City, CityError, Dialect, KeyFile, Listed, LiveKeys, MacKind,
         MerchantState, TerminalRow,
     },
+    clock::days_since_1970,
     keys::blocks::{self, KeyFault},
     ledger::purse::PurseType,
 };
+
+const HOUR_MS: i64 = 3_600_000;
 
 /// Why a city could not be imported.
 #[derive(Debug, thiserror::Error)]
@@ -152,10 +155,16 @@ fn import_cards<I: Importing>(
 ) -> Result<(), I::Error> {
     ahead::read_ahead(city, keys, issuer, hsm, |ready| {
         let (line, orderer) = (ready.line, ready.card.orderer);
-        into.take(&Event::CardIssued(ready.card)).map_err(|error| match I::fault_of_card(&error) {
-            Some(CardFault::Twice) => GenesisError::from(city.second_card(line)).into(),
-            Some(CardFault::NotCovered) => GenesisError::from(city.float_fault(orderer)).into(),
-            None => error,
+        let in_hand =
+            matches!(ready.card.state, CardState::Inactive | CardState::Active | CardState::Blocked);
+        let due = city.products.products[usize::from(ready.card.product)].deposit_minor;
+        let deposit = if in_hand { due } else { 0 };
+        into.take(&Event::CardIssued(IssuedCard { deposit, ..ready.card })).map_err(|error| {
+            match I::fault_of_card(&error) {
+                Some(CardFault::Twice) => GenesisError::from(city.second_card(line)).into(),
+                Some(CardFault::NotCovered) => GenesisError::from(city.float_fault(orderer)).into(),
+                None => error,
+            }
         })
     })
 }
@@ -193,9 +202,11 @@ fn import_products<I: Importing>(city: &City, into: &mut I) -> Result<(), I::Err
             floor: purse.floor_minor,
             max: purse.max_minor,
             cash: purse.cash,
+            last_day: purse.last_day.map(days_since_1970),
         }))?;
     }
     for product in &city.products.products {
+        let hold_by_mcc = product.hold_h_by_mcc.iter();
         into.take(&Event::ProductDefined(Product {
             name: product.name.clone(),
             purses: product.purses.clone(),
@@ -207,7 +218,11 @@ fn import_products<I: Importing>(city: &City, into: &mut I) -> Result<(), I::Err
             },
             balance_needs_pin: product.balance_needs_pin,
             regions: product.regions.clone(),
-            hold_ms: i64::from(product.hold_h) * 3_600_000,
+            hold_ms: i64::from(product.hold_h) * HOUR_MS,
+            hold_by_category: hold_by_mcc.map(|(mcc, hours)| (*mcc, i64::from(*hours) * HOUR_MS)).collect(),
+            completion_over_pct: product.completion_over_pct,
+            late_completion: product.late_completion,
+            deposit: product.deposit_minor,
         }))?;
     }
     Ok(())

@@ -125,6 +125,8 @@ pub struct Ask {
     pub batch: Option<u32>,
     /// Field 60.3.
     pub management: u32,
+    /// Field 60.6: whether a part may be approved; without it field 60 ends behind 60.3.
+    pub partial: Option<bool>,
     /// Field 61.1 and 61.2: batch number and STAN of the transaction it is about.
     pub original: Option<(u32, u32)>,
     /// Whether it carries a MAC.
@@ -166,6 +168,7 @@ impl Ask {
             kind,
             batch: None,
             management,
+            partial: None,
             original: None,
             sealed: false,
         }
@@ -188,6 +191,12 @@ impl Ask {
     pub fn purchase(card: &Card, amount: u64) -> Self {
         let ask = Self { amount: Some(amount), ..Self::of_card(card, 0, 0, 22) };
         ask.with_pin(&card.pin.clone(), card)
+    }
+
+    /// At a terminal that can take the rest by other means.
+    #[must_use]
+    pub fn or_part(self) -> Self {
+        Self { partial: Some(true), ..self }
     }
 
     /// A contactless purchase without PIN.
@@ -226,6 +235,13 @@ impl Ask {
     pub fn pre_authorization(card: &Card, amount: u64) -> Self {
         let ask = Self { mti: 0x0100, amount: Some(amount), ..Self::of_card(card, 30_000, 6, 10) };
         ask.with_pin(&card.pin.clone(), card)
+    }
+
+    /// More to be held for a pre-authorization, by stripe and PIN.
+    #[must_use]
+    pub fn addition(card: &Card, amount: u64, of: &Receipt) -> Self {
+        let addition = Self::following(card, 30_000, 60, 10, amount, of).with_pin(&card.pin.clone(), card);
+        Self { mti: 0x0100, approval: Some(of.approval()), ..addition }
     }
 
     /// A void of a pre-authorization, without PIN.
@@ -368,8 +384,9 @@ impl Ask {
         if let Some(remark) = &self.remark {
             message.text(59, remark)?;
         }
+        let partial = self.partial.map_or_else(String::new, |partial| format!("50{}", u8::from(partial)));
         let private: ArrayVec<u8, 16> =
-            format!("{:02}{:06}{:03}", self.kind, self.batch.unwrap_or(own.batch), self.management)
+            format!("{:02}{:06}{:03}{partial}", self.kind, self.batch.unwrap_or(own.batch), self.management)
                 .bytes()
                 .collect();
         message.digits(60, &private)?;

@@ -7,7 +7,6 @@ use cardswitch::{
     books::{
         Books,
         event::{Decided, Event, ReversalEffect},
-        reason::Reason,
         request::Kind,
         transactions::TransactionKey,
     },
@@ -73,7 +72,7 @@ impl History {
             let recorded = Recorded {
                 code: String::from_utf8_lossy(response_code(decided.reason)).into_owned(),
                 rrn: format!("{:012}", self.clock.at(time).rrn(self.books.epoch_of(seq), seq)),
-                amount: decided.amount.unsigned_abs(),
+                amount: decided.approved().unsigned_abs(),
             };
             let twice = answers.insert(name.clone(), recorded);
             assert!(twice.is_none(), "{name:?} stands in the journal twice");
@@ -87,7 +86,7 @@ impl History {
     pub fn expected_balances(&self, city: &City) -> Vec<i64> {
         let mut balances: Vec<i64> = city.cards().iter().map(|row| row.opening.iter().sum()).collect();
         let mut approved: HashMap<TransactionKey, &Decided> = HashMap::new();
-        for (_, _, decided) in self.decided().filter(|(_, _, decided)| decided.reason == Reason::Approved) {
+        for (_, _, decided) in self.decided().filter(|(_, _, decided)| decided.reason.is_approval()) {
             if let Some((original, ReversalEffect::Reversed)) = decided.reversal {
                 let taken_back = approved.remove(&original).expect("a reversal takes back an approval, once");
                 move_money(&mut balances, taken_back, -1);
@@ -114,7 +113,7 @@ impl History {
 fn move_money(balances: &mut [i64], decided: &Decided, sign: i64) {
     let Some(card) = decided.card else { return };
     let amount = match decided.kind {
-        Kind::Purchase => -decided.amount,
+        Kind::Purchase => -decided.approved(),
         Kind::Load => decided.amount,
         _ => return,
     };

@@ -259,6 +259,7 @@ fn shop(cards: u32) -> Vec<Event> {
         floor: 0,
         max: 2 * OPENING,
         cash: true,
+        last_day: None,
     };
     let product = Product {
         name: "city".to_owned(),
@@ -269,6 +270,10 @@ fn shop(cards: u32) -> Vec<Event> {
         balance_needs_pin: false,
         regions: ArrayVec::new(),
         hold_ms: 1,
+        hold_by_category: ArrayVec::new(),
+        completion_over_pct: 0,
+        late_completion: false,
+        deposit: 0,
     };
     let merchant = OpenedMerchant {
         id: MERCHANT,
@@ -347,6 +352,7 @@ fn card(at: u32) -> Event {
         phone: ArrayString::new(),
         regions: ArrayVec::new(),
         opening: [OPENING].into_iter().collect(),
+        deposit: 0,
     })
 }
 

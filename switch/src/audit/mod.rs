@@ -17,14 +17,15 @@ use crate::{
     app::{archive_dir, journal_dir},
     books::{
         Books,
-        event::{Decided, Event},
+        event::{Decided, Event, Operated},
+        owed::BooksFault,
         reason::Reason,
     },
     clock::stopwatch,
     dialect::response_code,
     hex,
     journal::{JournalError, OpenReport, Reader, Seq, SledStore, Store, StoreOptions, copy_for_inspection},
-    ledger::{Account, AccountKind, BrokenInvariant, Currency, Minor},
+    ledger::{Account, AccountKind, Currency, Minor, Posting},
     recovery::{self, RecoveryError},
 };
 
@@ -45,7 +46,7 @@ pub enum AuditError {
     Recovery(#[from] RecoveryError),
     /// The ledger breaks a rule.
     #[error("the ledger does not add up")]
-    Ledger(#[from] BrokenInvariant),
+    Ledger(#[from] BooksFault),
     /// A replay from the first record gives another state than the switch or its checkpoint has.
     #[error("a replay from the first record gives another state at record {seq} than the {than}")]
     StateDiffers {
@@ -203,6 +204,7 @@ fn entry(books: &Books, seq: Seq, time_ms: i64, event: &Event) -> Entry {
     };
     match event.done() {
         Event::Decided(decided) => decided_entry(books, decided, blank),
+        Event::Operated(operated) => operated_entry(books, operated, blank),
         Event::SignedIn { terminal, stan, .. } | Event::SignedOff { terminal, stan } => {
             Entry { terminal: terminal_name(books, *terminal), stan: Some(*stan), ..blank }
         }
@@ -211,22 +213,37 @@ fn entry(books: &Books, seq: Seq, time_ms: i64, event: &Event) -> Entry {
     }
 }
 
-fn decided_entry(books: &Books, decided: &Decided, blank: Entry) -> Entry {
-    let postings = decided.postings.iter().map(|posting| EntryPosting {
+fn operated_entry(books: &Books, operated: &Operated, blank: Entry) -> Entry {
+    Entry {
+        terminal: operated.terminal.and_then(|terminal| terminal_name(books, terminal)),
+        card: card_name(books, operated.changes.first().map(|change| change.card)),
+        amount: Some(operated.amount),
+        currency: Some(operated.currency),
+        postings: posted(books, &operated.postings),
+        ..blank
+    }
+}
+
+fn posted(books: &Books, postings: &[Posting]) -> Vec<EntryPosting> {
+    let posted = postings.iter().map(|posting| EntryPosting {
         account: books
             .ledger()
             .account(posting.account)
             .map_or_else(|| "unknown".to_owned(), |account| account_name(books, &account)),
         amount: posting.amount,
     });
+    posted.collect()
+}
+
+fn decided_entry(books: &Books, decided: &Decided, blank: Entry) -> Entry {
     Entry {
         terminal: terminal_name(books, decided.key.terminal),
         stan: Some(decided.key.stan),
         card: card_name(books, decided.card),
-        amount: Some(decided.amount),
+        amount: Some(decided.approved()),
         currency: Some(decided.currency),
         outcome: Some(answer_text(decided.reason)),
-        postings: postings.collect(),
+        postings: posted(books, &decided.postings),
         ..blank
     }
 }
@@ -287,7 +304,9 @@ pub fn account_name(books: &Books, account: &Account) -> String {
             let acquirer = books.acquirers().get(usize::from(acquirer));
             format!("{kind} {}", acquirer.map_or("", |acquirer| acquirer.id.as_str()))
         }
-        AccountKind::Fees | AccountKind::Bank | AccountKind::Receivable => kind.to_owned(),
+        AccountKind::Fees | AccountKind::Bank | AccountKind::Receivable | AccountKind::CardDeposits => {
+            kind.to_owned()
+        }
     }
 }
 
@@ -400,7 +419,7 @@ fn prove(
 ) -> Result<Verification, AuditError> {
     let mut books = Books::default();
     recovery::replay(reader, &mut books, seq, progress)?;
-    books.ledger().verify()?;
+    books.verify()?;
     if books.state_hash() != state_hash {
         return Err(AuditError::StateDiffers { seq, than });
     }

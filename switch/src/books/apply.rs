@@ -7,13 +7,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Acquirer, AcquirerId, Books, Card, CommonAccount, IssuerKey, Merchant, Orderer, Psam, PsamId, Seq,
-    Terminal, TerminalId, WorkingKeys, ZoneKeys,
+    Acquirer, AcquirerId, Books, Card, CardId, CommonAccount, IssuerKey, Merchant, Orderer, Psam, PsamId,
+    Seq, Terminal, TerminalId, WorkingKeys, ZoneKeys,
     card::LinkedPhone,
     event::{
         Event, InstalledTerminal, IssuedCard, JoinedAcquirer, ListedReason, ListedSubject, OpenedMerchant,
         Token,
     },
+    fees,
     product::Product,
 };
 use crate::ledger::{AccountKind, Currency, Minor, Posting, Refusal};
@@ -132,6 +133,7 @@ impl Books {
             Event::KeysRewrapped { keeper, blocks, .. } => self.apply_rewrapped(*keeper, blocks),
             Event::EpochBegun(order) => self.begin_epoch(order),
             Event::PinTriesReset { card } => self.reset_pin_tries(*card),
+            Event::Operated(operated) => self.apply_operated(operated),
             genesis => self.apply_genesis(genesis),
         }
     }
@@ -189,6 +191,11 @@ impl Books {
                 self.rules.rules = risk::Rules::new(rules.clone(), currency)
                     .map_err(|_| ApplyError::NoSuch { seq, what: "way to apply these rules" })?;
             }
+            Event::FeesPublished(rules) => {
+                fees::check(rules, self.products.len(), self.merchants.len())
+                    .map_err(|_| ApplyError::NoSuch { seq, what: "way to charge these fees" })?;
+                self.fee_schedule.clone_from(rules);
+            }
             Event::Decided(_)
             | Event::SignedIn { .. }
             | Event::SignedOff { .. }
@@ -201,7 +208,8 @@ impl Books {
             | Event::KeysRewrapped { .. }
             | Event::EpochBegun(_)
             | Event::Ordered(_)
-            | Event::PinTriesReset { .. } => {
+            | Event::PinTriesReset { .. }
+            | Event::Operated(_) => {
                 return Err(ApplyError::NoSuch { seq, what: "way to apply this event" });
             }
         }
@@ -212,6 +220,10 @@ impl Books {
         let known = product.purses.iter().all(|purse| usize::from(*purse) < self.purses.len());
         if !known || usize::from(product.load_purse) >= product.purses.len() {
             return Err(ApplyError::NoSuch { seq: self.seq, what: "purse type" });
+        }
+        if product.deposit > 0 {
+            let purse = product.purses[usize::from(product.load_purse)];
+            self.open_deposits(self.purses[usize::from(purse)].currency);
         }
         self.products.push(product.clone());
         self.counters.add_product();
@@ -338,7 +350,22 @@ impl Books {
         });
         pushed.map_err(|_| ApplyError::NoSuch { seq, what: "way to keep this card" })?;
         self.counters.add_card();
-        Ok(())
+        self.deposit_at_issue(CardId(card), issued.deposit)
+    }
+
+    /// The deposit is paid in cash as the card is handed over.
+    fn deposit_at_issue(&mut self, id: CardId, amount: Minor) -> Result<(), ApplyError> {
+        if amount == 0 {
+            return Ok(());
+        }
+        let currency = self.load_currency(&self.card(id));
+        let [bank, deposits] =
+            [CommonAccount::Bank, CommonAccount::Deposits].map(|which| self.common_account(which, currency));
+        let seq = self.seq;
+        let (bank, deposits) =
+            bank.zip(deposits).ok_or(ApplyError::NoSuch { seq, what: "account for deposits" })?;
+        self.side.set_deposit(id.0, amount);
+        self.post(&[Posting { account: bank, amount: -amount }, Posting { account: deposits, amount }])
     }
 
     fn issue_psam(&mut self, number: [u8; 8], key_version: u8, revoked: bool) -> Result<(), ApplyError> {
@@ -419,6 +446,14 @@ impl Books {
         }
     }
 
+    /// Only where deposits are taken: a journal of before they were has none of these accounts, and keeps its numbers.
+    fn open_deposits(&mut self, currency: Currency) {
+        if !self.common.contains_key(&(CommonAccount::Deposits, currency)) {
+            let account = self.ledger.open(AccountKind::CardDeposits, currency, 0);
+            self.common.insert((CommonAccount::Deposits, currency), account);
+        }
+    }
+
     fn post(&mut self, postings: &[Posting]) -> Result<(), ApplyError> {
         let seq = self.seq;
         self.ledger.post(postings).map_err(|refusal| ApplyError::Postings { seq, refusal })
@@ -444,6 +479,7 @@ impl Books {
                 AccountKind::Bank => CommonAccount::Bank,
                 AccountKind::Fees => CommonAccount::Fees,
                 AccountKind::Receivable => CommonAccount::Receivable,
+                AccountKind::CardDeposits => CommonAccount::Deposits,
                 _ => continue,
             };
             self.common.insert((which, account.currency), crate::ledger::AccountId(at));

@@ -20,9 +20,12 @@
 
 mod admit;
 mod due;
+mod fees;
 mod follow;
 mod fund;
+mod hold;
 mod link;
+pub mod operations;
 mod psam;
 mod reverse;
 
@@ -69,7 +72,10 @@ struct Outcome {
     hold_of: Option<u64>,
     fired: u64,
     notice: Option<Cause>,
+    partial: Option<Minor>,
+    forced: bool,
     fee: Minor,
+    fee_rule: Option<u16>,
     postings: Postings,
 }
 
@@ -89,7 +95,10 @@ impl Outcome {
             hold_of: None,
             fired: 0,
             notice: None,
+            partial: None,
+            forced: false,
             fee: 0,
+            fee_rule: None,
             postings: Postings::new(),
         }
     }
@@ -144,6 +153,7 @@ impl Books {
             | Kind::Void
             | Kind::Refund
             | Kind::PreAuthorization
+            | Kind::PreAuthorizationAddition
             | Kind::PreAuthorizationVoid
             | Kind::Completion
             | Kind::CompletionVoid
@@ -271,21 +281,25 @@ impl Books {
             Some((original, _)) => self.transactions.find(&original).and_then(|original| original.card),
             None => facts.card.map(|card| card.0),
         };
-        let answer = Answer { balance: outcome.shown, ..self.recorded(outcome.reason, now) };
+        let answer =
+            Answer { balance: outcome.shown, partial: outcome.partial, ..self.recorded(outcome.reason, now) };
         let psam = request.psam.as_ref();
         let decided = Decided {
             key,
             kind: request.kind,
             card,
             amount: request.amount,
+            partial: outcome.partial,
             currency: request.currency,
             fee: outcome.fee,
+            fee_rule: outcome.fee_rule,
             reason: outcome.reason,
             shown: outcome.shown,
             pin_tries: outcome.pin_tries,
             pvv: outcome.pvv,
             activates: outcome.activates,
             blocks: outcome.blocks,
+            forced: outcome.forced,
             adopts,
             random: psam.and_then(|psam| psam.random),
             calling: request.dialled_from.or_else(|| psam.and_then(|psam| psam.calling)),
@@ -350,6 +364,7 @@ impl Books {
             seq: Some(earlier.seq),
             epoch: self.epoch_of(earlier.seq),
             time_ms: earlier.time_ms,
+            partial: earlier.partial(),
             balance: earlier.shown,
             repeat: true,
             day: earlier.day,
@@ -422,9 +437,10 @@ impl Books {
             None => self.fund(request, facts, card, terminal, now),
         };
         // A rule that approves and notifies tells of what was approved.
-        let notify = assessment.notify && outcome.reason == Reason::Approved;
+        let notify = assessment.notify && outcome.reason.is_approval();
         let tell = assessment.fired != 0 && (assessment.decline.is_some() || notify);
-        Outcome { fired: assessment.fired, notice: tell.then_some(Cause::Rules), ..outcome }
+        let notice = tell.then_some(Cause::Rules).or(outcome.notice);
+        Outcome { fired: assessment.fired, notice, ..outcome }
     }
 
     fn check_merchant(&self, request: &Request, terminal: &Terminal) -> Result<(), Reason> {
@@ -460,6 +476,8 @@ impl Books {
             CardState::Inactive => Err(Reason::NotActive),
             CardState::Lost => Err(Reason::Lost),
             CardState::Stolen => Err(Reason::Stolen),
+            // A load pays what a card was blocked for.
+            CardState::Blocked if request.kind == Kind::Load && self.owes(id) => Ok(id),
             CardState::Blocked => Err(Reason::Restricted),
             CardState::Closed => Err(Reason::NoSuchCard),
         }
@@ -477,7 +495,9 @@ impl Books {
             Kind::Purchase => {
                 product.purchase_needs_pin(request.entry == EntryMode::Contactless, request.amount)
             }
-            Kind::PreAuthorization => product.purchase_needs_pin(false, request.amount),
+            Kind::PreAuthorization | Kind::PreAuthorizationAddition => {
+                product.purchase_needs_pin(false, request.amount)
+            }
             Kind::Balance => product.balance_needs_pin,
             Kind::Withdrawal | Kind::PinChange => true,
             // Whoever loads a card need not be its holder, and what follows an earlier transaction was agreed to then;

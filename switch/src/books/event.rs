@@ -2,9 +2,10 @@
 //!
 //! The first byte of a record's body is the version of its encoding, the rest is the event in `postcard`'s
 //! format. A field joins under a new version; an event joins behind the last. `fixtures/events` holds a golden file
-//! of each version, and a test reads them all. What older versions looked like stands in `v1`.
+//! of each version, and a test reads them all. What older versions looked like stands in `v1` and `v2`.
 
 mod v1;
+mod v2;
 
 use std::fmt;
 
@@ -12,6 +13,7 @@ use arrayvec::{ArrayString, ArrayVec};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    fees::FeeRule,
     notices::Cause,
     order::SignedOrder,
     policy::Policy,
@@ -21,13 +23,13 @@ use super::{
     transactions::TransactionKey,
 };
 use crate::ledger::{
-    Currency, Minor, Postings,
+    Currency, Minor, Posting, Postings,
     holds::{HoldId, Leg},
     purse::{PURSES_MAX, PurseType},
 };
 
 /// Version of the encoding written now.
-pub const EVENT_VERSION: u8 = 2;
+pub const EVENT_VERSION: u8 = 3;
 
 /// A TR-31 key block in text form. It is encrypted; still, only its header is ever shown.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
@@ -185,6 +187,16 @@ pub struct OnOriginal {
     pub uncounted: Minor,
     /// The original as a whole no longer counts for velocity rules.
     pub uncounts_whole: bool,
+    /// By how much more was authorized, or less if it is negative; only of a pre-authorization.
+    pub added: Minor,
+}
+
+impl OnOriginal {
+    /// About the original of this record, and as yet nothing is done to it.
+    #[must_use]
+    pub fn of(seq: u64) -> Self {
+        Self { seq, returned: 0, uncounted: 0, uncounts_whole: false, added: 0 }
+    }
 }
 
 /// A decided request: everything that follows from it, in one record.
@@ -196,12 +208,16 @@ pub struct Decided {
     pub kind: Kind,
     /// The card, if it is one of ours.
     pub card: Option<u32>,
-    /// Amount in minor units.
+    /// The amount that was asked for, in minor units.
     pub amount: Minor,
+    /// What of it was approved, where that is less than all of it.
+    pub partial: Option<Minor>,
     /// Its currency.
     pub currency: Currency,
     /// What of the postings is a fee: the merchant's or the acquirer's.
     pub fee: Minor,
+    /// Which entry of the fee schedule said so; none where the merchant's own terms did.
+    pub fee_rule: Option<u16>,
     /// How it was answered, and why.
     pub reason: Reason,
     /// The balance that the answer showed.
@@ -212,8 +228,10 @@ pub struct Decided {
     pub pvv: Option<Pvv>,
     /// The card became active by this request.
     pub activates: bool,
-    /// The card was blocked because something was taken back that had been spent.
+    /// The card was blocked because it owes what was taken back, or paid, and was not there.
     pub blocks: bool,
+    /// It was paid although nothing that still held had authorized it.
+    pub forced: bool,
     /// The keys of this version were used for the first time and are now the terminal's, or its acquirer's.
     pub adopts: Option<u32>,
     /// The random number that made the one-time key it came under.
@@ -238,6 +256,74 @@ pub struct Decided {
     pub notice: Option<Cause>,
     /// What moved.
     pub postings: Postings,
+}
+
+impl Decided {
+    /// What was approved of what was asked, minor units; the amount that counts for whatever follows.
+    #[must_use]
+    pub fn approved(&self) -> Minor {
+        self.partial.unwrap_or(self.amount)
+    }
+}
+
+/// What officers ordered.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum OperationKind {
+    /// The deposit for a card was paid.
+    TakeDeposit,
+    /// A card was given back and paid out.
+    Cancel,
+    /// A card was lost, and its deposit is income.
+    ReportLost,
+    /// What a card held moved to the one in its place.
+    Replace,
+    /// Money moved between two cards.
+    Transfer,
+    /// A merchant was paid without authorization.
+    ForcePost,
+}
+
+impl OperationKind {
+    /// The word for it in tables and files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TakeDeposit => "take_deposit",
+            Self::Cancel => "cancel",
+            Self::ReportLost => "report_lost",
+            Self::Replace => "replace",
+            Self::Transfer => "transfer",
+            Self::ForcePost => "force_post",
+        }
+    }
+}
+
+/// A card as an operation leaves it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct CardChange {
+    /// Position of the card.
+    pub card: u32,
+    /// Its state from now on.
+    pub state: CardState,
+    /// The deposit for it from now on, minor units.
+    pub deposit: Minor,
+}
+
+/// What officers ordered and was done: everything that follows from it, in one record.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub struct Operated {
+    /// What.
+    pub kind: OperationKind,
+    /// How much it was about, minor units.
+    pub amount: Minor,
+    /// Of which currency.
+    pub currency: Currency,
+    /// The terminal whose merchant was paid.
+    pub terminal: Option<u32>,
+    /// The cards, the one it was ordered for first.
+    pub changes: ArrayVec<CardChange, 2>,
+    /// What moved.
+    pub postings: Vec<Posting>,
 }
 
 /// A merchant as it joined.
@@ -315,6 +401,8 @@ pub struct IssuedCard {
     pub regions: Regions,
     /// Opening balance of each purse, taken from the orderer's float.
     pub opening: ArrayVec<Minor, PURSES_MAX>,
+    /// The deposit paid for the card itself, minor units of its load purse's currency; held apart, not to be spent.
+    pub deposit: Minor,
 }
 
 /// The master keys of one version from which PSAM keys are derived.
@@ -545,6 +633,10 @@ pub enum Event {
         /// Position of the card.
         card: u32,
     },
+    /// A fee schedule came into force, in place of the one before.
+    FeesPublished(Vec<FeeRule>),
+    /// Something that officers ordered was done.
+    Operated(Operated),
 }
 
 /// What happened by order.
@@ -585,6 +677,7 @@ impl Event {
     pub fn read(body: &[u8]) -> Result<Self, EventError> {
         match body.split_first() {
             Some((&EVENT_VERSION, rest)) => postcard::from_bytes(rest).map_err(|_| EventError::Malformed),
+            Some((&2, rest)) => v2::read(rest).map_err(|_| EventError::Malformed),
             Some((&1, rest)) => v1::read(rest).map_err(|_| EventError::Malformed),
             Some((&version, _)) => Err(EventError::UnknownVersion(version)),
             None => Err(EventError::Malformed),
@@ -632,6 +725,8 @@ impl Event {
             Self::EpochBegun(_) => "epoch_begun",
             Self::Ordered(ordered) => ordered.done.name(),
             Self::PinTriesReset { .. } => "pin_tries_reset",
+            Self::FeesPublished(_) => "fees_published",
+            Self::Operated(operated) => operated.kind.name(),
         }
     }
 }

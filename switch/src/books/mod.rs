@@ -12,12 +12,14 @@ pub mod cards;
 pub mod decide;
 mod epochs;
 pub mod event;
+pub mod fees;
 mod index;
 mod key_blocks;
 pub mod notices;
 pub mod order;
 mod ordered;
 pub mod originals;
+pub mod owed;
 pub mod parties;
 pub mod policy;
 pub mod product;
@@ -35,15 +37,17 @@ use serde::{Deserialize, Serialize};
 use self::{
     cards::{CardTable, Cards},
     event::{KeyRole, KeyText, KeysForTerminal, MacScheme, PsamMasters, TerminalDialect, Token},
+    fees::FeeRule,
     notices::{Cause, Notices},
     order::{DoneOrder, Epoch},
     originals::Originals,
+    owed::SideLedger,
     policy::Policy,
     product::Product,
     request::Phone,
     transactions::Transactions,
 };
-use crate::ledger::{AccountId, Currency, Ledger, Minor, purse::PurseType};
+use crate::ledger::{AccountId, AccountKind, Currency, Ledger, Minor, purse::PurseType};
 
 pub use self::card::Card;
 pub use self::parties::{Acquirer, AcquirerId, Psam, PsamId, ZoneKeys};
@@ -215,6 +219,8 @@ pub struct Books {
     business_day: i32,
     epochs: Vec<Epoch>,
     orders_done: Vec<DoneOrder>,
+    fee_schedule: Vec<FeeRule>,
+    side: SideLedger,
 }
 
 /// Accounts that exist once per currency.
@@ -223,6 +229,8 @@ enum CommonAccount {
     Bank,
     Fees,
     Receivable,
+    /// Only where a product takes deposits.
+    Deposits,
 }
 
 impl Books {
@@ -290,6 +298,12 @@ impl Books {
     #[must_use]
     pub fn business_day(&self) -> i32 {
         self.business_day
+    }
+
+    /// The fee schedule in force.
+    #[must_use]
+    pub fn fee_schedule(&self) -> &[FeeRule] {
+        &self.fee_schedule
     }
 
     /// The issuer keys.
@@ -428,6 +442,12 @@ impl Books {
             .filter(|(_, purse)| purse.currency == currency)
             .map(|(account, _)| self.ledger.held(account))
             .sum()
+    }
+
+    /// Whether an account is a purse of a card.
+    fn is_purse(&self, account: AccountId) -> bool {
+        let kind = self.ledger.account(account).map(|account| account.kind);
+        matches!(kind, Some(AccountKind::Purse { .. }))
     }
 
     fn common_account(&self, which: CommonAccount, currency: Currency) -> Option<AccountId> {

@@ -22,13 +22,15 @@ pub enum Cause {
     DuplicateDiffers,
     /// A message under a one-time key that was used before.
     Replay,
-    /// Money was taken back that had been spent, and the card was blocked.
+    /// Money was taken back that had been spent, or paid that was not there, and the card was blocked.
     Shortfall,
+    /// Something was paid although nothing that still held had authorized it.
+    ForcedPost,
 }
 
 impl Cause {
     /// How many there are.
-    pub const COUNT: usize = 5;
+    pub const COUNT: usize = 6;
 
     /// How what has this cause is answered, where that does not depend on more.
     #[must_use]
@@ -37,7 +39,7 @@ impl Cause {
             Self::BindingMismatch => Reason::BindingMismatch,
             Self::DuplicateDiffers => Reason::DuplicateDiffers,
             Self::Replay => Reason::Replay,
-            Self::Rules | Self::Shortfall => Reason::Approved,
+            Self::Rules | Self::Shortfall | Self::ForcedPost => Reason::Approved,
         }
     }
 
@@ -50,6 +52,7 @@ impl Cause {
             Self::DuplicateDiffers => "duplicate_differs",
             Self::Replay => "replay",
             Self::Shortfall => "shortfall",
+            Self::ForcedPost => "forced_post",
         }
     }
 }

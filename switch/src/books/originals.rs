@@ -14,6 +14,9 @@ use serde::{Deserialize, Serialize};
 use super::{Seq, index::Index, policy::Policy, request::Kind, transactions::TransactionKey};
 use crate::ledger::{AccountId, Currency, Minor, Posting, holds::HoldId, purse::PURSES_MAX};
 
+/// The most accounts that one payment debits: the purses of a card, and what it owes.
+pub const DEBITS_MAX: usize = PURSES_MAX + 1;
+
 /// An approved transaction.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Original {
@@ -37,8 +40,9 @@ pub struct Original {
     pub currency: Currency,
     /// The merchant's fee, or the acquirer's.
     pub fee: Minor,
-    /// What each purse gave, as it was posted: negative amounts in order of use.
-    pub debits: ArrayVec<Posting, PURSES_MAX>,
+    /// What each purse gave, and behind them what the cardholder owes of it, as it was posted: negative amounts in
+    /// order of use.
+    pub debits: ArrayVec<Posting, DEBITS_MAX>,
     /// Where the money went, the fee aside.
     pub payee: Option<AccountId>,
     /// How much of it has gone back.
@@ -47,12 +51,14 @@ pub struct Original {
     pub hold: Option<HoldId>,
     /// The pre-authorization that it completed.
     pub completes: Option<Seq>,
+    /// The time of its hold ran out, and nothing has been paid of it since.
+    pub lapsed: bool,
     /// It was reversed itself: whatever is taken back of what followed it, it does not come alive again.
     pub reversed: bool,
 }
 
 impl Original {
-    /// What the purses gave together, minor units.
+    /// What was taken together, minor units.
     #[must_use]
     pub fn debited(&self) -> Minor {
         self.debits.iter().map(|debit| -debit.amount).sum()
@@ -150,6 +156,20 @@ impl Originals {
         }
         if let Some(hold) = hold {
             self.holders.insert(hold, seq);
+        }
+    }
+
+    /// The time of a pre-authorization's hold has run out, or something was paid of it after all.
+    pub(super) fn set_lapsed(&mut self, seq: Seq, lapsed: bool) {
+        if let Some(entry) = self.at_mut(seq) {
+            entry.lapsed = lapsed;
+        }
+    }
+
+    /// So much more was authorized, or less if it is negative.
+    pub(super) fn add_amount(&mut self, seq: Seq, amount: Minor) {
+        if let Some(entry) = self.at_mut(seq) {
+            entry.amount += amount;
         }
     }
 
@@ -286,6 +306,7 @@ mod tests {
             returned: 0,
             hold: None,
             completes: None,
+            lapsed: false,
             reversed: false,
         }
     }

@@ -20,6 +20,9 @@ pub const REGIONS_MAX: usize = 8;
 /// Region codes of six digits (GB/T 2260); one that ends in zeros covers everything below it.
 pub type Regions = ArrayVec<u32, REGIONS_MAX>;
 
+/// The most merchant categories with a hold time of their own.
+pub const HOLDS_BY_CATEGORY_MAX: usize = 16;
+
 /// One product.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Product {
@@ -39,9 +42,31 @@ pub struct Product {
     pub regions: Regions,
     /// How long a pre-authorization holds money, milliseconds.
     pub hold_ms: i64,
+    /// The same at merchants of these categories, which comes first.
+    pub hold_by_category: ArrayVec<(u16, i64), HOLDS_BY_CATEGORY_MAX>,
+    /// By how much a completion may be above what is held, in per cent of it.
+    pub completion_over_pct: u8,
+    /// Whether a completion is still paid after its hold's time is over.
+    pub late_completion: bool,
+    /// Deposit for the card itself, minor units of the load purse's currency; taken at issue, held apart.
+    pub deposit: Minor,
 }
 
 impl Product {
+    /// How long a pre-authorization at a merchant of this category holds money, milliseconds.
+    #[must_use]
+    pub fn hold_ms_at(&self, category: u16) -> i64 {
+        let own = self.hold_by_category.iter().find(|(of, _)| *of == category);
+        own.map_or(self.hold_ms, |(_, hold_ms)| *hold_ms)
+    }
+
+    /// The most that may be completed of a hold of this much, minor units.
+    #[must_use]
+    pub fn completion_max(&self, held: Minor) -> Minor {
+        let over = i128::from(held) * i128::from(self.completion_over_pct) / 100;
+        held.saturating_add(Minor::try_from(over).unwrap_or(0))
+    }
+
     /// Whether a purchase of this amount needs a PIN.
     #[must_use]
     pub fn purchase_needs_pin(&self, contactless: bool, amount: Minor) -> bool {

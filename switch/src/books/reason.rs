@@ -86,11 +86,13 @@ pub enum Reason {
     TimeOutOfRange,
     /// New zone keys that are no proper key blocks, or an earlier key.
     KeyRefused,
+    /// Less than was asked: what there was.
+    PartlyApproved,
 }
 
 impl Reason {
     /// Every reason, for tables and metric labels.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::Approved,
         Self::FormatError,
         Self::TerminalUnknown,
@@ -130,6 +132,7 @@ impl Reason {
         Self::Reflected,
         Self::TimeOutOfRange,
         Self::KeyRefused,
+        Self::PartlyApproved,
     ];
 
     /// The word for this reason in metrics, tables and files.
@@ -175,7 +178,14 @@ impl Reason {
             Self::Reflected => "reflected",
             Self::TimeOutOfRange => "time_out_of_range",
             Self::KeyRefused => "key_refused",
+            Self::PartlyApproved => "partly_approved",
         }
+    }
+
+    /// Whether what was asked was done, if only in part.
+    #[must_use]
+    pub fn is_approval(self) -> bool {
+        matches!(self, Self::Approved | Self::PartlyApproved)
     }
 }
 

@@ -56,11 +56,13 @@ pub enum Kind {
     KeyChange,
     /// The acquirer says that its business day has changed.
     CutOverNotice,
+    /// Hold more for a completion that is still to come.
+    PreAuthorizationAddition,
 }
 
 impl Kind {
     /// Every kind, for metric labels.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::SignIn,
         Self::SignOff,
         Self::Echo,
@@ -80,6 +82,7 @@ impl Kind {
         Self::SignOn,
         Self::KeyChange,
         Self::CutOverNotice,
+        Self::PreAuthorizationAddition,
     ];
 
     /// The word for this kind in metrics, tables and files.
@@ -105,13 +108,17 @@ impl Kind {
             Self::SignOn => "sign_on",
             Self::KeyChange => "key_change",
             Self::CutOverNotice => "cut_over_notice",
+            Self::PreAuthorizationAddition => "pre_authorization_addition",
         }
     }
 
     /// Whether it takes money from a card, or promises it: what velocity rules count.
     #[must_use]
     pub fn is_debit(self) -> bool {
-        matches!(self, Self::Purchase | Self::PreAuthorization | Self::Withdrawal)
+        matches!(
+            self,
+            Self::Purchase | Self::PreAuthorization | Self::PreAuthorizationAddition | Self::Withdrawal
+        )
     }
 
     /// Whether it is about an approved transaction that it names.
@@ -323,6 +330,8 @@ pub struct Request {
     pub currency: Currency,
     /// The acquirer's own fee, on top of the amount, minor units.
     pub acquirer_fee: Minor,
+    /// Whether less than the amount may be approved.
+    pub partial_allowed: bool,
     /// What stays taken after a partial reversal, minor units.
     pub replacement: Minor,
     /// What kind of request a reversal takes back, by its processing and condition codes.
@@ -365,7 +374,8 @@ impl Request {
             number(name.stan),
             name.rrn.unwrap_or(u64::MAX),
             number(name.approval),
-            self.replacement.unsigned_abs(),
+            // Whoever may get a part and whoever may not ask for two things.
+            self.replacement.unsigned_abs() ^ if self.partial_allowed { u64::MAX } else { 0 },
             self.acquirer_fee.unsigned_abs(),
         ]
         .into_iter()
@@ -482,6 +492,8 @@ pub struct Answer {
     pub epoch: u32,
     /// Recorded time, milliseconds since 1970 UTC.
     pub time_ms: i64,
+    /// What was approved, where that is less than what was asked, minor units.
+    pub partial: Option<Minor>,
     /// What is left on the card, where the answer shows it.
     pub balance: Option<Shown>,
     /// Whether this answers a repeat.
@@ -505,6 +517,7 @@ impl Answer {
             seq: None,
             epoch: 1,
             time_ms,
+            partial: None,
             balance: None,
             repeat: false,
             keys: None,

@@ -20,7 +20,7 @@ use super::{
 use crate::ledger::{Account, holds::Hold, purse::PurseType};
 
 /// Version of the snapshot's layout.
-const SNAPSHOT_VERSION: u8 = 4;
+const SNAPSHOT_VERSION: u8 = 5;
 
 /// Bytes after which a chunk is handed out. Rows are not split, so a chunk may be a row longer.
 const CHUNK_BYTES: usize = 32 << 10;
@@ -56,6 +56,9 @@ struct Header {
     notices: u64,
     epochs: u64,
     orders_done: u64,
+    fee_rules: u64,
+    owed: u64,
+    deposits: u64,
 }
 
 /// The bytes are no snapshot of this version.
@@ -84,6 +87,9 @@ impl Books {
         writer.rows(self.transactions.lacks());
         writer.rows(self.transactions.iter());
         writer.rows(&self.listed);
+        writer.rows(&self.fee_schedule);
+        self.side.rows().for_each(|row| writer.row(&row));
+        self.side.deposit_rows().for_each(|row| writer.row(&row));
         writer.rows(&self.psam_masters);
         writer.rows(&self.psams);
         writer.rows(&self.acquirers);
@@ -149,6 +155,14 @@ impl Books {
         }
         books.transactions.restore_evicted(header.evicted);
         books.listed = reader.rows::<Listed>(header.listed)?;
+        books.fee_schedule = reader.rows(header.fee_rules)?;
+        for _ in 0..header.owed {
+            books.side.restore(reader.row()?);
+        }
+        for _ in 0..header.deposits {
+            let (card, amount) = reader.row()?;
+            books.side.set_deposit(card, amount);
+        }
         books.psam_masters = reader.rows::<PsamMasters>(header.psam_masters)?;
         books.psams = reader.rows::<Psam>(header.psams)?;
         books.acquirers = reader.rows::<Acquirer>(header.acquirers)?;
@@ -224,6 +238,9 @@ impl Books {
             notices: self.notices.iter().count() as u64,
             epochs: self.epochs.len() as u64,
             orders_done: self.orders_done.len() as u64,
+            fee_rules: self.fee_schedule.len() as u64,
+            owed: self.side.lengths().0,
+            deposits: self.side.lengths().1,
         }
     }
 }

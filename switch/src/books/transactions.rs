@@ -84,6 +84,15 @@ pub struct Transaction {
     pub postings: Postings,
 }
 
+impl Transaction {
+    /// What was approved of the amount, if that was not all of it: what the purses gave.
+    #[must_use]
+    pub fn partial(&self) -> Option<Minor> {
+        let taken = self.postings.iter().map(|leg| leg.amount).filter(|amount| *amount < 0).sum::<Minor>();
+        (self.reason == Reason::PartlyApproved).then_some(-taken)
+    }
+}
+
 const NONE: u32 = u32::MAX;
 
 /// Where an entry stands in the list of all (oldest first) and in its terminal's list. Apart from the entries: whoever

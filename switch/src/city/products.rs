@@ -1,14 +1,16 @@
 //! Purses and card products: `products.toml`. A new purse or product is a new entry, not new code.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use arrayvec::ArrayVec;
+use jiff::civil::Date;
 use serde::Deserialize;
 
 use super::document;
 use super::error::{CityError, Problem};
 use super::table::{self, Regions};
+use crate::books::product::HOLDS_BY_CATEGORY_MAX;
 use crate::ledger::purse::{CATEGORIES_MAX, PURSES_MAX};
 use crate::ledger::{Currency, Minor};
 
@@ -19,6 +21,7 @@ pub(super) const ENTRIES_MAX: usize = 256;
 
 // The errors below name these numbers in words.
 const _: () = assert!(PURSES_MAX == 4 && CATEGORIES_MAX == 16 && ENTRIES_MAX == 256);
+const _: () = assert!(HOLDS_BY_CATEGORY_MAX == 16);
 
 /// All purses and products, names resolved.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -44,6 +47,8 @@ pub struct PurseRow {
     pub floor_minor: Minor,
     /// Whether it may be drawn as cash at a cash machine.
     pub cash: bool,
+    /// The last business day on which it pays; none: for ever.
+    pub last_day: Option<Date>,
 }
 
 /// One card product.
@@ -67,6 +72,14 @@ pub struct ProductRow {
     pub regions: Regions,
     /// Hours a pre-authorization holds its amount, 1 to 1440.
     pub hold_h: u16,
+    /// The same by merchant category code, where it is another.
+    pub hold_h_by_mcc: ArrayVec<(u16, u16), HOLDS_BY_CATEGORY_MAX>,
+    /// By how many per cent a completion may be above what is held, 0 to 100.
+    pub completion_over_pct: u8,
+    /// Whether a completion is still paid after its hold's time is over.
+    pub late_completion: bool,
+    /// Deposit taken at issue for the card itself, minor units.
+    pub deposit_minor: Minor,
 }
 
 /// When a purchase needs a PIN.
@@ -95,6 +108,7 @@ struct RawPurse {
     floor: i64,
     #[serde(default)]
     cash: bool,
+    last_day: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -110,14 +124,35 @@ struct RawProduct {
     balance_needs_pin: bool,
     #[serde(default)]
     regions: Vec<u32>,
-    #[serde(default = "week")]
-    hold_h: u16,
+    #[serde(default)]
+    hold_h: RawHoldHours,
+    #[serde(default)]
+    completion_over_pct: u8,
+    #[serde(default)]
+    late_completion: bool,
+    #[serde(default)]
+    deposit: i64,
+}
+
+/// One number, or a table of numbers by merchant category with the others' under `default`.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum RawHoldHours {
+    Everywhere(u16),
+    ByCategory(BTreeMap<String, u16>),
+}
+
+impl Default for RawHoldHours {
+    fn default() -> Self {
+        Self::Everywhere(WEEK_H)
+    }
 }
 
 /// Hours of the usual hold.
-fn week() -> u16 {
-    168
-}
+const WEEK_H: u16 = 168;
+
+/// The key of a table of hold hours that is no category.
+const DEFAULT: &str = "default";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -165,7 +200,15 @@ fn read_purse(raw: &RawPurse, entry: &str) -> Result<PurseRow, CityError> {
         max_minor: raw.max,
         floor_minor: raw.floor,
         cash: raw.cash,
+        last_day: last_day(raw.last_day.as_deref(), entry)?,
     })
+}
+
+fn last_day(raw: Option<&str>, entry: &str) -> Result<Option<Date>, CityError> {
+    let form = || {
+        CityError::of_key(FILE, format!("{entry}.last_day"), Problem::Form("a date such as \"2026-12-31\""))
+    };
+    raw.map(|day| day.parse().map_err(|_| form())).transpose()
 }
 
 fn read_product(raw: &RawProduct, entry: &str, purses: &[PurseRow]) -> Result<ProductRow, CityError> {
@@ -193,7 +236,10 @@ fn read_product(raw: &RawProduct, entry: &str, purses: &[PurseRow]) -> Result<Pr
         let form = Problem::Form("at most 8 different codes of 6 digits");
         CityError::of_key(FILE, format!("{entry}.regions"), form)
     })?;
-    require((1..=1440).contains(&raw.hold_h), format!("{entry}.hold_h"), "must be 1 to 1440 hours")?;
+    let (hold_h, hold_h_by_mcc) = hold_hours(&raw.hold_h, entry)?;
+    let over = raw.completion_over_pct;
+    require(over <= 100, format!("{entry}.completion_over_pct"), "must be at most 100 per cent")?;
+    require(raw.deposit >= 0, format!("{entry}.deposit"), "must not be below zero")?;
     Ok(ProductRow {
         name,
         bins,
@@ -203,8 +249,32 @@ fn read_product(raw: &RawProduct, entry: &str, purses: &[PurseRow]) -> Result<Pr
         pin: pin_rule(raw, entry)?,
         balance_needs_pin: raw.balance_needs_pin,
         regions,
-        hold_h: raw.hold_h,
+        hold_h,
+        hold_h_by_mcc,
+        completion_over_pct: over,
+        late_completion: raw.late_completion,
+        deposit_minor: raw.deposit,
     })
+}
+
+/// Hours everywhere, and by category where they are others.
+type HoldHours = (u16, ArrayVec<(u16, u16), HOLDS_BY_CATEGORY_MAX>);
+
+fn hold_hours(raw: &RawHoldHours, entry: &str) -> Result<HoldHours, CityError> {
+    let key = || format!("{entry}.hold_h");
+    let (everywhere, table) = match raw {
+        RawHoldHours::Everywhere(hours) => (*hours, None),
+        RawHoldHours::ByCategory(table) => (table.get(DEFAULT).copied().unwrap_or(WEEK_H), Some(table)),
+    };
+    let mut by_mcc = ArrayVec::new();
+    for (code, hours) in table.into_iter().flatten().filter(|(code, _)| *code != DEFAULT) {
+        let form = Problem::Form("\"default\" or 4 digits for each of at most 16 categories");
+        let mcc = table::mcc(code).filter(|_| !by_mcc.is_full());
+        by_mcc.push((mcc.ok_or_else(|| CityError::of_key(FILE, key(), form))?, *hours));
+    }
+    let all = by_mcc.iter().map(|(_, hours)| *hours).chain([everywhere]);
+    require(all.into_iter().all(|hours| (1..=1440).contains(&hours)), key(), "must be 1 to 1440 hours")?;
+    Ok((everywhere, by_mcc))
 }
 
 fn pin_rule(raw: &RawProduct, entry: &str) -> Result<PinRule, CityError> {

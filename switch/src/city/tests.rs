@@ -176,6 +176,9 @@ fn products_are_resolved_to_positions() {
         products.products.iter().all(|product| product.hold_h == 168),
         "a week unless the file says else"
     );
+    let medical = &products.products[2];
+    assert_eq!(medical.hold_h_by_mcc.as_slice(), [(7011, 720), (7512, 336)]);
+    assert_eq!((medical.completion_over_pct, medical.late_completion, medical.deposit_minor), (15, true, 0));
     for (product, (name, bin, purses, load_purse, pin)) in products.products.iter().zip(rows) {
         assert_eq!(product.name, name);
         assert_eq!(product.bins, [bin], "{name}");
@@ -322,7 +325,7 @@ fn a_wrong_document_is_named_by_its_key() {
     // What stands in products.toml, what is put there, and how the error goes on behind the file's name.
     let rows = [
         ("balance_max = 500000\n", "", " line 67: missing field `balance_max`"),
-        ("floor = 0", "flor = 0", " line 30: unknown field `flor`"),
+        ("floor = 0", "flor = 0", " line 36: unknown field `flor`"),
         ("floor = 0", "floor = 1", ", purse[0].floor: must not be above zero"),
         ("max = 2000000", "max = 0", ", purse[0].max: must be an amount above zero"),
         ("currency = 156", "currency = 1000", ", purse[0].currency: must be an ISO"),
@@ -337,12 +340,21 @@ fn a_wrong_document_is_named_by_its_key() {
         ("[\"general\"]", "[\"medical\"]", ", product[1].load_purse: is not in purses"),
         ("no_pin_max = 10000", "no_pin_max = 0", ", product[0].no_pin_max: must be above"),
         ("pin = \"above\"", "pin = \"always\"", ", product[0].no_pin_max: must be 0"),
-        ("pin = \"above\"", "pin = \"never\"", " line 60: not TOML, or a value of"),
-        ("cash = true", "cash = 1", " line 31: not TOML, or a value of"),
+        ("pin = \"above\"", "pin = \"never\"", " line 66: not TOML, or a value of"),
+        ("cash = true", "cash = 1", " line 37: not TOML, or a value of"),
         ("[310000]", "[31000]", ", product[1].regions: must be at most 8 different codes"),
         ("[310000]", "[310000, 310000]", ", product[1].regions: must be at most 8 different"),
         ("hold_h = 168", "hold_h = 0", ", product[0].hold_h: must be 1 to 1440 hours"),
         ("hold_h = 168", "hold_h = 1441", ", product[0].hold_h: must be 1 to 1440 hours"),
+        (
+            "\"7011\" = 720, \"7512\"",
+            "\"7011\" = 0, \"7512\"",
+            ", product[2].hold_h: must be 1 to 1440 hours",
+        ),
+        ("\"7512\" = 336", "\"751\" = 336", ", product[2].hold_h: must be \"default\" or 4 digits"),
+        ("_pct = 15", "_pct = 101", ", product[2].completion_over_pct: must be at most 100"),
+        ("hold_h = 168", "deposit = -1", ", product[0].deposit: must not be below zero"),
+        ("cash = true", "last_day = \"2026-02-30\"", ", purse[0].last_day: must be a date"),
     ];
     let dir = copy();
     let path = dir.path().join("products.toml");

@@ -8,6 +8,7 @@ use crate::books::reason::Reason;
 pub fn response_code(reason: Reason) -> &'static [u8; 2] {
     match reason {
         Reason::Approved => b"00",
+        Reason::PartlyApproved => b"10",
         Reason::InvalidMerchant => b"03",
         Reason::InvalidTransaction | Reason::TimeOutOfRange | Reason::KeyRefused => b"12",
         Reason::InvalidAmount => b"13",
@@ -48,6 +49,7 @@ pub fn response_meaning(code: &[u8]) -> &'static str {
     match code {
         b"00" => "approved",
         b"03" => "invalid merchant",
+        b"10" => "approved in part",
         b"12" => "invalid transaction",
         b"13" => "invalid amount",
         b"14" => "no such card",

@@ -49,13 +49,14 @@ pub struct Kept {
 type Coded = (u16, u32, u8, u32, Kind);
 
 /// The transactions of the dialect.
-const KINDS: [Coded; 12] = [
+const KINDS: [Coded; 13] = [
     (0x0200, 0, 0, 22, Kind::Purchase),
     (0x0200, 310_000, 0, 1, Kind::Balance),
     (0x0200, 630_000, 91, 46, Kind::Load),
     (0x0200, 200_000, 0, 23, Kind::Void),
     (0x0220, 200_000, 0, 25, Kind::Refund),
     (0x0100, 30_000, 6, 10, Kind::PreAuthorization),
+    (0x0100, 30_000, 60, 10, Kind::PreAuthorizationAddition),
     (0x0100, 200_000, 6, 11, Kind::PreAuthorizationVoid),
     (0x0200, 0, 6, 20, Kind::Completion),
     (0x0220, 0, 6, 24, Kind::Completion),
@@ -155,6 +156,9 @@ fn read_request(message: &Message<'_>, request: &mut Request, kept: &Kept) -> Re
             read_card(message, request)
         }
         Kind::Purchase | Kind::Load | Kind::PreAuthorization => {
+            // Field 60.6, the fourteenth digit: 1 if the terminal can take the rest by other means.
+            request.partial_allowed =
+                request.kind == Kind::Purchase && number_at(&kept.private_60, 13..14) == Some(1);
             read_amount(message, request)?;
             read_card_and_pin(message, request)
         }
@@ -162,7 +166,12 @@ fn read_request(message: &Message<'_>, request: &mut Request, kept: &Kept) -> Re
             request.currency = need(message, 49, currency(message))?;
             read_card_and_pin(message, request)
         }
-        Kind::Void | Kind::Refund | Kind::PreAuthorizationVoid | Kind::Completion | Kind::CompletionVoid => {
+        Kind::Void
+        | Kind::Refund
+        | Kind::PreAuthorizationAddition
+        | Kind::PreAuthorizationVoid
+        | Kind::Completion
+        | Kind::CompletionVoid => {
             read_amount(message, request)?;
             read_original(message, request)?;
             read_card_and_pin(message, request)

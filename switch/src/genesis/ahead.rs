@@ -139,6 +139,7 @@ fn issued(row: &CardRow, token: Token, pvki: u8, pvv: Pvv) -> IssuedCard {
             .map_or_else(ArrayString::new, |phone| ArrayString::from(phone.expose()).unwrap_or_default()),
         regions: row.regions.clone(),
         opening: row.opening.clone(),
+        deposit: 0,
     }
 }
 

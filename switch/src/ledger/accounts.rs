@@ -287,7 +287,7 @@ impl AccountKind {
             Self::MerchantPayable { merchant } | Self::LoadLine { merchant } => merchant,
             Self::OrdererFloat { orderer } => orderer,
             Self::AcquirerPayable { acquirer } => u32::from(acquirer),
-            Self::Fees | Self::Bank | Self::Receivable => 0,
+            Self::Fees | Self::Bank | Self::Receivable | Self::CardDeposits => 0,
         }
     }
 
@@ -300,7 +300,7 @@ impl AccountKind {
             Self::OrdererFloat { .. } => Self::OrdererFloat { orderer: owner },
             // An owner that went in as 16 bits comes out as them.
             Self::AcquirerPayable { .. } => Self::AcquirerPayable { acquirer: (owner & 0xffff) as u16 },
-            alone @ (Self::Fees | Self::Bank | Self::Receivable) => alone,
+            alone @ (Self::Fees | Self::Bank | Self::Receivable | Self::CardDeposits) => alone,
         }
     }
 }
@@ -386,6 +386,7 @@ mod tests {
             AccountKind::Fees,
             AccountKind::Bank,
             AccountKind::Receivable,
+            AccountKind::CardDeposits,
         ];
         let mut table = AccountTable::default();
         let mut want = Vec::new();

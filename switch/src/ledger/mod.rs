@@ -87,6 +87,8 @@ pub enum AccountKind {
         /// Position of the acquirer.
         acquirer: u16,
     },
+    /// Deposits paid for cards: held apart, returned with the card or forfeited with it.
+    CardDeposits,
 }
 
 impl AccountKind {
@@ -101,6 +103,7 @@ impl AccountKind {
             Self::Fees => "fees",
             Self::Bank => "bank",
             Self::Receivable => "receivable",
+            Self::CardDeposits => "card_deposits",
             Self::AcquirerPayable { .. } => "acquirer_payable",
         }
     }

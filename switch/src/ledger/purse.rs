@@ -33,13 +33,27 @@ pub struct PurseType {
     pub max: Minor,
     /// Whether it may be drawn in cash.
     pub cash: bool,
+    /// The last business day on which it pays, days since 1970-01-01; none is for ever. What it holds stays its
+    /// owner's.
+    pub last_day: Option<i32>,
 }
 
 impl PurseType {
-    /// Whether the purse may pay in this currency at a merchant of this category.
+    /// Whether the purse may pay in this currency at a merchant of this category on this business day.
     #[must_use]
-    pub fn pays(&self, currency: Currency, category: u16) -> bool {
-        self.currency == currency && (self.categories.is_empty() || self.categories.contains(&category))
+    pub fn pays(&self, currency: Currency, category: u16, day: i32) -> bool {
+        let here = self.categories.is_empty() || self.categories.contains(&category);
+        self.currency == currency && here && self.is_valid_on(day)
+    }
+
+    /// Whether it may be drawn as cash in this currency on this business day.
+    #[must_use]
+    pub fn pays_cash(&self, currency: Currency, day: i32) -> bool {
+        self.cash && self.currency == currency && self.is_valid_on(day)
+    }
+
+    fn is_valid_on(&self, day: i32) -> bool {
+        self.last_day.is_none_or(|last| day <= last)
     }
 }
 
@@ -54,6 +68,24 @@ pub fn split_debit(
 ) -> Option<ArrayVec<Posting, PURSES_MAX>> {
     let legs = split_hold(ledger, purses, amount)?;
     Some(legs.into_iter().map(|Leg { account, amount }| Posting { account, amount: -amount }).collect())
+}
+
+/// Takes what the purses have of `amount`, in the order given, and says how much that is.
+#[must_use]
+pub fn split_part(
+    ledger: &Ledger,
+    purses: impl Iterator<Item = AccountId>,
+    amount: Minor,
+) -> (ArrayVec<Posting, PURSES_MAX>, Minor) {
+    let mut debits = ArrayVec::new();
+    let mut left = amount;
+    for account in purses {
+        let take = left.min(ledger.available(account));
+        if take > 0 && debits.try_push(Posting { account, amount: -take }).is_ok() {
+            left -= take;
+        }
+    }
+    (debits, amount - left)
 }
 
 /// Sets `amount` aside in the purses in the order given, as [`split_debit`] would take it.
@@ -170,8 +202,17 @@ mod tests {
             let legs = split_hold(&ledger, purses(), amount).map(|legs| legs.to_vec());
             assert_eq!(legs, want.map(|legs| hold(legs).legs.to_vec()), "{name}: hold");
             let debits = split_debit(&ledger, purses(), amount).map(|debits| pairs(&debits));
-            let want = want.map(|legs| legs.iter().map(|(account, amount)| (*account, -amount)).collect());
+            let want: Option<Vec<_>> =
+                want.map(|legs| legs.iter().map(|(account, amount)| (*account, -amount)).collect());
             assert_eq!(debits, want, "{name}: debit");
+            let (part, taken) = split_part(&ledger, purses(), amount);
+            let all = vec![(first, -30), (last, -50)];
+            let (want, much) = match (want, amount) {
+                (Some(whole), _) => (whole, amount),
+                (None, 0..) => (all, 80),
+                (None, _) => (Vec::new(), 0),
+            };
+            assert_eq!((pairs(&part), taken), (want, much), "{name}: in part");
         }
     }
 
@@ -222,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn a_purse_pays_only_in_its_currency_and_at_its_merchants() {
+    fn a_purse_pays_only_in_its_currency_at_its_merchants_and_in_its_time() {
         let medical = PurseType {
             name: "medical".into(),
             currency: 156,
@@ -230,10 +271,15 @@ mod tests {
             floor: 0,
             max: 100,
             cash: false,
+            last_day: Some(20_700),
         };
         let rows = [(156, 5912, true), (156, 5411, false), (978, 5912, false), (156, 8062, true)];
         for (currency, category, want) in rows {
-            assert_eq!(medical.pays(currency, category), want, "{currency} at {category}");
+            assert_eq!(medical.pays(currency, category, 20_700), want, "{currency} at {category}");
         }
+        assert!(!medical.pays(156, 5912, 20_701), "its last day is over");
+        let general = PurseType { cash: true, categories: ArrayVec::new(), last_day: None, ..medical };
+        assert!(general.pays(156, 5411, i32::MAX), "without a last day it pays for ever");
+        assert_eq!([156, 978].map(|currency| general.pays_cash(currency, 0)), [true, false]);
     }
 }

@@ -10,7 +10,7 @@ use super::{IssuerTotal, SettlementError, file::SealedCsv, movement::Movement};
 use crate::{
     books::{
         Books, Card, Merchant, Terminal,
-        event::{Decided, ReversalEffect},
+        event::{Decided, Operated, ReversalEffect},
         originals::approval_code,
     },
     journal::Seq,
@@ -91,6 +91,42 @@ impl<'a> IssuerFiles<'a> {
             original: original(books, decided),
         };
         self.write(books, decided.card, &row)
+    }
+
+    /// Lists what officers ordered, a row for each card and currency that it moved.
+    pub(super) fn operated(
+        &mut self,
+        books: &Books,
+        seq: Seq,
+        time_ms: i64,
+        operated: &Operated,
+    ) -> Result<(), SettlementError> {
+        for change in &operated.changes {
+            let mut moved: BTreeMap<Currency, i128> = BTreeMap::new();
+            for posting in &operated.postings {
+                let account = books.ledger().account(posting.account);
+                let Some(account) = account else { continue };
+                if matches!(account.kind, AccountKind::Purse { card, .. } if card == change.card) {
+                    *moved.entry(account.currency).or_default() += i128::from(posting.amount);
+                }
+            }
+            for (currency, amount) in moved {
+                let row = Row {
+                    seq,
+                    time_ms,
+                    kind: operated.kind.name(),
+                    place: operated.terminal.and_then(|terminal| place(books, terminal)),
+                    amount,
+                    currency,
+                    fee: 0,
+                    against: "",
+                    released: 0,
+                    original: None,
+                };
+                self.write(books, Some(change.card), &row)?;
+            }
+        }
+        Ok(())
     }
 
     /// Lists a hold whose time ran out: the hold, its pre-authorization, what it held.

@@ -30,10 +30,10 @@ use serde::{Deserialize, Serialize};
 use self::{issuers::IssuerFiles, movement::Movement, payees::Payees};
 use crate::{
     audit::{self, AuditError, BalanceSheet},
-    books::{Books, event::Event, reason::Reason},
+    books::{Books, event::Event, owed::BooksFault},
     clock::{date_of_day, days_since_1970},
     journal::{JournalError, Reader, Record, Seq},
-    ledger::{BrokenInvariant, Currency},
+    ledger::Currency,
     recovery::RecoveryError,
 };
 
@@ -100,7 +100,7 @@ pub enum SettlementError {
     },
     /// The ledger breaks a rule.
     #[error("the ledger does not add up at the end of the day")]
-    Ledger(#[from] BrokenInvariant),
+    Ledger(#[from] BooksFault),
     /// The journal refuses.
     #[error(transparent)]
     Journal(#[from] JournalError),
@@ -270,7 +270,7 @@ impl<'a> Run<'a> {
         let books = &self.books;
         // A day on which the switch did not run was never opened; it has files all the same, with nothing in them.
         let opened = self.opened.unwrap_or_else(|| Opened::at(books, self.day, self.folder));
-        books.ledger().verify()?;
+        books.verify()?;
         let sheet = audit::balance_sheet(books);
         let accounts = changes(&opened.sheet, &sheet);
         let date = date_of_day(self.day);
@@ -290,10 +290,14 @@ fn note(
     event: &Event,
 ) -> Result<(), SettlementError> {
     match event {
-        Event::Decided(decided) if decided.reason == Reason::Approved && !decided.postings.is_empty() => {
-            let movement = Movement::of(books, decided);
+        Event::Decided(decided) if decided.reason.is_approval() && !decided.postings.is_empty() => {
+            let movement = Movement::of_decided(books, decided);
             opened.payees.add(&movement);
             opened.issuers.decided(books, record.seq, record.time_ms, decided, &movement)
+        }
+        Event::Operated(operated) => {
+            opened.payees.add(&Movement::of(books, &operated.postings));
+            opened.issuers.operated(books, record.seq, record.time_ms, operated)
         }
         Event::HoldExpired { hold, original, amount } => {
             opened.issuers.expired(books, record.seq, record.time_ms, (*hold, *original, *amount))

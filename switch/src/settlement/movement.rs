@@ -2,7 +2,7 @@
 
 use crate::{
     books::{Books, event::Decided, request::Kind},
-    ledger::AccountKind,
+    ledger::{AccountKind, Posting},
 };
 
 /// Sums of postings by whose account they are on, minor units.
@@ -25,9 +25,17 @@ pub(super) struct Movement {
 }
 
 impl Movement {
-    pub(super) fn of(books: &Books, decided: &Decided) -> Self {
+    pub(super) fn of_decided(books: &Books, decided: &Decided) -> Self {
+        let mut movement = Self::of(books, &decided.postings);
+        if decided.kind == Kind::Withdrawal {
+            movement.acquirer_fee = i128::from(decided.fee);
+        }
+        movement
+    }
+
+    pub(super) fn of(books: &Books, postings: &[Posting]) -> Self {
         let mut movement = Self::default();
-        for posting in &decided.postings {
+        for posting in postings {
             let Some(account) = books.ledger().account(posting.account) else { continue };
             let amount = i128::from(posting.amount);
             match account.kind {
@@ -36,9 +44,6 @@ impl Movement {
                 AccountKind::Fees => movement.fees += amount,
                 other => movement.name_other_side(other),
             }
-        }
-        if decided.kind == Kind::Withdrawal {
-            movement.acquirer_fee = i128::from(decided.fee);
         }
         movement
     }

@@ -166,7 +166,7 @@ impl History {
         self.left[0] += amount;
         let payable = self.books.merchants()[0].payable;
         let postings = [(self.general(0), amount), (payable, fee - amount), (self.fees(), -fee)];
-        let on_original = OnOriginal { seq: original, returned: amount, uncounted: 0, uncounts_whole: false };
+        let on_original = OnOriginal { returned: amount, ..OnOriginal::of(original) };
         let refund =
             Decided { fee: -fee, original: Some(on_original), ..self.decided(SHOP, Kind::Refund, 0, amount) };
         self.moved(refund, &postings);
@@ -186,21 +186,24 @@ impl History {
     }
 
     /// An approved request that does nothing.
-    pub(super) fn decided(&mut self, terminal: u32, kind: Kind, card: u32, amount: Minor) -> Decided {
+    pub(crate) fn decided(&mut self, terminal: u32, kind: Kind, card: u32, amount: Minor) -> Decided {
         self.stan += 1;
         Decided {
             key: TransactionKey { terminal, batch: 1, stan: self.stan, class: 2 },
             kind,
             card: Some(card),
             amount,
+            partial: None,
             currency: CNY,
             fee: 0,
+            fee_rule: None,
             reason: Reason::Approved,
             shown: None,
             pin_tries: None,
             pvv: None,
             activates: false,
             blocks: false,
+            forced: false,
             adopts: None,
             random: None,
             calling: None,
@@ -216,7 +219,7 @@ impl History {
         }
     }
 
-    pub(super) fn general(&self, card: u32) -> AccountId {
+    pub(crate) fn general(&self, card: u32) -> AccountId {
         let card = self.books.card(CardId(card));
         self.books.card_purses(&card).find(|(_, purse)| purse.name == "general").unwrap().0
     }
@@ -248,6 +251,10 @@ fn city() -> Vec<Event> {
             balance_needs_pin: false,
             regions: ArrayVec::new(),
             hold_ms: 1,
+            hold_by_category: ArrayVec::new(),
+            completion_over_pct: 0,
+            late_completion: false,
+            deposit: 0,
         }),
         Event::OrdererOpened { name: "CITY".to_owned(), currency: CNY, float: 1_000_000 },
         Event::OrdererOpened { name: "GIFT".to_owned(), currency: CNY, float: 1_000_000 },
@@ -274,6 +281,7 @@ fn purse(name: &str, categories: &[u16]) -> Event {
         floor: 0,
         max: 2_000_000,
         cash: categories.is_empty(),
+        last_day: None,
     })
 }
 
@@ -333,6 +341,7 @@ fn card(last_four: u16, orderer: u16, phone: &str, opening: Minor) -> Event {
         phone: ArrayString::from(phone).unwrap(),
         regions: ArrayVec::new(),
         opening: [500, opening].into_iter().collect(),
+        deposit: 0,
     })
 }
 

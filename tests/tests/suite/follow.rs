@@ -523,7 +523,10 @@ fn what_a_reversed_void_cannot_take_again_becomes_a_receivable() {
     shop.step("the void's reversal", MARKET, POOR, void.ask.reversal(), "00", taken);
     shop.refused("the card is blocked", MARKET, POOR, Ask::purchase(&poor, 1), "62");
     let refund = Ask::refund(&poor, 500, &purchase.receipt());
-    shop.step("and still gets its money back", MARKET, POOR, refund, "00", back([0, 500, 0], 2));
+    let less = back([0, 200, 0], 2).owing(-300);
+    shop.step("and still gets its money back, less what it owes", MARKET, POOR, refund, "00", less);
+    let spent = pays([0, 200, 0], 1);
+    shop.step("and is good again", MARKET, POOR, Ask::purchase(&poor, 200), "00", spent);
     let notices = shop.switch.look(|books| {
         let notices = books.notices().after(0);
         notices.map(|notice| (notice.to, notice.subject.cause, notice.subject.card)).collect::<Vec<_>>()

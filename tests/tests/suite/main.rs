@@ -1,5 +1,6 @@
 //! What must hold of the switch, scenario by scenario. One binary, so that it is linked once.
 
+mod additions;
 mod allocation;
 mod atm;
 mod attacks;
@@ -21,6 +22,7 @@ mod keys;
 mod leaks;
 mod limits;
 mod money;
+mod partial;
 mod race;
 mod recovery;
 mod rules;

@@ -8,7 +8,7 @@ use crate::{
         Books, Card, Terminal,
         event::{CardState, Decided, OnOriginal, Pvv, ReversalEffect, TerminalDialect},
         notices::{Cause, Recipient, Subject},
-        originals::Original,
+        originals::{DEBITS_MAX, Original},
         reason::Reason,
         request::Kind,
         transactions::{Standing, Transaction},
@@ -43,6 +43,10 @@ impl Books {
                 expires_ms: places.expires_ms,
             };
             self.ledger.place_hold(hold).map_err(refused)?;
+        }
+        if let Some(card) = decided.card {
+            let was_active = self.cards.get(card).is_some_and(|card| card.state == CardState::Active);
+            self.note_owed(card, &decided.postings, decided.blocks && was_active);
         }
         let Some(about) = decided.hold_of else { return Ok(()) };
         let placed = decided.places.is_some().then_some(HoldId(seq));
@@ -109,6 +113,11 @@ impl Books {
             Some((original, ReversalEffect::Reversed)) => {
                 if let Some(done) = self.transactions.find(&original) {
                     self.originals.mark_reversed(done.seq);
+                    if let (Kind::Completion, Some(about), None) = (done.kind, done.original, &decided.places)
+                    {
+                        // Its hold's time is over by now, and nothing is paid of it: as if it had run out.
+                        self.originals.set_lapsed(about, true);
+                    }
                 }
                 self.transactions.mark_reversed(&original);
             }
@@ -131,19 +140,23 @@ impl Books {
     fn keep_original(&mut self, decided: &Decided) {
         if let Some(on) = decided.original {
             self.originals.add_returned(on.seq, on.returned);
+            self.originals.add_amount(on.seq, on.added);
+            if decided.forced {
+                self.originals.set_lapsed(on.seq, false);
+            }
         }
         let kept = matches!(
             decided.kind,
             Kind::Purchase | Kind::PreAuthorization | Kind::Completion | Kind::Withdrawal
         );
-        let (true, Reason::Approved, Some(card)) = (kept, decided.reason, decided.card) else { return };
+        let (true, true, Some(card)) = (kept, decided.reason.is_approval(), decided.card) else { return };
         let merchant = self.terminals[decided.key.terminal as usize].merchant;
-        let is_purse = |account: AccountId| {
+        let is_payer = |account: AccountId| {
             let kind = self.ledger.account(account).map(|account| account.kind);
-            matches!(kind, Some(AccountKind::Purse { .. }))
+            matches!(kind, Some(AccountKind::Purse { .. } | AccountKind::Receivable))
         };
         let postings = &decided.postings;
-        let debits = postings.iter().filter(|leg| is_purse(leg.account) && leg.amount < 0).copied();
+        let debits = postings.iter().filter(|leg| is_payer(leg.account) && leg.amount < 0).copied();
         let payee = postings.iter().find(|leg| {
             let kind = self.ledger.account(leg.account).map(|account| account.kind);
             matches!(kind, Some(AccountKind::MerchantPayable { .. } | AccountKind::AcquirerPayable { .. }))
@@ -156,14 +169,15 @@ impl Books {
             kind: decided.kind,
             merchant,
             card,
-            amount: decided.amount,
+            amount: decided.approved(),
             currency: decided.currency,
             fee: self.fee_of(decided),
-            debits: debits.collect(),
+            debits: debits.take(DEBITS_MAX).collect(),
             payee: payee.map(|leg| leg.account),
             returned: 0,
             hold: decided.places.is_some().then_some(HoldId(self.seq)),
             completes: decided.original.map(|original| original.seq),
+            lapsed: false,
             reversed: false,
         };
         self.originals.add(entry, &self.policy);
@@ -186,10 +200,10 @@ impl Books {
         if decided.kind.is_debit() && counts(decided.reason) {
             // The acquirer's fee is the card's money, too.
             let fee = if decided.kind == Kind::Withdrawal { decided.fee } else { 0 };
-            let amount = decided.amount.saturating_add(fee);
-            self.counters.attempt(&who, day, amount, decided.currency);
-            if decided.reason == Reason::Approved {
-                self.counters.approve(&who, day, amount, decided.currency);
+            self.counters.attempt(&who, day, decided.amount.saturating_add(fee), decided.currency);
+            if decided.reason.is_approval() {
+                let approved = decided.approved().saturating_add(fee);
+                self.counters.approve(&who, day, approved, decided.currency);
             }
         }
         if let Some(on) = decided.original {
@@ -220,7 +234,7 @@ impl Books {
             product: card.product,
         };
         let (currency, day) = (counted.currency, risk::Day(counted.day));
-        if on.uncounted < 0 {
+        if on.uncounted < 0 && on.uncounts_whole {
             self.counters.approve(&who, day, -on.uncounted, currency);
         } else {
             self.counters.take_back(&who, day, on.uncounted, currency, on.uncounts_whole);
@@ -245,7 +259,7 @@ impl Books {
             terminal: decided.key.terminal,
             kind: decided.kind,
             reason: decided.reason,
-            amount: decided.amount,
+            amount: decided.approved(),
             currency: decided.currency,
         };
         self.notify(subject);

@@ -7,9 +7,10 @@ use super::ApplyError;
 use crate::{
     books::{
         Acquirer, Books,
-        event::OnOriginal,
+        event::{CardState, OnOriginal, Operated, OperationKind},
         notices::{Cause, Subject},
         parties::StanWindow,
+        reason::Reason,
         request::Kind,
     },
     ledger::{Minor, holds::HoldId},
@@ -65,8 +66,50 @@ impl Books {
         let seq = self.seq;
         self.ledger.release_hold(hold).map_err(|refusal| ApplyError::Postings { seq, refusal })?;
         self.originals.set_hold(original, None);
-        self.uncount(OnOriginal { seq: original, returned: 0, uncounted: amount, uncounts_whole: true });
+        self.originals.set_lapsed(original, true);
+        self.uncount(OnOriginal { uncounted: amount, uncounts_whole: true, ..OnOriginal::of(original) });
         Ok(())
+    }
+
+    /// Money, then the cards, as the operation leaves them.
+    pub(super) fn apply_operated(&mut self, operated: &Operated) -> Result<(), ApplyError> {
+        let seq = self.seq;
+        self.ledger.post(&operated.postings).map_err(|refusal| ApplyError::Postings { seq, refusal })?;
+        for (at, change) in operated.changes.iter().enumerate() {
+            let changed =
+                self.cards.change(change.card, |card| std::mem::replace(&mut card.state, change.state));
+            let before = changed.map_err(|_| ApplyError::NoSuch { seq, what: "card" })?;
+            self.side.set_deposit(change.card, change.deposit);
+            if at == 0 {
+                // What becomes of the receivable is the affair of the card that it was ordered for.
+                let blocks = before == CardState::Active && change.state == CardState::Blocked;
+                self.note_owed(change.card, &operated.postings, blocks);
+            }
+        }
+        if operated.kind == OperationKind::ForcePost {
+            self.tell_of_forced(operated);
+        }
+        Ok(())
+    }
+
+    fn tell_of_forced(&mut self, operated: &Operated) {
+        let Some(change) = operated.changes.first() else { return };
+        let cause = match change.state {
+            CardState::Blocked => Cause::Shortfall,
+            _ => Cause::ForcedPost,
+        };
+        self.notify(Subject {
+            seq: self.seq,
+            time_ms: self.time_ms,
+            cause,
+            rule: ArrayString::new(),
+            card: Some(change.card),
+            terminal: operated.terminal.unwrap_or_default(),
+            kind: Kind::Completion,
+            reason: Reason::Approved,
+            amount: operated.amount,
+            currency: operated.currency,
+        });
     }
 
     pub(super) fn apply_alert(

@@ -1,10 +1,10 @@
-//! What follows an approved transaction and names it: void, refund, completion, and the voids of holds and
-//! completions. However often it is asked, no more goes back than was taken.
+//! What follows an approved transaction and names it: void and refund here, completion and void of a hold in `hold`.
+//! However often it is asked, no more goes back than was taken.
 
 use super::Outcome;
 use crate::{
     books::{
-        Books, CommonAccount, Terminal,
+        Books, CardId, CommonAccount, Terminal,
         event::OnOriginal,
         originals::{Original, approval_code},
         reason::Reason,
@@ -12,7 +12,7 @@ use crate::{
         transactions::TransactionKey,
     },
     clock::Moment,
-    ledger::{Minor, Posting, Postings, holds::Hold, purse},
+    ledger::{Minor, Posting, Postings, purse},
 };
 
 impl Books {
@@ -43,7 +43,7 @@ impl Books {
     }
 
     /// The approved transaction of this card at this merchant that a request names, within the time for refunds.
-    fn named(
+    pub(super) fn named(
         &self,
         request: &Request,
         facts: &Facts,
@@ -93,70 +93,6 @@ impl Books {
         if wanted > payee { Outcome::new(Reason::InsufficientFunds) } else { outcome }
     }
 
-    /// Ends a hold that nothing was paid from.
-    fn release(&self, request: &Request, facts: &Facts, original: &Original) -> Outcome {
-        let Some(hold) = original.hold else { return Outcome::new(Reason::NoOriginal) };
-        if request.amount != original.amount {
-            return Outcome::new(Reason::AmountDiffers);
-        }
-        // Less than was authorized, if it stands again after a completion for less.
-        let held = self.ledger.holds().find(hold).map_or(0, Hold::total);
-        let on_original =
-            OnOriginal { seq: original.seq, returned: 0, uncounted: held, uncounts_whole: true };
-        let shown = facts.card.map(|card| {
-            let shown = self.shown(&self.card(card), original.currency);
-            super::Shown { available: shown.available + held, held: shown.held - held }
-        });
-        Outcome {
-            original: Some(on_original),
-            releases: Some(hold),
-            hold_of: Some(original.seq),
-            shown,
-            ..Outcome::new(Reason::Approved)
-        }
-    }
-
-    /// Pays out of a hold and releases the rest of it.
-    fn complete(
-        &self,
-        request: &Request,
-        facts: &Facts,
-        terminal: &Terminal,
-        original: &Original,
-    ) -> Outcome {
-        let held = original.hold.and_then(|hold| self.ledger.holds().find(hold));
-        let Some(hold) = held else { return Outcome::new(Reason::NoOriginal) };
-        let total = hold.total();
-        if request.amount > total {
-            return Outcome::new(Reason::AmountLimit);
-        }
-        let merchant = &self.merchants[terminal.merchant as usize];
-        let mut postings: Postings = purse::complete_from_hold(hold, request.amount).into_iter().collect();
-        let fee = self.pay_merchant(merchant, request.amount, request.currency, &mut postings);
-        if self.ledger.check_with_release(hold.id, &postings).is_err() {
-            return Outcome::new(Reason::SystemError);
-        }
-        let on_original = OnOriginal {
-            seq: original.seq,
-            returned: 0,
-            uncounted: total - request.amount,
-            uncounts_whole: false,
-        };
-        let shown = facts.card.map(|card| {
-            let shown = self.shown(&self.card(card), original.currency);
-            super::Shown { available: shown.available + total - request.amount, held: shown.held - total }
-        });
-        Outcome {
-            original: Some(on_original),
-            releases: Some(hold.id),
-            hold_of: Some(original.seq),
-            fee,
-            shown,
-            postings,
-            ..Outcome::new(Reason::Approved)
-        }
-    }
-
     /// Returns `amount` of what an original took, to its purses in reverse order of use, with the merchant's fee in
     /// proportion. `uncounts` says whether it then no longer counts for velocity rules.
     pub(super) fn give_back(
@@ -168,6 +104,10 @@ impl Books {
     ) -> Outcome {
         let Some(payee) = original.payee else { return Outcome::new(Reason::SystemError) };
         let mut postings: Postings = purse::give_back(&original.debits, amount, original.returned);
+        let card = CardId(original.card);
+        let paid = self.pay_what_is_owed(card, original.currency, &mut postings);
+        let to_purses: Minor =
+            postings.iter().filter(|leg| self.is_purse(leg.account)).map(|leg| leg.amount).sum();
         let fee = fee_back(original, amount);
         postings.push(Posting { account: payee, amount: fee - amount });
         if let (true, Some(account)) = (fee != 0, self.common_account(CommonAccount::Fees, original.currency))
@@ -176,15 +116,16 @@ impl Books {
         }
         let whole = original.returned + amount == original.debited();
         let on_original = OnOriginal {
-            seq: original.seq,
             returned: amount,
             uncounted: if uncounts { amount } else { 0 },
             uncounts_whole: uncounts && whole,
+            ..OnOriginal::of(original.seq)
         };
         match self.ledger.check(&postings) {
             Ok(()) => Outcome {
-                shown: facts.card.map(|card| self.shown(&self.card(card), original.currency).plus(amount)),
+                shown: facts.card.map(|card| self.shown(&self.card(card), original.currency).plus(to_purses)),
                 original: Some(on_original),
+                activates: self.unblocks(card, original.currency, paid),
                 fee: -fee,
                 postings,
                 ..Outcome::new(Reason::Approved)

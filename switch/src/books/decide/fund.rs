@@ -1,18 +1,18 @@
-//! The last check: is there the money? What a purchase takes from which purse, what a pre-authorization holds, and
-//! what a load draws on.
+//! The last check: is there the money? What a purchase takes from which purse, and what a load draws on. What a
+//! pre-authorization holds is in `hold`, what a merchant is charged in `fees`.
 
-use super::Outcome;
+use super::{Outcome, fees::Charged};
 use crate::{
     books::{
-        Books, Card, CommonAccount, Merchant, Terminal,
-        event::{CardState, PlacedHold},
+        Books, Card, Terminal,
+        event::CardState,
         reason::Reason,
         request::{Facts, Kind, Request, Shown},
     },
     clock::Moment,
     ledger::{
-        Currency, Minor, Posting, Postings, Refusal,
-        purse::{split_debit, split_hold},
+        AccountId, Currency, Posting, Postings, Refusal,
+        purse::{split_debit, split_part},
     },
 };
 
@@ -41,8 +41,9 @@ impl Books {
         match request.kind {
             Kind::Purchase => self.fund_purchase(request, card, terminal, balance),
             Kind::PreAuthorization => self.hold(request, card, terminal, balance, now),
+            Kind::PreAuthorizationAddition => self.add_to_hold(request, facts, card, terminal, balance, now),
             Kind::Withdrawal => self.fund_withdrawal(request, card, terminal, balance),
-            Kind::Load => self.fund_load(request, card, terminal, balance),
+            Kind::Load => self.fund_load(request, facts, card, terminal, balance),
             Kind::Balance => Outcome { shown: Some(balance), ..Outcome::new(Reason::Approved) },
             _ => Outcome::new(Reason::Unsupported),
         }
@@ -54,61 +55,38 @@ impl Books {
         Shown { available: self.card_balance(card, currency) - held, held }
     }
 
+    /// All of a purchase; or, for a terminal that can take the rest by other means, what there is of it.
     fn fund_purchase(&self, request: &Request, card: &Card, terminal: &Terminal, balance: Shown) -> Outcome {
-        let merchant = &self.merchants[terminal.merchant as usize];
-        let purses = self
-            .card_purses(card)
-            .filter(|(_, purse)| purse.pays(request.currency, terminal.category))
-            .map(|(account, _)| account);
-        let Some(debits) = split_debit(&self.ledger, purses, request.amount) else {
+        let purses = self.paying_purses(card, request.currency, terminal.category);
+        let (debits, amount) = split_part(&self.ledger, purses, request.amount);
+        let is_part = amount < request.amount;
+        if is_part && (amount == 0 || !request.partial_allowed) {
             return Outcome::new(Reason::InsufficientFunds);
-        };
+        }
         let mut postings: Postings = debits.into_iter().collect();
-        let fee = self.pay_merchant(merchant, request.amount, request.currency, &mut postings);
-        let outcome = self.approve_if_postable(postings, balance.plus(-request.amount));
-        Outcome { fee, ..outcome }
-    }
-
-    /// Puts what a merchant gets of an amount, and what of it is the fee, behind the debits. Returns the fee.
-    pub(super) fn pay_merchant(
-        &self,
-        merchant: &Merchant,
-        amount: Minor,
-        currency: Currency,
-        postings: &mut Postings,
-    ) -> Minor {
-        let fee = merchant.fee(amount);
-        postings.push(Posting { account: merchant.payable, amount: amount - fee });
-        if let (true, Some(account)) = (fee != 0, self.common_account(CommonAccount::Fees, currency)) {
-            postings.push(Posting { account, amount: fee });
+        let Charged { fee, rule } =
+            self.pay_merchant(terminal, card, amount, request.currency, &mut postings);
+        let outcome = self.approve_if_postable(postings, balance.plus(-amount));
+        let outcome = Outcome { fee, fee_rule: rule, ..outcome };
+        match outcome.reason {
+            Reason::Approved if is_part => {
+                Outcome { reason: Reason::PartlyApproved, partial: Some(amount), ..outcome }
+            }
+            _ => outcome,
         }
-        fee
     }
 
-    /// Promises an amount of the purses that may pay here.
-    fn hold(
+    /// The purses of a card that may pay at a merchant of this category today, in order of use.
+    pub(super) fn paying_purses(
         &self,
-        request: &Request,
         card: &Card,
-        terminal: &Terminal,
-        balance: Shown,
-        now: &Moment,
-    ) -> Outcome {
-        let purses = self
-            .card_purses(card)
-            .filter(|(_, purse)| purse.pays(request.currency, terminal.category))
-            .map(|(account, _)| account);
-        let Some(legs) = split_hold(&self.ledger, purses, request.amount) else {
-            return Outcome::new(Reason::InsufficientFunds);
-        };
-        let expires_ms = now.unix_ms() + self.products[usize::from(card.product)].hold_ms;
-        let shown =
-            Shown { available: balance.available - request.amount, held: balance.held + request.amount };
-        Outcome {
-            places: Some(PlacedHold { legs, expires_ms }),
-            shown: Some(shown),
-            ..Outcome::new(Reason::Approved)
-        }
+        currency: Currency,
+        category: u16,
+    ) -> impl Iterator<Item = AccountId> {
+        let day = self.business_day;
+        self.card_purses(card)
+            .filter(move |(_, purse)| purse.pays(currency, category, day))
+            .map(|(account, _)| account)
     }
 
     /// Cash, and the acquirer's own fee on top, from the purses that may be drawn in cash.
@@ -129,7 +107,7 @@ impl Books {
         };
         let purses = self
             .card_purses(card)
-            .filter(|(_, purse)| purse.cash && purse.currency == request.currency)
+            .filter(|(_, purse)| purse.pays_cash(request.currency, self.business_day))
             .map(|(account, _)| account);
         let Some(debits) = split_debit(&self.ledger, purses, debit) else {
             return Outcome::new(Reason::InsufficientFunds);
@@ -140,7 +118,15 @@ impl Books {
         Outcome { fee: request.acquirer_fee, ..outcome }
     }
 
-    fn fund_load(&self, request: &Request, card: &Card, terminal: &Terminal, balance: Shown) -> Outcome {
+    /// Money for the card; what it owes is paid of it first.
+    fn fund_load(
+        &self,
+        request: &Request,
+        facts: &Facts,
+        card: &Card,
+        terminal: &Terminal,
+        balance: Shown,
+    ) -> Outcome {
         let product = &self.products[usize::from(card.product)];
         let Some((purse, kind)) = self.card_purses(card).nth(usize::from(product.load_purse)) else {
             return Outcome::new(Reason::SystemError);
@@ -159,12 +145,13 @@ impl Books {
         }
         let float = self.orderers[usize::from(card.orderer)].float;
         let source = self.merchants[terminal.merchant as usize].load_line.unwrap_or(float);
-        let postings = [
-            Posting { account: source, amount: -request.amount },
-            Posting { account: purse, amount: request.amount },
-        ];
-        let activates = card.state == CardState::Inactive;
-        let outcome = self.approve_if_postable(postings.into_iter().collect(), balance.plus(request.amount));
+        let mut postings = Postings::new();
+        postings.push(Posting { account: source, amount: -request.amount });
+        postings.push(Posting { account: purse, amount: request.amount });
+        let paid = facts.card.map_or(0, |id| self.pay_what_is_owed(id, request.currency, &mut postings));
+        let unblocks = facts.card.is_some_and(|id| self.unblocks(id, request.currency, paid));
+        let activates = card.state == CardState::Inactive || unblocks;
+        let outcome = self.approve_if_postable(postings, balance.plus(request.amount - paid));
         Outcome { activates: activates && outcome.reason == Reason::Approved, ..outcome }
     }
 

@@ -13,7 +13,7 @@ use crate::{
     },
     clock::Moment,
     ledger::{
-        AccountKind, Minor, Posting, Postings,
+        Minor, Posting, Postings,
         holds::{Hold, Leg},
         purse::split_hold,
     },
@@ -30,7 +30,7 @@ impl Books {
     ) -> Outcome {
         // What is reversed was a 0200, or a 0100 for what deals with holds alone.
         let class = match request.reverses {
-            Some(Kind::PreAuthorization | Kind::PreAuthorizationVoid) => 1,
+            Some(Kind::PreAuthorization | Kind::PreAuthorizationAddition | Kind::PreAuthorizationVoid) => 1,
             _ => 2,
         };
         let name = &request.original;
@@ -61,7 +61,9 @@ impl Books {
         if original.standing == Standing::Tombstone {
             return nothing_to_reverse(original.key);
         }
-        if original.amount != request.amount || original.currency != request.currency {
+        // Who heard of a part may name it; who heard nothing can only name what was asked.
+        let amount_fits = request.amount == original.amount || Some(request.amount) == original.partial();
+        if !amount_fits || original.currency != request.currency {
             return Outcome::new(Reason::AmountDiffers);
         }
         let names_another_card = match request.card {
@@ -75,6 +77,7 @@ impl Books {
                 | Kind::Load
                 | Kind::Void
                 | Kind::PreAuthorization
+                | Kind::PreAuthorizationAddition
                 | Kind::PreAuthorizationVoid
                 | Kind::Completion
                 | Kind::CompletionVoid
@@ -84,7 +87,7 @@ impl Books {
         if names_another_card || !reversible || request.reverses != Some(original.kind) {
             return Outcome::new(Reason::NoOriginal);
         }
-        if original.standing != Standing::Answered || original.reason != Reason::Approved {
+        if original.standing != Standing::Answered || !original.reason.is_approval() {
             return nothing_to_reverse(original.key);
         }
         let outcome = self.undo(request, original, now);
@@ -113,14 +116,15 @@ impl Books {
             (Kind::Completion, Some(approved), about) => self.undo_completion(approved, about, now),
             (Kind::Void | Kind::CompletionVoid, _, Some(about)) => {
                 let on_original = OnOriginal {
-                    seq: about.seq,
                     returned: -done.returned,
                     uncounted: -done.returned,
                     uncounts_whole: true,
+                    ..OnOriginal::of(about.seq)
                 };
                 Outcome { original: Some(on_original), ..self.take_back(done) }
             }
             (Kind::PreAuthorization, Some(approved), _) => self.undo_hold(approved),
+            (Kind::PreAuthorizationAddition, _, Some(about)) => self.undo_addition(done.amount, about),
             (Kind::PreAuthorizationVoid, _, Some(about)) => self.hold_again(about, now),
             // The original itself was kept for less time than its answer.
             _ => Outcome::new(Reason::NoOriginal),
@@ -187,15 +191,11 @@ impl Books {
         }
         let card = self.card(CardId(about.card));
         let category = self.terminals[about.key.terminal as usize].category;
-        let purses = || {
-            self.card_purses(&card)
-                .filter(|(_, purse)| purse.pays(about.currency, category))
-                .map(|(account, _)| account)
-        };
+        let purses = || self.paying_purses(&card, about.currency, category);
         let there: Minor = purses().map(|account| self.ledger.available(account)).sum();
         let amount = about.amount.min(there);
         let on_original =
-            OnOriginal { seq: about.seq, returned: 0, uncounted: -amount, uncounts_whole: true };
+            OnOriginal { uncounted: -amount, uncounts_whole: true, ..OnOriginal::of(about.seq) };
         match split_hold(&self.ledger, purses(), amount) {
             Some(legs) if amount > 0 => Outcome {
                 places: Some(PlacedHold { legs, expires_ms }),
@@ -213,7 +213,7 @@ impl Books {
         // Less than was authorized, if it stands again after a completion for less.
         let held = self.ledger.holds().find(hold).map_or(0, Hold::total);
         let on_original =
-            OnOriginal { seq: approved.seq, returned: 0, uncounted: held, uncounts_whole: true };
+            OnOriginal { uncounted: held, uncounts_whole: true, ..OnOriginal::of(approved.seq) };
         Outcome {
             releases: Some(hold),
             hold_of: Some(approved.seq),
@@ -224,18 +224,19 @@ impl Books {
 
     fn hold_expires_ms(&self, about: &Original) -> i64 {
         let product = self.card(CardId(about.card)).product;
-        about.time_ms + self.products[usize::from(product)].hold_ms
+        let category = self.terminals[about.key.terminal as usize].category;
+        about.time_ms + self.products[usize::from(product)].hold_ms_at(category)
     }
 
     /// The inverse of what a request posted. What it gave to purses and they no longer have becomes a receivable,
     /// and the card is blocked.
     fn take_back(&self, done: &Transaction) -> Outcome {
+        let receivable = self.common_account(CommonAccount::Receivable, done.currency);
         let mut postings = Postings::new();
         let mut shortfall = 0;
         for posting in done.postings.iter().rev() {
             let mut amount = -posting.amount;
-            let kind = self.ledger.account(posting.account).map(|account| account.kind);
-            if amount < 0 && matches!(kind, Some(AccountKind::Purse { .. })) {
+            if amount < 0 && self.is_purse(posting.account) {
                 let taken = (-amount).min(self.ledger.available(posting.account));
                 shortfall += -amount - taken;
                 amount = -taken;
@@ -244,16 +245,16 @@ impl Books {
                 postings.push(Posting { account: posting.account, amount });
             }
         }
-        if let (true, Some(account)) =
-            (shortfall > 0, self.common_account(CommonAccount::Receivable, done.currency))
-        {
+        if let (true, Some(account)) = (shortfall > 0, receivable) {
             postings.push(Posting { account, amount: -shortfall });
         }
+        // What it had paid of an older debt is owed again.
+        let owes = postings.iter().any(|leg| Some(leg.account) == receivable && leg.amount < 0);
         match self.ledger.check(&postings) {
             Ok(()) => Outcome {
                 postings,
-                blocks: shortfall > 0,
-                notice: (shortfall > 0).then_some(Cause::Shortfall),
+                blocks: owes,
+                notice: owes.then_some(Cause::Shortfall),
                 ..Outcome::new(Reason::Approved)
             },
             Err(_) => Outcome::new(Reason::SystemError),

@@ -157,7 +157,7 @@ impl From<PolicyV1> for Policy {
 impl From<PurseTypeV1> for PurseType {
     fn from(purse: PurseTypeV1) -> Self {
         let PurseTypeV1 { name, currency, categories, floor, max } = purse;
-        Self { name, currency, categories, floor, max, cash: false }
+        Self { name, currency, categories, floor, max, cash: false, last_day: None }
     }
 }
 
@@ -165,7 +165,20 @@ impl From<ProductV1> for Product {
     fn from(product: ProductV1) -> Self {
         let ProductV1 { name, purses, load_purse, balance_max, pin, balance_needs_pin } = product;
         let regions = Regions::new();
-        Self { name, purses, load_purse, balance_max, pin, balance_needs_pin, regions, hold_ms: HOLD_MS }
+        Self {
+            name,
+            purses,
+            load_purse,
+            balance_max,
+            pin,
+            balance_needs_pin,
+            regions,
+            hold_ms: HOLD_MS,
+            hold_by_category: ArrayVec::new(),
+            completion_over_pct: 0,
+            late_completion: false,
+            deposit: 0,
+        }
     }
 }
 
@@ -205,6 +218,7 @@ impl From<IssuedCardV1> for IssuedCard {
             phone: card.phone,
             regions: Regions::new(),
             opening: card.opening,
+            deposit: 0,
         }
     }
 }
@@ -216,14 +230,17 @@ impl From<DecidedV1> for super::Decided {
             kind: decided.kind,
             card: decided.card,
             amount: decided.amount,
+            partial: None,
             currency: decided.currency,
             fee: 0,
+            fee_rule: None,
             reason: decided.reason,
             shown: decided.shown.map(|available| Shown { available, held: 0 }),
             pin_tries: decided.pin_tries,
             pvv: None,
             activates: decided.activates,
             blocks: decided.blocks,
+            forced: false,
             adopts: decided.adopts,
             random: None,
             calling: None,

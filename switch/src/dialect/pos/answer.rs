@@ -70,7 +70,8 @@ fn write_message(
     if let Some(code) = kept.processing_code {
         message.number(3, u64::from(code))?;
     }
-    if let Some(amount) = kept.amount {
+    // What was approved; a part is never below zero.
+    if let Some(amount) = answer.partial.map(i64::unsigned_abs).or(kept.amount) {
         message.number(4, amount)?;
     }
     message.number(11, u64::from(request.stan))?;
@@ -81,7 +82,7 @@ fn write_message(
     }
     if let Some(seq) = answer.seq {
         message.text(37, &decimal::<12>(moment.rrn(answer.epoch, seq)))?;
-        if answer.reason == Reason::Approved && request.class != 8 && request.kind != Kind::Reversal {
+        if answer.reason.is_approval() && request.class != 8 && request.kind != Kind::Reversal {
             message.text(38, &decimal::<6>(seq % 1_000_000))?;
         }
     }

@@ -1,0 +1,57 @@
+//! What a merchant gets of a payment, and what of it is a fee.
+
+use super::Outcome;
+use crate::{
+    books::{Books, Card, CommonAccount, Terminal, fees, reason::Reason},
+    ledger::{Currency, Minor, Posting, Postings},
+};
+
+/// A fee, and the entry of the schedule that says so; none where the merchant's own terms do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Charged {
+    pub(super) fee: Minor,
+    pub(super) rule: Option<u16>,
+}
+
+impl Charged {
+    /// An outcome with this fee and nothing else yet.
+    pub(super) fn outcome(self, reason: Reason) -> Outcome {
+        Outcome { fee: self.fee, fee_rule: self.rule, ..Outcome::new(reason) }
+    }
+}
+
+impl Books {
+    /// Puts what a merchant gets of an amount, and what of it is the fee, behind the debits.
+    pub(super) fn pay_merchant(
+        &self,
+        terminal: &Terminal,
+        card: &Card,
+        amount: Minor,
+        currency: Currency,
+        postings: &mut Postings,
+    ) -> Charged {
+        let charged = self.charge(terminal, card, amount, currency);
+        let merchant = &self.merchants[terminal.merchant as usize];
+        postings.push(Posting { account: merchant.payable, amount: amount - charged.fee });
+        if let (true, Some(account)) = (charged.fee != 0, self.common_account(CommonAccount::Fees, currency))
+        {
+            postings.push(Posting { account, amount: charged.fee });
+        }
+        charged
+    }
+
+    fn charge(&self, terminal: &Terminal, card: &Card, amount: Minor, currency: Currency) -> Charged {
+        let payment = fees::Payment {
+            currency,
+            category: terminal.category,
+            channel: terminal.dialect,
+            product: card.product,
+            merchant: terminal.merchant,
+            day: self.business_day,
+        };
+        match fees::find(&self.fee_schedule, &payment) {
+            Some((at, rule)) => Charged { fee: rule.fee(amount), rule: Some(at) },
+            None => Charged { fee: self.merchants[terminal.merchant as usize].fee(amount), rule: None },
+        }
+    }
+}

@@ -1,0 +1,287 @@
+//! Money promised before it is taken: pre-authorizations, additions to them, their voids and completions.
+//!
+//! A hold resolves at most once. An addition ends the hold and begins a larger one in the same record; a completion pays
+//! from it, above it as far as the product says, and after its time only where the product says so and marked as forced.
+
+use arrayvec::ArrayVec;
+
+use super::Outcome;
+use crate::{
+    books::{
+        Books, Card, CardId, CommonAccount, Terminal,
+        event::{OnOriginal, PlacedHold},
+        notices::Cause,
+        originals::Original,
+        reason::Reason,
+        request::{Facts, Kind, Request, Shown},
+    },
+    clock::Moment,
+    ledger::{
+        AccountId, Currency, Minor, Posting, Postings,
+        holds::{Hold, Leg, Legs},
+        purse::{self, PURSES_MAX, split_hold, split_part},
+    },
+};
+
+impl Books {
+    /// Promises an amount of the purses that may pay here.
+    pub(super) fn hold(
+        &self,
+        request: &Request,
+        card: &Card,
+        terminal: &Terminal,
+        balance: Shown,
+        now: &Moment,
+    ) -> Outcome {
+        let purses = self.paying_purses(card, request.currency, terminal.category);
+        let Some(legs) = split_hold(&self.ledger, purses, request.amount) else {
+            return Outcome::new(Reason::InsufficientFunds);
+        };
+        let product = &self.products[usize::from(card.product)];
+        let expires_ms = now.unix_ms() + product.hold_ms_at(terminal.category);
+        Outcome {
+            places: Some(PlacedHold { legs, expires_ms }),
+            shown: Some(holding(balance, request.amount)),
+            ..Outcome::new(Reason::Approved)
+        }
+    }
+
+    /// Promises more for a pre-authorization that still holds. Its time stays what it was.
+    pub(super) fn add_to_hold(
+        &self,
+        request: &Request,
+        facts: &Facts,
+        card: &Card,
+        terminal: &Terminal,
+        balance: Shown,
+        now: &Moment,
+    ) -> Outcome {
+        let named = self.named(request, facts, terminal, now);
+        let Some(original) = named.filter(|original| original.kind == Kind::PreAuthorization) else {
+            return Outcome::new(Reason::NoOriginal);
+        };
+        if original.currency != request.currency {
+            return Outcome::new(Reason::AmountDiffers);
+        }
+        let Some(hold) = original.hold.and_then(|hold| self.ledger.holds().find(hold)) else {
+            return Outcome::new(Reason::NoOriginal);
+        };
+        // What is held is not counted, so this is new money.
+        let purses = self.paying_purses(card, request.currency, terminal.category);
+        let Some(more) = split_hold(&self.ledger, purses, request.amount) else {
+            return Outcome::new(Reason::InsufficientFunds);
+        };
+        let legs = self.joined(card, &hold.legs, &more);
+        let on_original = OnOriginal { added: request.amount, ..OnOriginal::of(original.seq) };
+        Outcome {
+            original: Some(on_original),
+            releases: Some(hold.id),
+            places: Some(PlacedHold { legs, expires_ms: hold.expires_ms }),
+            hold_of: Some(original.seq),
+            shown: Some(holding(balance, request.amount)),
+            ..Outcome::new(Reason::Approved)
+        }
+    }
+
+    /// Both on each purse of the card, in its order of use.
+    fn joined(&self, card: &Card, one: &[Leg], other: &[Leg]) -> Legs {
+        let on = |account: AccountId| -> Minor {
+            let legs = one.iter().chain(other).filter(|leg| leg.account == account);
+            legs.map(|leg| leg.amount).sum()
+        };
+        let purses = self.card_purses(card).map(|(account, _)| Leg { account, amount: on(account) });
+        purses.filter(|leg| leg.amount > 0).collect()
+    }
+
+    /// Ends a hold that nothing was paid from.
+    pub(super) fn release(&self, request: &Request, facts: &Facts, original: &Original) -> Outcome {
+        let Some(hold) = original.hold else { return Outcome::new(Reason::NoOriginal) };
+        if request.amount != original.amount {
+            return Outcome::new(Reason::AmountDiffers);
+        }
+        // Less than was authorized, if it stands again after a completion for less.
+        let held = self.ledger.holds().find(hold).map_or(0, Hold::total);
+        let on_original =
+            OnOriginal { uncounted: held, uncounts_whole: true, ..OnOriginal::of(original.seq) };
+        Outcome {
+            original: Some(on_original),
+            releases: Some(hold),
+            hold_of: Some(original.seq),
+            shown: self.shown_after(facts, original.currency, held, -held),
+            ..Outcome::new(Reason::Approved)
+        }
+    }
+
+    /// Pays out of a hold and releases the rest of it; what is above it comes from what is free.
+    pub(super) fn complete(
+        &self,
+        request: &Request,
+        facts: &Facts,
+        terminal: &Terminal,
+        original: &Original,
+    ) -> Outcome {
+        let Some(hold) = original.hold.and_then(|hold| self.ledger.holds().find(hold)) else {
+            return self.complete_late(request, facts, terminal, original);
+        };
+        let card = &self.card(CardId(original.card));
+        let product = &self.products[usize::from(card.product)];
+        let total = hold.total();
+        if request.amount > product.completion_max(total) {
+            return Outcome::new(Reason::AmountLimit);
+        }
+        let purses = self.paying_purses(card, request.currency, terminal.category);
+        let Some(above) = split_hold(&self.ledger, purses, (request.amount - total).max(0)) else {
+            return Outcome::new(Reason::InsufficientFunds);
+        };
+        let held: Legs = purse::complete_from_hold(hold, request.amount).iter().map(taken).collect();
+        let mut postings: Postings = self.joined(card, &held, &above).iter().map(taking).collect();
+        let fee = self.pay_merchant(terminal, card, request.amount, request.currency, &mut postings);
+        if self.ledger.check_with_release(hold.id, &postings).is_err() {
+            return Outcome::new(Reason::SystemError);
+        }
+        let on_original = OnOriginal { uncounted: total - request.amount, ..OnOriginal::of(original.seq) };
+        Outcome {
+            original: Some(on_original),
+            releases: Some(hold.id),
+            hold_of: Some(original.seq),
+            shown: self.shown_after(facts, original.currency, total - request.amount, -total),
+            postings,
+            ..fee.outcome(Reason::Approved)
+        }
+    }
+
+    /// Pays what was authorized once although its hold's time is over. The goods are gone, so what the purses no longer
+    /// have the cardholder owes.
+    fn complete_late(
+        &self,
+        request: &Request,
+        facts: &Facts,
+        terminal: &Terminal,
+        original: &Original,
+    ) -> Outcome {
+        let card = &self.card(CardId(original.card));
+        let product = &self.products[usize::from(card.product)];
+        if !original.lapsed || original.reversed || !product.late_completion {
+            return Outcome::new(Reason::NoOriginal);
+        }
+        if request.amount > product.completion_max(original.amount) {
+            return Outcome::new(Reason::AmountLimit);
+        }
+        let on_original =
+            OnOriginal { uncounted: -request.amount, uncounts_whole: true, ..OnOriginal::of(original.seq) };
+        let forced = self.force(card, terminal, request.amount, request.currency);
+        let paid = request.amount - forced.short;
+        let outcome = Outcome {
+            original: Some(on_original),
+            hold_of: Some(original.seq),
+            forced: true,
+            blocks: forced.short > 0,
+            notice: Some(if forced.short > 0 { Cause::Shortfall } else { Cause::ForcedPost }),
+            shown: self.shown_after(facts, original.currency, -paid, 0),
+            ..forced.fee.outcome(Reason::Approved)
+        };
+        match self.ledger.check(&forced.postings) {
+            Ok(()) => Outcome { postings: forced.postings, ..outcome },
+            Err(_) => Outcome::new(Reason::SystemError),
+        }
+    }
+
+    /// What a payment comes to that is not refused: what the purses do not have becomes a receivable.
+    pub(super) fn force(
+        &self,
+        card: &Card,
+        terminal: &Terminal,
+        amount: Minor,
+        currency: Currency,
+    ) -> Forced {
+        let purses = self.paying_purses(card, currency, terminal.category);
+        let (debits, paid) = split_part(&self.ledger, purses, amount);
+        let mut postings: Postings = debits.into_iter().collect();
+        let short = amount - paid;
+        if let (true, Some(account)) = (short > 0, self.common_account(CommonAccount::Receivable, currency)) {
+            postings.push(Posting { account, amount: -short });
+        }
+        let fee = self.pay_merchant(terminal, card, amount, currency, &mut postings);
+        Forced { postings, short, fee }
+    }
+
+    /// What the card's holder is shown once so much more is available and held.
+    fn shown_after(&self, facts: &Facts, currency: Currency, available: Minor, held: Minor) -> Option<Shown> {
+        let shown = self.shown(&self.card(facts.card?), currency);
+        Some(Shown { available: shown.available + available, held: shown.held + held })
+    }
+
+    /// Takes an addition back: the hold stands for so much less, from the purse used last first.
+    pub(super) fn undo_addition(&self, added: Minor, about: &Original) -> Outcome {
+        let on_original = OnOriginal { added: -added, ..OnOriginal::of(about.seq) };
+        let Some(hold) = about.hold.and_then(|hold| self.ledger.holds().find(hold)) else {
+            return Outcome { original: Some(on_original), ..Outcome::new(Reason::Approved) };
+        };
+        let less = added.min(hold.total());
+        let legs = shrunk(&hold.legs, less);
+        let places = PlacedHold { legs, expires_ms: hold.expires_ms };
+        Outcome {
+            original: Some(OnOriginal { uncounted: less, uncounts_whole: true, ..on_original }),
+            releases: Some(hold.id),
+            places: (!places.legs.is_empty()).then_some(places),
+            hold_of: Some(about.seq),
+            ..Outcome::new(Reason::Approved)
+        }
+    }
+}
+
+/// See [`Books::force`].
+pub(super) struct Forced {
+    pub(super) postings: Postings,
+    pub(super) short: Minor,
+    fee: super::fees::Charged,
+}
+
+fn holding(balance: Shown, more: Minor) -> Shown {
+    Shown { available: balance.available - more, held: balance.held + more }
+}
+
+fn taken(debit: &Posting) -> Leg {
+    Leg { account: debit.account, amount: -debit.amount }
+}
+
+fn taking(leg: &Leg) -> Posting {
+    Posting { account: leg.account, amount: -leg.amount }
+}
+
+/// Legs of so much less, the last first.
+fn shrunk(legs: &[Leg], less: Minor) -> Legs {
+    let mut left = less;
+    let mut kept: ArrayVec<Leg, PURSES_MAX> = ArrayVec::new();
+    for leg in legs.iter().rev() {
+        let gone = left.min(leg.amount);
+        left -= gone;
+        if leg.amount > gone {
+            kept.push(Leg { amount: leg.amount - gone, ..*leg });
+        }
+    }
+    kept.reverse();
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hold_shrinks_from_the_purse_used_last() {
+        let leg = |(account, amount)| Leg { account: AccountId(account), amount };
+        let legs = [(4, 30), (3, 50)].map(leg);
+        let rows: [(Minor, &[(u32, Minor)]); 5] = [
+            (0, &[(4, 30), (3, 50)]),
+            (20, &[(4, 30), (3, 30)]),
+            (50, &[(4, 30)]),
+            (51, &[(4, 29)]),
+            (80, &[]),
+        ];
+        for (less, want) in rows {
+            let want: Vec<Leg> = want.iter().copied().map(leg).collect();
+            assert_eq!(shrunk(&legs, less).as_slice(), want, "{less} less");
+        }
+    }
+}

@@ -1,0 +1,204 @@
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use arrayvec::{ArrayString, ArrayVec};
+
+use super::*;
+use crate::{
+    books::{
+        event::{IssuedCard, PlacedHold, Pvv, Token},
+        owed::BooksFault,
+        product::{PinRule, Product},
+        request::Kind,
+    },
+    clock::Clock,
+    ledger::holds::Leg,
+    settlement::testing::History,
+};
+
+const CNY: Currency = 156;
+/// Position of the first card with a deposit; [`card`] makes those behind it.
+const FIRST: u32 = 2;
+
+/// The usual history, and a product with a deposit of 20.00, of which four cards are issued: two of the first orderer
+/// with 13.40 and nothing, one of the second, one lost.
+struct Play {
+    history: History,
+    now: Moment,
+}
+
+impl Play {
+    fn begun() -> Self {
+        let mut history = History::begun();
+        let product = history.books.products()[0].clone();
+        history.record(Event::ProductDefined(Product { deposit: 2_000, pin: PinRule::Always, ..product }));
+        for (at, orderer, opening, state, deposit) in [
+            (0, 0, 1_340, CardState::Active, 2_000),
+            (1, 0, 0, CardState::Inactive, 0),
+            (2, 1, 500, CardState::Active, 0),
+            (3, 0, 70, CardState::Lost, 0),
+        ] {
+            history.record(card(at, orderer, opening, state, deposit));
+        }
+        let mut clock = Clock::standing("UTC", history.books.time_ms()).unwrap();
+        Self { now: clock.now(), history }
+    }
+
+    fn decide(&self, operation: &Operation) -> Result<Event, OperationError> {
+        self.history.books.decide_operation(operation, &self.now)
+    }
+
+    /// Does it, and proves that everything still adds up and a checkpoint has it.
+    fn order(&mut self, operation: &Operation) {
+        let event = self.decide(operation).unwrap_or_else(|error| panic!("{operation:?}: {error}"));
+        self.history.record(event);
+        assert_eq!(self.history.books.verify(), Ok(()), "{operation:?}");
+        let mut chunks = Vec::new();
+        self.history.books.snapshot(&mut |chunk| chunks.push(chunk.to_vec()));
+        let restored = Books::from_snapshot(chunks).unwrap();
+        assert_eq!(restored.state_hash(), self.history.books.state_hash(), "{operation:?}");
+        assert_eq!(restored.verify(), Ok(()), "{operation:?}");
+    }
+
+    fn balance(&self, card: u32) -> Minor {
+        self.history.books.card_balance(&self.history.books.card(CardId(card)), CNY)
+    }
+
+    fn state(&self, card: u32) -> (CardState, Minor, Minor) {
+        let books = &self.history.books;
+        (books.card(CardId(card)).state, books.deposit(CardId(card)), books.owed(CardId(card), CNY))
+    }
+
+    fn common(&self, which: CommonAccount) -> Minor {
+        self.history.books.ledger.balance(self.history.books.common_account(which, CNY).unwrap())
+    }
+}
+
+fn card(at: u8, orderer: u16, opening: Minor, state: CardState, deposit: Minor) -> Event {
+    Event::CardIssued(IssuedCard {
+        token: Token([100 + at; 16]),
+        bin: 915_600,
+        last_four: 100 + u16::from(at),
+        product: 1,
+        orderer,
+        state,
+        expiry_yymm: 9_911,
+        pvki: 1,
+        pvv: Pvv(*b"0000"),
+        phone: ArrayString::new(),
+        regions: ArrayVec::new(),
+        opening: [0, opening].into_iter().collect(),
+        deposit,
+    })
+}
+
+#[test]
+fn a_deposit_is_held_apart_and_paid_out_with_the_balance() {
+    let mut play = Play::begun();
+    assert_eq!((play.balance(FIRST), play.common(CommonAccount::Deposits)), (1_340, 2_000));
+    let bank = play.common(CommonAccount::Bank);
+    play.order(&Operation::Cancel { card: FIRST });
+    assert_eq!((play.balance(FIRST), play.common(CommonAccount::Deposits)), (0, 0));
+    assert_eq!(play.common(CommonAccount::Bank) - bank, 3_340, "20.00 and 13.40 leave the bank");
+    assert_eq!(play.state(FIRST), (CardState::Closed, 0, 0));
+    let again = play.decide(&Operation::Cancel { card: FIRST });
+    assert_eq!(again, Err(OperationError::State(CardState::Closed, "not closed")));
+}
+
+#[test]
+fn a_lost_card_forfeits_its_deposit_and_its_balance_follows_to_the_next() {
+    let mut play = Play::begun();
+    let next = FIRST + 1;
+    let fees = play.common(CommonAccount::Fees);
+    play.order(&Operation::ReportLost { card: FIRST });
+    assert_eq!(play.common(CommonAccount::Fees) - fees, 2_000);
+    assert_eq!(play.state(FIRST), (CardState::Lost, 0, 0));
+    play.order(&Operation::TakeDeposit { card: next });
+    let twice = play.decide(&Operation::TakeDeposit { card: next });
+    assert_eq!(twice, Err(OperationError::NoDepositDue));
+    play.order(&Operation::Replace { card: FIRST, by: next });
+    assert_eq!((play.balance(FIRST), play.balance(next)), (0, 1_340));
+    assert_eq!(play.state(next), (CardState::Active, 2_000, 0));
+    assert_eq!(play.state(FIRST).0, CardState::Lost, "its number stays refused");
+}
+
+#[test]
+fn money_moves_between_cards_of_one_orderer_alone() {
+    let mut play = Play::begun();
+    let (to, other, lost) = (FIRST + 1, FIRST + 2, FIRST + 3);
+    let move_to = |to, amount| Operation::Transfer { from: FIRST, to, amount };
+    let rows = [
+        ("another orderer's card", move_to(other, 1), OperationError::NotAlike),
+        ("itself", move_to(FIRST, 1), OperationError::NotAlike),
+        ("nothing", move_to(to, 0), OperationError::Amount),
+        ("one more than there is", move_to(to, 1_341), OperationError::NotEnough),
+        ("more than it may hold", move_to(to, 2_000_001), OperationError::Amount),
+        ("a lost card", move_to(lost, 1), OperationError::State(CardState::Lost, "inactive or active")),
+        ("no card", move_to(99, 1), OperationError::NoSuch("card")),
+    ];
+    for (name, operation, want) in rows {
+        assert_eq!(play.decide(&operation), Err(want), "{name}");
+    }
+    play.order(&move_to(to, 1_340));
+    assert_eq!((play.balance(FIRST), play.balance(to)), (0, 1_340));
+    assert_eq!(play.state(to).0, CardState::Active, "its first money activates it");
+}
+
+#[test]
+fn what_is_held_stays_until_it_is_resolved() {
+    let mut play = Play::begun();
+    let general = play.history.general(FIRST);
+    let legs: ArrayVec<Leg, 4> = [Leg { account: general, amount: 340 }].into_iter().collect();
+    let places = Some(PlacedHold { legs, expires_ms: i64::MAX });
+    let hold = play.history.decided(0, Kind::PreAuthorization, FIRST, 340);
+    play.history.record(Event::Decided(crate::books::event::Decided { places, ..hold }));
+    assert_eq!(play.decide(&Operation::Cancel { card: FIRST }), Err(OperationError::Held));
+    play.order(&Operation::ReportLost { card: FIRST });
+    play.order(&Operation::Replace { card: FIRST, by: FIRST + 1 });
+    assert_eq!((play.balance(FIRST), play.balance(FIRST + 1)), (340, 1_000), "the rest may follow later");
+}
+
+#[test]
+fn a_payment_without_authorization_is_booked_told_and_owed() {
+    let mut play = Play::begun();
+    let force = |amount| Operation::ForcePost { card: FIRST, terminal: 0, amount, currency: CNY };
+    assert_eq!(play.decide(&force(0)), Err(OperationError::Amount));
+    play.order(&force(340));
+    assert_eq!((play.balance(FIRST), play.state(FIRST).0), (1_000, CardState::Active));
+    let receivable = play.common(CommonAccount::Receivable);
+    play.order(&force(1_500));
+    assert_eq!((play.balance(FIRST), play.state(FIRST)), (0, (CardState::Blocked, 2_000, 500)));
+    assert_eq!(play.common(CommonAccount::Receivable) - receivable, -500);
+    let causes: Vec<_> =
+        play.history.books.notices().after(0).map(|notice| notice.subject.cause.name()).collect();
+    assert_eq!(causes, ["forced_post", "shortfall"]);
+    let bank = play.common(CommonAccount::Bank);
+    play.order(&Operation::Cancel { card: FIRST });
+    assert_eq!(play.common(CommonAccount::Bank) - bank, 1_500, "the deposit, less what was owed");
+    assert_eq!(
+        (play.state(FIRST), play.common(CommonAccount::Receivable)),
+        ((CardState::Closed, 0, 0), receivable)
+    );
+}
+
+#[test]
+fn a_sub_ledger_that_differs_is_found() {
+    let mut play = Play::begun();
+    play.history.books.side.set_deposit(FIRST, 1_999);
+    let fault =
+        BooksFault::SubLedger { account: "card_deposits", currency: CNY, balance: 2_000, cards: 1_999 };
+    assert_eq!(play.history.books.verify(), Err(fault));
+}
+
+#[test]
+fn a_day_with_operations_is_settled() {
+    let mut play = Play::begun();
+    play.order(&Operation::Transfer { from: FIRST, to: FIRST + 1, amount: 40 });
+    play.order(&Operation::ForcePost { card: FIRST, terminal: 0, amount: 2_000, currency: CNY });
+    play.order(&Operation::Cancel { card: FIRST + 1 });
+    let day = play.history.books.business_day();
+    play.history.record(Event::CutOver { opens: day + 1 });
+    let folder = tempfile::tempdir().unwrap();
+    let summary = play.history.settle(crate::clock::date_of_day(day), folder.path()).unwrap();
+    let first = &summary.issuers[0];
+    assert_eq!((first.debits, first.credits), (-40 - 1_300 - 40, 40));
+}
