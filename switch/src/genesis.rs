@@ -19,13 +19,14 @@ use crate::{
             CardState, Event, InstalledTerminal, IssuedCard, JoinedAcquirer, KeyRole, KeyText, ListedReason,
             ListedSubject, MacScheme, OpenedMerchant, PsamMasters, TerminalDialect, Token, ZoneKeyTexts,
         },
+        fees::FeeRule,
         policy::Policy,
         product::{PinRule, Product},
         request::Phone,
     },
     city::{
-        self, BlacklistRow, CITY_CURRENCY, City, CityError, Dialect, KeyFile, Listed, LiveKeys, MacKind,
-        MerchantState, TerminalRow,
+        self, BlacklistRow, CITY_CURRENCY, City, CityError, Dialect, FeeRow, KeyFile, Listed, LiveKeys,
+        MacKind, MerchantState, TerminalRow,
     },
     clock::days_since_1970,
     keys::blocks::{self, KeyFault},
@@ -142,6 +143,9 @@ pub fn import<I: Importing>(
     if !rules.is_empty() {
         into.take(&Event::RulesPublished(rules))?;
     }
+    if !city.fees.is_empty() {
+        into.take(&Event::FeesPublished(city.fees.iter().map(fee_rule).collect()))?;
+    }
     into.take(&Event::GenesisDone)
 }
 
@@ -228,6 +232,31 @@ fn import_products<I: Importing>(city: &City, into: &mut I) -> Result<(), I::Err
     Ok(())
 }
 
+fn fee_rule(row: &FeeRow) -> FeeRule {
+    FeeRule {
+        name: row.name.clone(),
+        currency: row.currency,
+        share_bp: row.percent_bp,
+        fixed: row.fixed_minor,
+        min: row.min_minor,
+        max: row.max_minor,
+        categories: row.mcc.clone(),
+        channels: row.channels.iter().map(|channel| terminal_dialect(*channel)).collect(),
+        products: row.products.clone(),
+        merchants: row.merchants.clone(),
+        first_day: row.first_day.map(days_since_1970),
+        last_day: row.last_day.map(days_since_1970),
+    }
+}
+
+fn terminal_dialect(dialect: Dialect) -> TerminalDialect {
+    match dialect {
+        Dialect::Pos => TerminalDialect::Pos,
+        Dialect::Epos => TerminalDialect::Epos,
+        Dialect::Atm => TerminalDialect::Atm,
+    }
+}
+
 fn import_psams<I: Importing>(city: &City, keys: &LiveKeys, into: &mut I) -> Result<(), I::Error> {
     for masters in &keys.psam_masters {
         into.take(&Event::PsamMastersInstalled(PsamMasters {
@@ -299,11 +328,7 @@ fn terminal(
         merchant: row.merchant,
         category: row.mcc,
         region: row.region,
-        dialect: match row.dialect {
-            Dialect::Pos => TerminalDialect::Pos,
-            Dialect::Epos => TerminalDialect::Epos,
-            Dialect::Atm => TerminalDialect::Atm,
-        },
+        dialect: terminal_dialect(row.dialect),
         mac: match row.mac {
             MacKind::UnionPayEcb => MacScheme::UnionPayEcb,
             MacKind::X919 => MacScheme::X919,

@@ -138,15 +138,16 @@ impl Books {
         let card = self.card(card);
         let mut purses = self.card_purses(&card).filter(|(_, purse)| purse.currency == currency);
         let (false, Some((purse, _))) = (owed == 0 && there == 0, purses.next()) else { return 0 };
+        let goes_back = there.min(owed);
         postings.retain(|leg| leg.account != receivable);
-        add(postings, purse, there);
-        let mut left = owed;
+        let mut left = owed - goes_back;
         for leg in postings.iter_mut().filter(|leg| leg.amount > 0 && self.is_purse(leg.account)) {
             let pays = left.min(leg.amount);
             leg.amount -= pays;
             left -= pays;
         }
         postings.retain(|leg| leg.amount != 0);
+        add(postings, purse, there - goes_back);
         add(postings, receivable, owed - left);
         owed - left
     }

@@ -13,6 +13,7 @@ mod blacklist;
 mod cards;
 pub(crate) mod document;
 mod error;
+mod fees;
 pub mod generate;
 mod key_roles;
 mod keys;
@@ -31,6 +32,7 @@ pub use acquirers::{AcquirerRow, HostMac};
 pub use blacklist::{BlacklistRow, ListKind, ListReason, Listed};
 pub use cards::{CardRow, CardState, CardValues, Cards, TestValues};
 pub use error::{CityError, Problem};
+pub use fees::FeeRow;
 pub use key_roles::{Change, KeyHeld, KeyPlace, KeyRole};
 pub use keys::{KeyFile, Keys, LiveKeys, LmkKind, PsamMaster, TestKeys, ZoneKeys};
 pub use parties::{MerchantRow, MerchantState, OrdererRow};
@@ -66,6 +68,8 @@ pub struct City {
     pub orderers: Vec<OrdererRow>,
     /// `products.toml`.
     pub products: ProductsFile,
+    /// `fees.toml`; empty if the city has none.
+    pub fees: Vec<FeeRow>,
     /// `blacklist.csv`, expired entries included.
     pub blacklist: Vec<BlacklistRow>,
     /// The text of `rules.toml`, unread; [`City::rules`] reads it. None if the city has no such file.
@@ -95,14 +99,16 @@ impl City {
         let merchants = parties::merchants(dir)?;
         let acquirers = acquirers::acquirers(dir, &merchants)?;
         let psams = terminals::psams(dir)?;
+        let products = products::open(dir)?;
         Ok(Self {
             dir: dir.to_owned(),
             terminals: terminals::terminals(dir, &merchants, &acquirers, &psams)?,
+            fees: fees::open(dir, &merchants, &products)?,
             merchants,
             acquirers,
             psams,
             orderers: parties::orderers(dir)?,
-            products: products::open(dir)?,
+            products,
             blacklist: blacklist::open(dir)?,
             rules: document::text_if_there(&dir.join(RULES), RULES)?,
         })

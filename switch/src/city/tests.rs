@@ -324,7 +324,7 @@ fn a_file_that_is_missing_or_ragged_is_named() {
 fn a_wrong_document_is_named_by_its_key() {
     // What stands in products.toml, what is put there, and how the error goes on behind the file's name.
     let rows = [
-        ("balance_max = 500000\n", "", " line 67: missing field `balance_max`"),
+        ("balance_max = 500000\n", "", " line 73: missing field `balance_max`"),
         ("floor = 0", "flor = 0", " line 36: unknown field `flor`"),
         ("floor = 0", "floor = 1", ", purse[0].floor: must not be above zero"),
         ("max = 2000000", "max = 0", ", purse[0].max: must be an amount above zero"),

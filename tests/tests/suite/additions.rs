@@ -159,6 +159,8 @@ fn what_a_late_completion_does_not_find_the_cardholder_owes() {
     let refund = Ask::refund(&card, 5_500, &late.receipt());
     let moves = back([0, 0, 500], 16).owing(-5_000);
     shop.step("a refund pays what is owed first", PHARMACY, MEDICAL, refund, "00", moves);
+    let balance = Ask::balance(&card);
+    shop.step("and the card is good again", PHARMACY, MEDICAL, balance, "00", NOTHING);
     let sum = shop.switch.look(|books: &Books| books.ledger().sums());
     assert!(sum.iter().all(|(_, sum)| *sum == 0));
     check_replay(&shop.switch, 0);

@@ -422,10 +422,6 @@ fn what_the_switch_does_not_do_is_refused_as_that() {
     let rows = [
         ("a bill query", Ask { code: Some(380_000), kind: 71, ..Ask::purchase(&card, 1) }),
         ("a transfer", Ask { code: Some(400_000), kind: 70, ..Ask::purchase(&card, 1) }),
-        (
-            "an addition to a pre-authorization",
-            Ask { mti: 0x0100, code: Some(30_000), condition: Some(60), ..Ask::purchase(&card, 1) },
-        ),
         ("a settlement", Ask { mti: 0x0500, management: 201, ..Ask::echo() }),
         ("a parameter download", Ask { mti: 0x0800, management: 360, ..Ask::echo() }),
         ("keys with a track key", Ask { management: 4, ..Ask::sign_in() }),

@@ -7,10 +7,12 @@ use arrayvec::{ArrayString, ArrayVec};
 use cardswitch::{
     books::{
         event::{
-            CardState, Decided, Event, InstalledTerminal, IssuedCard, JoinedAcquirer, KeyKeeper, KeyRole,
-            KeyText, KeysForTerminal, ListedReason, ListedSubject, MacScheme, OnOriginal, OpenedMerchant,
-            PlacedHold, PsamMasters, Pvv, ReversalEffect, TerminalDialect, Token, ZoneKeyTexts,
+            CardChange, CardState, Decided, Event, InstalledTerminal, IssuedCard, JoinedAcquirer, KeyKeeper,
+            KeyRole, KeyText, KeysForTerminal, ListedReason, ListedSubject, MacScheme, OnOriginal,
+            OpenedMerchant, Operated, OperationKind, PlacedHold, PsamMasters, Pvv, ReversalEffect,
+            TerminalDialect, Token, ZoneKeyTexts,
         },
+        fees::FeeRule,
         notices::Cause,
         policy::Policy,
         product::{PinRule, Product, Regions},
@@ -335,7 +337,40 @@ fn events_of_version_3() -> Vec<Event> {
         other => other,
     });
     events.extend(with_deposit);
+    events.push(Event::FeesPublished(vec![FeeRule {
+        name: "restaurants".into(),
+        currency: 156,
+        share_bp: 60,
+        fixed: 10,
+        min: 12,
+        max: 8_000,
+        categories: vec![5812],
+        channels: vec![TerminalDialect::Epos],
+        products: vec![1],
+        merchants: vec![300],
+        first_day: Some(20_819),
+        last_day: None,
+    }]));
+    events.extend(operated());
     events
+}
+
+fn operated() -> Vec<Event> {
+    use OperationKind::{Cancel, ForcePost, Replace, ReportLost, TakeDeposit, Transfer};
+    let kinds = [TakeDeposit, Cancel, ReportLost, Replace, Transfer, ForcePost];
+    let operated = |kind| {
+        Event::Operated(Operated {
+            kind,
+            amount: 2_000,
+            currency: 156,
+            terminal: Some(7),
+            changes: [CardChange { card: 300, state: CardState::Closed, deposit: 2_000 }]
+                .into_iter()
+                .collect(),
+            postings: vec![posting(5, -2_000), posting(6, 2_000)],
+        })
+    };
+    kinds.map(operated).to_vec()
 }
 
 /// Every field that version 2 brought.

@@ -37,6 +37,15 @@ impl Books {
         if !has_purse {
             return Outcome::new(Reason::InvalidTransaction);
         }
+        let payable = self.merchants[terminal.merchant as usize].payable;
+        let in_another =
+            self.ledger.account(payable).is_none_or(|account| account.currency != request.currency);
+        let pays_merchant =
+            matches!(request.kind, Kind::Purchase | Kind::PreAuthorization | Kind::PreAuthorizationAddition);
+        if pays_merchant && in_another {
+            // The merchant is paid in one currency, and nothing is exchanged here.
+            return Outcome::new(Reason::InvalidTransaction);
+        }
         let balance = self.shown(card, request.currency);
         match request.kind {
             Kind::Purchase => self.fund_purchase(request, card, terminal, balance),

@@ -39,6 +39,9 @@ impl Play {
         ] {
             history.record(card(at, orderer, opening, state, deposit));
         }
+        // What is issued to begin with is of another day than what the tests order.
+        let next = history.books.business_day() + 1;
+        history.record(Event::CutOver { opens: next });
         let mut clock = Clock::standing("UTC", history.books.time_ms()).unwrap();
         Self { now: clock.now(), history }
     }
