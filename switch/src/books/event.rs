@@ -467,10 +467,6 @@ pub enum KeyKeeper {
 
 /// One thing that happened.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "nearly all are decided requests; a box would be an allocation each"
-)]
 pub enum Event {
     /// The limits that shape state, at genesis and whenever the configuration changes them.
     PolicySet(Policy),
