@@ -94,7 +94,7 @@ fn measure(group: &mut BenchmarkGroup<'_, WallTime>, office: &mut Office) {
 fn prove(office: &mut Office) {
     let purchase = office.purchase();
     let card = purchase.1.card.expect("a card");
-    let has = |office: &Office| office.books.card_balance(office.books.card(card), CNY);
+    let has = |office: &Office| office.books.card_balance(&office.books.card(card), CNY);
 
     let first = office.ask(&purchase, Reason::Approved);
     assert_eq!(has(office), OPENING - AMOUNT, "a purchase takes money");
@@ -106,7 +106,7 @@ fn prove(office: &mut Office) {
 
     let void = office.void();
     let card = void.1.card.expect("a card");
-    let has = |office: &Office| office.books.card_balance(office.books.card(card), CNY);
+    let has = |office: &Office| office.books.card_balance(&office.books.card(card), CNY);
     assert_eq!(has(office), OPENING - AMOUNT);
     office.ask(&void, Reason::Approved);
     assert_eq!(has(office), OPENING, "a void gives it back");

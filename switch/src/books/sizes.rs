@@ -78,8 +78,15 @@ mod tests {
         let mut books = Books::default();
         for name in ["general", "transit", "medical"] {
             let (categories, max) = (ArrayVec::new(), 1_000);
-            let purse =
-                PurseType { name: name.to_owned(), currency: 156, categories, floor: 0, max, cash: true };
+            let purse = PurseType {
+                name: name.to_owned(),
+                currency: 156,
+                categories,
+                floor: 0,
+                max,
+                cash: true,
+                last_day: None,
+            };
             apply(&mut books, &Event::PurseDefined(purse));
         }
         let product = Product {
@@ -91,6 +98,10 @@ mod tests {
             balance_needs_pin: false,
             regions: ArrayVec::new(),
             hold_ms: 1,
+            hold_by_category: ArrayVec::new(),
+            completion_over_pct: 0,
+            late_completion: false,
+            deposit: 0,
         };
         apply(&mut books, &Event::ProductDefined(product));
         let float = 1 << 40;
@@ -115,6 +126,7 @@ mod tests {
             phone: ArrayString::from("10000000001").unwrap(),
             regions: ArrayVec::new(),
             opening: [100, 20, 3].into_iter().collect(),
+            deposit: 0,
         })
     }
 
