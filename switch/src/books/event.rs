@@ -281,6 +281,8 @@ pub enum OperationKind {
     Transfer,
     /// A merchant was paid without authorization.
     ForcePost,
+    /// A blocked card is served again.
+    Unblock,
 }
 
 impl OperationKind {
@@ -294,6 +296,7 @@ impl OperationKind {
             Self::Replace => "replace",
             Self::Transfer => "transfer",
             Self::ForcePost => "force_post",
+            Self::Unblock => "unblock",
         }
     }
 }

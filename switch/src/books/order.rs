@@ -4,7 +4,7 @@
 use arrayvec::{ArrayString, ArrayVec};
 use serde::{Deserialize, Serialize};
 
-use super::Seq;
+use super::{Seq, decide::operations::Operation};
 
 /// An officer's name in files, at most 32 characters.
 pub type OfficerName = ArrayString<32>;
@@ -39,11 +39,8 @@ pub enum What {
         /// The chain's hash there.
         hash: [u8; 32],
     },
-    /// Forget a card's wrong PINs, so that the right one is taken again.
-    ResetPinTries {
-        /// Position of the card.
-        card: u32,
-    },
+    /// What is done for a card, or with the fees.
+    Operate(Operation),
 }
 
 impl What {
@@ -52,7 +49,7 @@ impl What {
     pub fn name(&self) -> &'static str {
         match self {
             Self::BeginEpoch { .. } => "begin_epoch",
-            Self::ResetPinTries { .. } => "reset_pin_tries",
+            Self::Operate(_) => "operate",
         }
     }
 }

@@ -4,6 +4,7 @@
 use super::{
     Books,
     apply::ApplyError,
+    decide::operations::OperationError,
     event::{Event, Ordered},
     order::{DoneOrder, Order, SignedOrder, What},
 };
@@ -23,9 +24,9 @@ pub enum OrderRefusal {
         "this is carried out on the data folder of a stopped switch: cardswitch order carry-out FILE --config CONFIG"
     )]
     Stopped,
-    /// A position beyond the end.
-    #[error("there is no such {0}")]
-    NoSuch(&'static str),
+    /// It cannot be done.
+    #[error(transparent)]
+    Operation(#[from] OperationError),
 }
 
 impl Books {
@@ -43,10 +44,7 @@ impl Books {
         }
         let done = match &order.what {
             What::BeginEpoch { .. } => return Err(OrderRefusal::Stopped),
-            What::ResetPinTries { card } => {
-                self.cards.get(*card).ok_or(OrderRefusal::NoSuch("card"))?;
-                Event::PinTriesReset { card: *card }
-            }
+            What::Operate(operation) => self.decide_operation(operation, now)?,
         };
         Ok(Event::Ordered(Box::new(Ordered { order: signed.clone(), done })))
     }

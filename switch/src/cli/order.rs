@@ -1,6 +1,8 @@
 //! `cardswitch order`: what two officers sign. One makes the order and signs it, the other reads it and signs it too, and then
 //! anyone may have it carried out.
 
+mod operate;
+
 use std::{
     io::Write,
     path::{Path, PathBuf},
@@ -55,18 +57,8 @@ enum Action {
     },
     /// Order a new epoch: the journal goes on from an earlier record
     Epoch(Epoch),
-    /// Order that a card's wrong PINs are forgotten
-    #[command(
-        after_help = "Example:\n  cardswitch order reset-pin-tries --card 17 --why \"holder came in with papers\" \
-                            --officer alice.officer --out tries.order"
-    )]
-    ResetPinTries {
-        /// The card's position, as `cardswitch card show` tells it
-        #[arg(long, value_name = "POSITION")]
-        card: u32,
-        #[command(flatten)]
-        made: Made,
-    },
+    /// Order something for a card: a deposit, a replacement, a transfer, wrong PINs forgotten
+    Card(operate::Args),
     /// Read an order, and sign it
     #[command(after_help = "Example:\n  cardswitch order sign epoch.order --officer bob.officer")]
     Sign {
@@ -171,7 +163,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
             drop(progress);
             make(what.map_err(|error| Failure::of(&error))?, &args.made, out)
         }
-        Action::ResetPinTries { card, made } => make(What::ResetPinTries { card: *card }, made, out),
+        Action::Card(args) => make(What::Operate(args.operation()), args.made(), out),
         Action::Sign { file, officer } => sign(file, officer, out),
         Action::Show { file, officers, json } => show(file, officers.as_deref(), *json, out),
         Action::CarryOut(args) => carry_out(args, out),
@@ -277,9 +269,7 @@ fn table(order: &OrderText, out: &mut dyn Write) -> Result<(), Failure> {
             )?;
             tell(out, format_args!("         chain hash there {hash}"))?;
         }
-        WhatText::ResetPinTries { card } => {
-            tell(out, format_args!("what     forget the wrong PINs of the card at position {card}"))?;
-        }
+        WhatText::Operate(operation) => tell(out, format_args!("what     {}", operate::words(operation)))?,
     }
     tell(out, format_args!("why      {}", order.why))?;
     tell(out, format_args!("made     {}, to be carried out by {}", order.made, order.expires))?;

@@ -15,9 +15,6 @@ use tokio::sync::oneshot;
 use super::{Admin, failed, joined, stopping};
 use crate::{app::Control, audit, journal::Seq, orders::file};
 
-/// Longest order, bytes.
-const ORDER_BYTES_MAX: usize = 16 << 10;
-
 /// Where an order stands in the journal.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct CarriedOut {
@@ -32,7 +29,10 @@ pub(super) async fn carry_out(State(admin): State<Admin>, body: Bytes) -> Respon
         let why = "nobody's order counts: orders.officers names no file of officers".to_owned();
         return refused(StatusCode::FORBIDDEN, why);
     };
-    let order = match file::parse(&body[..body.len().min(ORDER_BYTES_MAX)]) {
+    if body.len() as u64 > file::FILE_BYTES_MAX {
+        return refused(StatusCode::PAYLOAD_TOO_LARGE, "it is longer than an order may be".to_owned());
+    }
+    let order = match file::parse(&body) {
         Ok(order) => order,
         Err(why) => return refused(StatusCode::UNPROCESSABLE_ENTITY, format!("it is no order: {why}")),
     };

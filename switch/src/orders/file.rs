@@ -8,12 +8,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{OfficerKey, OrderError, key::officer_name};
 use crate::{
-    books::order::{OfficerSignature, Order, SignedOrder, What},
+    books::{
+        decide::operations::Operation,
+        order::{OfficerSignature, Order, SignedOrder, What},
+    },
     hex,
 };
 
-/// Longest file, bytes.
-const FILE_BYTES_MAX: u64 = 16 << 10;
+/// Longest file, bytes: a fee schedule fits.
+pub const FILE_BYTES_MAX: u64 = 64 << 10;
 
 /// Longest reason, characters.
 const WHY_MAX: usize = 200;
@@ -73,11 +76,8 @@ pub enum WhatText {
         /// The chain's hash there, hex digits.
         hash: String,
     },
-    /// Forget a card's wrong PINs.
-    ResetPinTries {
-        /// Position of the card, which `cardswitch card show` tells.
-        card: u32,
-    },
+    /// What is done for a card, or with the fees. Cards by the positions that `cardswitch card show` tells.
+    Operate(Operation),
 }
 
 /// A signature as JSON.
@@ -168,7 +168,7 @@ impl OrderText {
             What::BeginEpoch { epoch, keeps, hash } => {
                 WhatText::BeginEpoch { epoch: *epoch, keeps: *keeps, hash: hex::digits(hash) }
             }
-            What::ResetPinTries { card } => WhatText::ResetPinTries { card: *card },
+            What::Operate(operation) => WhatText::Operate(operation.clone()),
         };
         let signature = |signature: &OfficerSignature| SignatureText {
             officer: signature.officer.to_string(),
@@ -195,7 +195,7 @@ impl OrderText {
                 keeps: *keeps,
                 hash: hex::bytes(hash).ok_or("what.begin_epoch.hash must be 64 hex digits")?,
             },
-            WhatText::ResetPinTries { card } => What::ResetPinTries { card: *card },
+            WhatText::Operate(operation) => What::Operate(operation.clone()),
         };
         let order = Order {
             id: hex::bytes(&self.id).ok_or("id must be 32 hex digits")?,

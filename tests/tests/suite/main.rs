@@ -9,7 +9,7 @@ mod bad_settings;
 mod crash;
 mod decisions;
 mod durability;
-mod epochs;
+
 mod epos;
 mod follow;
 mod golden_events;
@@ -22,6 +22,7 @@ mod keys;
 mod leaks;
 mod limits;
 mod money;
+mod officers;
 mod partial;
 mod race;
 mod recovery;

@@ -66,6 +66,16 @@ pub enum Operation {
     },
     /// A fee schedule comes into force, in place of the one before.
     PublishFees(Vec<FeeRule>),
+    /// A card's wrong PINs are forgotten, so that the right one is taken again.
+    ResetPinTries {
+        /// The card.
+        card: u32,
+    },
+    /// A blocked card is served again. One that was blocked over a debt must have none.
+    Unblock {
+        /// The card.
+        card: u32,
+    },
 }
 
 /// Why something that was ordered is not done.
@@ -125,6 +135,11 @@ impl Books {
                 fees::check(rules, self.products.len(), self.merchants.len())?;
                 return Ok(Event::FeesPublished(rules.clone()));
             }
+            Operation::ResetPinTries { card } => {
+                self.known(*card)?;
+                return Ok(Event::PinTriesReset { card: *card });
+            }
+            Operation::Unblock { card } => self.unblock(*card),
         }?;
         self.ledger.check(&operated.postings).map_err(|refusal| match refusal {
             Refusal::BelowFloor(_) => OperationError::NotEnough,
@@ -186,6 +201,18 @@ impl Books {
         }
         let change = CardChange { card: at, state: CardState::Closed, deposit: 0 };
         Ok(operated(OperationKind::Cancel, paid_out[0].1, main, postings, &[change]))
+    }
+
+    fn unblock(&self, at: u32) -> Result<Operated, OperationError> {
+        let card = self.known(at)?;
+        if card.state != CardState::Blocked {
+            return Err(OperationError::State(card.state, "blocked"));
+        }
+        if self.owes(CardId(at)) {
+            return Err(OperationError::Owes);
+        }
+        let change = CardChange { card: at, state: CardState::Active, deposit: self.deposit(CardId(at)) };
+        Ok(operated(OperationKind::Unblock, 0, self.load_currency(card), Vec::new(), &[change]))
     }
 
     fn report_lost(&self, at: u32) -> Result<Operated, OperationError> {

@@ -229,7 +229,8 @@ fn what_two_officers_order_a_serving_switch_does_once() {
         (scene.text("alice.officer"), scene.text("bob.officer"), scene.text("tries.order"));
     let why = "holder came in with papers";
     let carried_out = || order(&["carry-out", &file, "--admin", &admin]).output().expect("it runs");
-    let made = ["reset-pin-tries", "--card", &position, "--why", why, "--officer", &alice, "--out", &file];
+    let made =
+        ["card", "reset-pin-tries", "--card", &position, "--why", why, "--officer", &alice, "--out", &file];
     succeeds(order(&made));
     assert!(refused(&carried_out()).contains("1 of 2 signatures"));
     assert_eq!(terminal.ask(&mut line, pays(&card.pin)).code, "75", "one officer changes nothing");
@@ -253,4 +254,33 @@ fn what_two_officers_order_a_serving_switch_does_once() {
     assert!(refused(&served.expect("it runs")).contains("the data folder of a stopped switch"));
     scene.stop(process);
     scene.launch.verify();
+}
+
+#[test]
+fn officers_move_money_between_cards_of_one_orderer_and_no_others() {
+    let (scene, city) = (Scene::new(), City::open());
+    let process = scene.launch.start();
+    let admin = format!("http://{}", process.ports.admin);
+    let (alice, bob, file) =
+        (scene.text("alice.officer"), scene.text("bob.officer"), scene.text("card.order"));
+    let ordered = |what: &[&str]| {
+        let mut made = order(&["card"]);
+        made.args(what).args(["--why", "asked for by the orderer", "--officer", &alice, "--out", &file]);
+        succeeds(made);
+        let signed = succeeds(order(&["sign", &file, "--officer", &bob]));
+        (signed, order(&["carry-out", &file, "--admin", &admin]).output().expect("it runs"))
+    };
+    let others = city.cards().iter().position(|row| row.orderer != city.cards()[0].orderer).expect("a card");
+    let (signed, done) = ordered(&["transfer", "--from", "0", "--to", "2", "--amount", "2500"]);
+    assert!(signed.contains("move 2500 minor units from card 0 to card 2"), "{signed}");
+    assert!(String::from_utf8_lossy(&done.stdout).contains("carried out: record"), "{done:?}");
+    let (_, foreign) = ordered(&["transfer", "--from", "0", "--to", &others.to_string(), "--amount", "2500"]);
+    assert!(refused(&foreign).contains("not of one orderer"));
+    let (_, beyond) = ordered(&["unblock", "--card", "70000"]);
+    assert!(refused(&beyond).contains("there is no such card"));
+    scene.stop(process);
+    scene.launch.verify();
+    let balances = History::read(scene.launch.data()).balances();
+    let opening = |at: usize| city.cards()[at].opening.iter().sum::<i64>();
+    assert_eq!((balances[0], balances[2]), (opening(0) - 2500, opening(2) + 2500));
 }
