@@ -232,7 +232,9 @@ fn import_products<I: Importing>(city: &City, into: &mut I) -> Result<(), I::Err
     Ok(())
 }
 
-fn fee_rule(row: &FeeRow) -> FeeRule {
+/// An entry of a fee schedule, as the books have it.
+#[must_use]
+pub fn fee_rule(row: &FeeRow) -> FeeRule {
     FeeRule {
         name: row.name.clone(),
         currency: row.currency,

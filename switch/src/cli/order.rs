@@ -11,15 +11,19 @@ use std::{
 use super::{
     Failure,
     progress::Progress,
-    source::{print, send},
+    source::{ask, print, send},
 };
 use crate::{
     app::system_entropy,
-    books::order::{SignedOrder, What},
+    books::{
+        decide::operations::Operation,
+        order::{SignedOrder, What},
+    },
+    city::City,
     clock::Clock,
     config::Config,
-    console::CarriedOut,
-    epoch, hex,
+    console::{CarriedOut, Parties},
+    epoch, genesis, hex,
     journal::Seq,
     orders::{
         OfficerKey, Officers, VALID_H,
@@ -59,6 +63,22 @@ enum Action {
     Epoch(Epoch),
     /// Order something for a card: a deposit, a replacement, a transfer, wrong PINs forgotten
     Card(operate::Args),
+    /// Order that a fee schedule comes into force, in place of the one before
+    #[command(
+        after_help = "Example:\n  cardswitch order fees --city city --admin http://127.0.0.1:18580 --why \"terms of \
+                            2027\" --officer alice.officer --out fees.order\n\nThe schedule is the city's fees.toml. Its \
+                            products and merchants must be those of the running switch."
+    )]
+    Fees {
+        /// The city's folder
+        #[arg(long, value_name = "DIR")]
+        city: PathBuf,
+        /// A running switch's admin port, such as http://127.0.0.1:18580
+        #[arg(long, value_name = "URL")]
+        admin: String,
+        #[command(flatten)]
+        made: Made,
+    },
     /// Read an order, and sign it
     #[command(after_help = "Example:\n  cardswitch order sign epoch.order --officer bob.officer")]
     Sign {
@@ -164,10 +184,27 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
             make(what.map_err(|error| Failure::of(&error))?, &args.made, out)
         }
         Action::Card(args) => make(What::Operate(args.operation()), args.made(), out),
+        Action::Fees { city, admin, made } => make(What::Operate(fees(city, admin)?), made, out),
         Action::Sign { file, officer } => sign(file, officer, out),
         Action::Show { file, officers, json } => show(file, officers.as_deref(), *json, out),
         Action::CarryOut(args) => carry_out(args, out),
     }
+}
+
+/// A city's fee schedule. It names products and merchants by position, so both sides must have them in the same order.
+fn fees(city: &Path, admin: &str) -> Result<Operation, Failure> {
+    let city = City::open(city).map_err(|error| Failure::usage(&error))?;
+    let served: Parties = ask(admin, "/parties")?;
+    let products = city.products.products.iter().map(|product| product.name.clone());
+    let name = |id: &[u8; 15]| String::from_utf8_lossy(id).trim_end().to_owned();
+    let merchants = city.merchants.iter().map(|merchant| name(&merchant.merchant_id));
+    let same = products.eq(served.products) && merchants.eq(served.merchants);
+    if !same {
+        let message = "the products and merchants of this city are not those of the running switch, which the schedule would \
+                       name wrongly; use the files that it imported";
+        return Err(Failure { message: message.to_owned(), code: crate::config::EXIT_USAGE });
+    }
+    Ok(Operation::PublishFees(city.fees.iter().map(genesis::fee_rule).collect()))
 }
 
 fn make(what: What, made: &Made, out: &mut dyn Write) -> Result<(), Failure> {

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use jiff::civil::Date;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Admin, busy, failed, joined, look, question::Question, stopping};
 use crate::audit::{
@@ -42,6 +42,30 @@ pub(super) async fn cards(State(admin): State<Admin>, Question(query): Question<
     let mask = CardMask { bin: query.bin, last_four: query.last_four };
     match look(&admin, move |books| card::cards(books, mask)).await {
         Some(cards) => Json(cards).into_response(),
+        None => stopping(),
+    }
+}
+
+/// Products and merchants in the order of their positions, by which a fee schedule names them.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Parties {
+    /// Names of products.
+    pub products: Vec<String>,
+    /// Field 42 of merchants, without blanks at its end.
+    pub merchants: Vec<String>,
+}
+
+pub(super) async fn parties(State(admin): State<Admin>) -> Response {
+    let parties = look(&admin, |books| Parties {
+        products: books.products().iter().map(|product| product.name.clone()).collect(),
+        merchants: books
+            .merchants()
+            .iter()
+            .map(|merchant| String::from_utf8_lossy(&merchant.id).trim_end().to_owned())
+            .collect(),
+    });
+    match parties.await {
+        Some(parties) => Json(parties).into_response(),
         None => stopping(),
     }
 }

@@ -11,6 +11,7 @@ mod orders;
 mod question;
 mod settlement;
 
+pub use lookup::Parties;
 pub use orders::CarriedOut;
 
 use std::{
@@ -135,6 +136,7 @@ async fn serve(
         .route("/journal/ends", get(journal::ends))
         .route("/journal/extents", get(journal::extents))
         .route("/journal/checkpoints/{seq}", get(journal::checkpoint))
+        .route("/parties", get(lookup::parties))
         .route("/settlement/{day}", get(settlement::settle))
         .route("/settlement/{day}/cut-over", post(settlement::cut_over))
         .with_state(admin);

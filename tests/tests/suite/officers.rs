@@ -284,3 +284,42 @@ fn officers_move_money_between_cards_of_one_orderer_and_no_others() {
     let opening = |at: usize| city.cards()[at].opening.iter().sum::<i64>();
     assert_eq!((balances[0], balances[2]), (opening(0) - 2500, opening(2) + 2500));
 }
+
+#[test]
+fn a_fee_schedule_that_officers_publish_is_charged_from_then_on() {
+    let (scene, city) = (Scene::new(), City::open());
+    let mut terminal = city.terminal("31000002");
+    let process = scene.launch.start();
+    let mut line = process.connect();
+    terminal.sign_in(&mut line);
+    let folder = scene.path("city");
+    copy(&City::folder(), &folder);
+    fs::write(folder.join("fees.toml"), "[[fee]]\nname = \"all\"\npercent_bp = 0\nfixed = 77\n")
+        .expect("fees.toml");
+    let (alice, bob, file) =
+        (scene.text("alice.officer"), scene.text("bob.officer"), scene.text("fees.order"));
+    let admin = format!("http://{}", process.ports.admin);
+    let (city_folder, why) = (scene.text("city"), "terms of 2027");
+    succeeds(order(&[
+        "fees",
+        "--city",
+        &city_folder,
+        "--admin",
+        &admin,
+        "--why",
+        why,
+        "--officer",
+        &alice,
+        "--out",
+        &file,
+    ]));
+    succeeds(order(&["sign", &file, "--officer", &bob]));
+    assert_eq!(terminal.ask(&mut line, Ask::purchase(&city.card(RICH), 10_000)).code, "00");
+    succeeds(order(&["carry-out", &file, "--admin", &admin]));
+    assert_eq!(terminal.ask(&mut line, Ask::purchase(&city.card(RICH), 10_000)).code, "00");
+    scene.stop(process);
+    scene.launch.verify();
+    let history = History::read(scene.launch.data());
+    let fees: Vec<i64> = history.decided().map(|(_, _, decided)| decided.fee).collect();
+    assert!(matches!(fees[..], [before, 77] if before != 77), "{fees:?}");
+}

@@ -212,7 +212,7 @@ impl Books {
             return Err(OperationError::Owes);
         }
         let change = CardChange { card: at, state: CardState::Active, deposit: self.deposit(CardId(at)) };
-        Ok(operated(OperationKind::Unblock, 0, self.load_currency(card), Vec::new(), &[change]))
+        Ok(operated(OperationKind::Unblock, 0, self.load_currency(&card), Vec::new(), &[change]))
     }
 
     fn report_lost(&self, at: u32) -> Result<Operated, OperationError> {
