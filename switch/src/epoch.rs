@@ -60,6 +60,15 @@ pub enum EpochError {
     Io(#[from] io::Error),
 }
 
+/// A stopped switch's data folder.
+#[derive(Clone, Copy, Debug)]
+pub struct Folder<'a> {
+    /// The folder.
+    pub data: &'a Path,
+    /// Its archive, where that lies elsewhere.
+    pub archive: Option<&'a Path>,
+}
+
 /// What was done.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Begun {
@@ -76,21 +85,29 @@ pub struct Begun {
 ///
 /// # Errors
 /// See [`EpochError`].
-pub fn point(data: &Path, keeps: Option<Seq>, progress: &mut dyn FnMut(Seq)) -> Result<What, EpochError> {
-    let (epoch, mut head) = as_far_as_whole(data, progress)?;
+pub fn point(
+    folder: Folder<'_>,
+    keeps: Option<Seq>,
+    progress: &mut dyn FnMut(Seq),
+) -> Result<What, EpochError> {
+    let (epoch, mut head) = as_far_as_whole(folder, progress)?;
     if keeps.is_some_and(|keeps| keeps != head.seq) {
         let copy = temporary()?;
-        head = journal::cut_copy(&journal_dir(data), copy.path(), keeps, progress)?;
+        head = journal::cut_copy(&journal_dir(folder.data), copy.path(), keeps, progress)?;
     }
     Ok(What::BeginEpoch { epoch: epoch + 1, keeps: head.seq, hash: head.hash })
 }
 
 /// The epoch of a stopped data folder, and where its journal ends or ceases to be whole.
-fn as_far_as_whole(data: &Path, progress: &mut dyn FnMut(Seq)) -> Result<(u32, Head), EpochError> {
+fn as_far_as_whole(folder: Folder<'_>, progress: &mut dyn FnMut(Seq)) -> Result<(u32, Head), EpochError> {
     let copy = temporary()?;
-    let head = journal::cut_copy(&journal_dir(data), copy.path(), None, progress)?;
-    let (store, _) =
-        SledStore::open_archived(copy.path(), &archive_dir(data, None), StoreOptions::default(), progress)?;
+    let head = journal::cut_copy(&journal_dir(folder.data), copy.path(), None, progress)?;
+    let (store, _) = SledStore::open_archived(
+        copy.path(),
+        &archive_dir(folder.data, folder.archive),
+        StoreOptions::default(),
+        progress,
+    )?;
     Ok((recovery::restore(&store, progress)?.epoch(), head))
 }
 
@@ -104,7 +121,7 @@ fn temporary() -> io::Result<tempfile::TempDir> {
 /// # Errors
 /// See [`EpochError`].
 pub fn begin(
-    data: &Path,
+    folder: Folder<'_>,
     order: &SignedOrder,
     officers: &Officers,
     clock: &mut Clock,
@@ -113,12 +130,12 @@ pub fn begin(
     officers.check(order, clock.now().unix_ms())?;
     let (epoch, keeps, hash) = what(order)?;
     // Of the whole journal, not of what is kept: an order that was carried out must not be carried out again.
-    let next = as_far_as_whole(data, progress)?.0 + 1;
+    let next = as_far_as_whole(folder, progress)?.0 + 1;
     if epoch != next {
         return Err(EpochError::OtherEpoch { ordered: epoch, next });
     }
-    let journal = journal_dir(data);
-    let beside = data.join(format!("journal.epoch-{epoch}"));
+    let journal = journal_dir(folder.data);
+    let beside = folder.data.join(format!("journal.epoch-{epoch}"));
     if beside.exists() {
         // Of a try that was cut off before the folders changed places; nothing in it counts.
         fs::remove_dir_all(&beside)?;
@@ -127,12 +144,12 @@ pub fn begin(
     if head.hash != hash {
         return Err(EpochError::OtherHistory { keeps });
     }
-    let seq = begin_in((&beside, &archive_dir(data, None)), order, clock, progress)?;
-    let before = data.join(format!("journal.before-epoch-{epoch}"));
+    let seq = begin_in((&beside, &archive_dir(folder.data, folder.archive)), order, clock, progress)?;
+    let before = folder.data.join(format!("journal.before-epoch-{epoch}"));
     // In one step, so that there is a journal under the name whenever the machine stops.
     renameat_with(CWD, &beside, CWD, &journal, RenameFlags::EXCHANGE).map_err(io::Error::from)?;
     fs::rename(&beside, &before)?;
-    File::open(data)?.sync_all()?;
+    File::open(folder.data)?.sync_all()?;
     Ok(Begun { epoch, seq, before })
 }
 

@@ -116,6 +116,9 @@ struct Epoch {
     /// The data folder of a stopped switch
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
+    /// Its archive, where journal.archive names another folder
+    #[arg(long, value_name = "DIR")]
+    archive: Option<PathBuf>,
     /// The last record to keep; without it, the last one that is whole
     #[arg(long, value_name = "SEQ")]
     keeps: Option<Seq>,
@@ -179,7 +182,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
         }
         Action::Epoch(args) => {
             let mut progress = Progress::new("records");
-            let what = epoch::point(&args.data, args.keeps, &mut progress.callback());
+            let folder = epoch::Folder { data: &args.data, archive: args.archive.as_deref() };
+            let what = epoch::point(folder, args.keeps, &mut progress.callback());
             drop(progress);
             make(what.map_err(|error| Failure::of(&error))?, &args.made, out)
         }
@@ -272,7 +276,7 @@ fn in_folder(
     let mut clock = Clock::new("UTC").map_err(|error| Failure::of(&error))?;
     let mut progress = Progress::new("records");
     let begun = epoch::begin(
-        data.unwrap_or(&config.data.dir),
+        epoch::Folder { data: data.unwrap_or(&config.data.dir), archive: config.journal.archive.as_deref() },
         order,
         &officers,
         &mut clock,
