@@ -1,7 +1,7 @@
 //! From segments to a data folder that can be served: the journal, up to a record or a time, and the books that it makes.
 //!
-//! It is built beside the folder asked for and takes its name only once it is whole, replayed and durable. What a restored
-//! switch must be told before it serves goes behind the last record, by [`Order::behind`]. Start at [`restore`].
+//! It is built beside the folder asked for and takes its name only once it is whole, replayed and durable. Start at
+//! [`restore`].
 
 use std::{
     fs::{self, File},
@@ -11,14 +11,10 @@ use std::{
 
 use crate::{
     app::journal_dir,
-    books::Books,
+    books::{Books, owed::BooksFault},
     journal::{JournalError, Seq, Store, Until, restore_segments},
-    ledger::BrokenInvariant,
     recovery::{self, RecoveryError},
 };
-
-/// What may be appended to a restored journal before anything is served from it.
-pub type Behind<'a> = &'a mut dyn FnMut(&mut dyn Store, &mut Books) -> Result<(), RestoreError>;
 
 /// What is to be restored.
 pub struct Order<'a> {
@@ -28,8 +24,6 @@ pub struct Order<'a> {
     pub to: &'a Path,
     /// Up to where.
     pub until: Until,
-    /// Called once the restored books are proved.
-    pub behind: Behind<'a>,
 }
 
 impl std::fmt::Debug for Order<'_> {
@@ -70,7 +64,7 @@ pub enum RestoreError {
     Recovery(#[from] RecoveryError),
     /// The books do not add up.
     #[error("the restored ledger does not add up")]
-    Ledger(#[from] BrokenInvariant),
+    Ledger(#[from] BooksFault),
     /// The new folder cannot be placed.
     #[error("placing the restored folder failed")]
     Io(#[from] io::Error),
@@ -82,7 +76,7 @@ pub enum RestoreError {
 /// Whatever keeps the folder from being whole; none is left under its name then.
 pub fn restore(order: Order<'_>, progress: &mut dyn FnMut(Seq)) -> Result<Restored, RestoreError> {
     let building = building(order.to)?;
-    let made = build(&building, order.from, order.until, order.behind, progress);
+    let made = build(&building, order.from, order.until, progress);
     if made.is_err() {
         // What counts is why it failed; what stays of it says so by its name.
         let _stays = fs::remove_dir_all(&building);
@@ -108,11 +102,10 @@ fn build(
     building: &Path,
     from: &[PathBuf],
     until: Until,
-    behind: Behind<'_>,
     progress: &mut dyn FnMut(Seq),
 ) -> Result<Restored, RestoreError> {
     fs::create_dir_all(building)?;
-    let mut store = restore_segments(from, &journal_dir(building), until, progress)?;
+    let store = restore_segments(from, &journal_dir(building), until, progress)?;
     let (head, first) = (store.head(), store.reader().first()?);
     // From record 1 where there is one: that proves the records, and not a checkpoint.
     let mut books = Books::default();
@@ -121,7 +114,7 @@ fn build(
     } else {
         books = recovery::restore(&store, progress)?;
     }
-    books.ledger().verify()?;
+    books.verify()?;
     let restored = Restored {
         seq: head.seq,
         time_ms: head.time_ms,
@@ -129,7 +122,6 @@ fn build(
         state_hash: books.state_hash(),
         chain_hash: head.hash,
     };
-    behind(&mut store, &mut books)?;
     Box::new(store).close()?;
     sync_parent(&journal_dir(building))?;
     Ok(restored)

@@ -56,8 +56,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     };
     let mut progress = Progress::new("records");
     // What a restored switch must be told before it serves goes here.
-    let behind = &mut |_: &mut dyn crate::journal::Store, _: &mut crate::books::Books| Ok(());
-    let order = Order { from: &args.from, to: &args.to, until, behind };
+    let order = Order { from: &args.from, to: &args.to, until };
     let restored = restore(order, &mut progress.callback()).map_err(|error| Failure::of(&error))?;
     drop(progress);
     let made = Made {
