@@ -4,11 +4,11 @@
 use arrayvec::{ArrayString, ArrayVec};
 use cardswitch::{
     books::{
-        Books, CardId, TerminalId,
+        AcquirerId, Books, CardId, TerminalId,
         decide::Verdict,
         event::{
-            CardState, Event, InstalledTerminal, IssuedCard, KeyText, KeysForTerminal, MacScheme,
-            OpenedMerchant, Pvv, TerminalDialect, Token,
+            CardState, Event, InstalledTerminal, IssuedCard, JoinedAcquirer, KeyText, KeysForTerminal,
+            MacScheme, OpenedMerchant, Pvv, TerminalDialect, Token, ZoneKeyTexts,
         },
         originals::approval_code,
         policy::Policy,
@@ -22,7 +22,7 @@ use cardswitch::{
     clock::{Clock, Moment},
     ledger::purse::PurseType,
 };
-use criterion::{BenchmarkGroup, BenchmarkId, Criterion, measurement::WallTime};
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, measurement::WallTime};
 use hsm_sim::Pan;
 use switch_benches::proof;
 
@@ -31,6 +31,8 @@ use crate::{bare::random_key, turns::in_turns};
 const CNY: u16 = 156;
 /// 2026-11-22 in UTC, milliseconds since 1970.
 const NOW_MS: i64 = 1_795_313_701_709;
+/// The same time as an acquirer sends it.
+const FIELD_7: u32 = 1_122_021_501;
 const TERMINALS: u32 = 64;
 const MERCHANT: [u8; 15] = *b"898310054110001";
 /// What each card has, and what each purchase takes of it, minor units.
@@ -84,10 +86,27 @@ fn measure(group: &mut BenchmarkGroup<'_, WallTime>, office: &mut Office) {
             office.ask(asked, Reason::InsufficientFunds)
         });
     });
+    group.throughput(Throughput::Elements((SCENES * Scene::OPERATIONS) as u64));
+    group.bench_function(of("mixed"), |bencher| {
+        let scenes = |office: &mut Office| [(); SCENES].map(|()| office.scene());
+        in_turns(bencher, office, scenes, |office, scenes| office.play(scenes));
+    });
+    group.throughput(Throughput::Elements(1));
     group.bench_function(of("find-card"), |bencher| {
         let token = |office: &mut Office| random_key(office.next_card().into());
         in_turns(bencher, office, token, |office, token| office.books.find_card(token).expect("a card"));
     });
+}
+
+/// Scenes in which every kind of operation comes once or twice.
+const SCENES: usize = 4;
+
+/// What one card does: purchase, load, withdrawal, pre-authorization, completion, refund of the purchase, and a purchase
+/// that is reversed. It has as much behind it as before.
+struct Scene([Asked; Scene::OPERATIONS]);
+
+impl Scene {
+    const OPERATIONS: usize = 8;
 }
 
 /// Each kind of request does with the money what it should.
@@ -111,6 +130,18 @@ fn prove(office: &mut Office) {
     office.ask(&void, Reason::Approved);
     assert_eq!(has(office), OPENING, "a void gives it back");
 
+    let (seq, scene) = (office.books.seq(), office.scene());
+    let card = scene.0[0].1.card.expect("a card");
+    let has = |office: &Office| office.books.card_balance(&office.books.card(card), CNY);
+    let before = has(office);
+    office.play(&[scene]);
+    assert_eq!(office.books.seq(), seq + Scene::OPERATIONS as u64, "every operation is a record");
+    assert_eq!(
+        (has(office), office.books.ledger().holds().len()),
+        (before, 0),
+        "a scene moves and gives back"
+    );
+
     let (seq, too_much) = (office.books.seq(), office.too_much());
     let declined = office.ask(&too_much, Reason::InsufficientFunds);
     assert_eq!(declined.seq, Some(seq + 1), "a decline is recorded");
@@ -130,6 +161,14 @@ impl Office {
             office.apply(&event);
         }
         (0..TERMINALS).for_each(|at| office.apply(&terminal(at)));
+        office.apply(&bank());
+        let machine = Event::TerminalInstalled(InstalledTerminal {
+            dialect: TerminalDialect::Atm,
+            acquirer: Some(0),
+            ..till(TERMINALS)
+        });
+        office.apply(&machine);
+        office.apply(&Event::AcquirerSigned { acquirer: 0, on: true, sent: (NOW_MS, 1), adopts: None });
         (0..cards).for_each(|at| office.apply(&card(at)));
         office.apply(&Event::GenesisDone);
         office.apply(&Event::CutOver { opens: now.business_day(0) });
@@ -138,6 +177,15 @@ impl Office {
             office.apply(&Event::SignedIn { terminal, stan: 1, version: 1, pin: key(), mac: key(), told });
         }
         office
+    }
+
+    pub(crate) fn books(&self) -> &Books {
+        &self.books
+    }
+
+    /// The time, which stands.
+    pub(crate) fn now_ms(&self) -> i64 {
+        NOW_MS
     }
 
     /// Decides and applies, as the stage does.
@@ -157,6 +205,51 @@ impl Office {
     fn apply(&mut self, event: &Event) {
         let seq = self.books.seq() + 1;
         self.books.apply(seq, NOW_MS, event).expect("an event that fits");
+    }
+
+    /// Plays scenes as the stage does: memory is fetched for all requests first.
+    fn play(&mut self, scenes: &[Scene]) {
+        let requests = scenes.iter().flat_map(|scene| &scene.0);
+        self.books.warm(requests.map(|(request, facts)| (request, facts)));
+        for Scene(asked) in scenes {
+            let [purchase, load, withdrawal, hold, completion, refund, other, reversal] = asked;
+            let bought = self.ask(purchase, Reason::Approved).seq;
+            self.ask(load, Reason::Approved);
+            self.ask(withdrawal, Reason::Approved);
+            let held = self.ask(hold, Reason::Approved).seq;
+            self.ask(&naming(completion, held), Reason::Approved);
+            self.ask(&naming(refund, bought), Reason::Approved);
+            self.ask(other, Reason::Approved);
+            self.ask(reversal, Reason::Approved);
+        }
+    }
+
+    fn scene(&mut self) -> Scene {
+        let (card, purchase) = (self.next_card(), self.purchase());
+        let mut of_card = |kind: Kind, amount| {
+            let (request, facts) = self.purchase();
+            (Request { kind, amount, ..request }, Facts { card: Some(CardId(card)), ..facts })
+        };
+        let load = of_card(Kind::Load, 2 * AMOUNT);
+        let hold = of_card(Kind::PreAuthorization, AMOUNT);
+        let completion = of_card(Kind::Completion, AMOUNT);
+        let refund = of_card(Kind::Refund, AMOUNT);
+        let other = of_card(Kind::Purchase, AMOUNT);
+        let (request, facts) = of_card(Kind::Withdrawal, AMOUNT);
+        let withdrawal = (
+            Request {
+                terminal: terminal_id(TERMINALS),
+                merchant: None,
+                batch: FIELD_7,
+                stan: self.made % 1_000_000,
+                line: Line { dialect: TerminalDialect::Atm, private: true, concentrator: false },
+                ..request
+            },
+            Facts { terminal: Some(TerminalId(TERMINALS)), acquirer: Some(AcquirerId(0)), ..facts },
+        );
+        let purchase = (purchase.0, Facts { card: Some(CardId(card)), ..purchase.1 });
+        let reversal = reversal(other.clone());
+        Scene([purchase, load, withdrawal, hold, completion, refund, other, reversal])
     }
 
     /// Some records of purchases, as they are journaled.
@@ -244,6 +337,13 @@ impl Office {
     }
 }
 
+/// A request that names an approved transaction.
+fn naming((request, facts): &Asked, seq: Option<u64>) -> Asked {
+    let original = OriginalName { approval: seq.map(approval_code), ..OriginalName::default() };
+    let facts = Facts { pin: Check::NotGiven, ..*facts };
+    (Request { original, pin_block: None, ..request.clone() }, facts)
+}
+
 fn reversal((request, facts): Asked) -> Asked {
     let facts = Facts { pin: Check::NotGiven, ..facts };
     let reverses = Some(Kind::Purchase);
@@ -252,18 +352,19 @@ fn reversal((request, facts): Asked) -> Asked {
 
 /// Policy, product, orderer and shop, and two rules like the sample city's.
 fn shop(cards: u32) -> Vec<Event> {
-    let purse = PurseType {
-        name: "general".to_owned(),
+    // The first pays; the others are empty, as most purses are.
+    let [first, second, third] = ["general", "transit", "medical"].map(|name| PurseType {
+        name: name.to_owned(),
         currency: CNY,
         categories: ArrayVec::new(),
         floor: 0,
         max: 2 * OPENING,
         cash: true,
         last_day: None,
-    };
+    });
     let product = Product {
         name: "city".to_owned(),
-        purses: [0].into_iter().collect(),
+        purses: [0, 1, 2].into_iter().collect(),
         load_purse: 0,
         balance_max: 2 * OPENING,
         pin: PinRule::Always,
@@ -294,9 +395,15 @@ fn shop(cards: u32) -> Vec<Event> {
     };
     vec![
         Event::PolicySet(Policy::default()),
-        Event::PurseDefined(purse),
+        Event::PurseDefined(first),
+        Event::PurseDefined(second),
+        Event::PurseDefined(third),
         Event::ProductDefined(product),
-        Event::OrdererOpened { name: "CITY".to_owned(), currency: CNY, float: OPENING * i64::from(cards) },
+        Event::OrdererOpened {
+            name: "CITY".to_owned(),
+            currency: CNY,
+            float: 2 * OPENING * i64::from(cards),
+        },
         Event::MerchantOpened(merchant),
         Event::RulesPublished(vec![
             rule("third-at-merchant", risk::Test::NthAtMerchant { n: 3 }),
@@ -322,8 +429,26 @@ fn terminal_id(at: u32) -> [u8; 8] {
     *format!("31{at:06}").as_bytes().first_chunk().expect("eight digits")
 }
 
+fn bank() -> Event {
+    let keys =
+        ZoneKeyTexts { pin: key(), mac_to_switch: key(), mac_from_switch: key(), check_values: [[0; 3]; 3] };
+    Event::AcquirerJoined(JoinedAcquirer {
+        id: ArrayString::from("31060110").expect("eight digits"),
+        name: "North Bank".to_owned(),
+        mac: MacScheme::X919,
+        active: true,
+        currency: CNY,
+        zmk: key(),
+        keys,
+    })
+}
+
 fn terminal(at: u32) -> Event {
-    Event::TerminalInstalled(InstalledTerminal {
+    Event::TerminalInstalled(till(at))
+}
+
+fn till(at: u32) -> InstalledTerminal {
+    InstalledTerminal {
         id: terminal_id(at),
         merchant: 0,
         category: 5_411,
@@ -331,11 +456,11 @@ fn terminal(at: u32) -> Event {
         dialect: TerminalDialect::Pos,
         mac: MacScheme::X919,
         tmk: key(),
-        may_load: false,
+        may_load: true,
         psam: None,
         phone: Phone::new(),
         acquirer: None,
-    })
+    }
 }
 
 fn card(at: u32) -> Event {

@@ -18,7 +18,10 @@ use criterion::{
 use switch_benches::proof;
 use tempfile::TempDir;
 
-use crate::{SIZES, books::Office};
+use crate::books::Office;
+
+/// Records in a commit.
+const SIZES: [usize; 4] = [1, 64, 256, 1024];
 
 const NOW_MS: i64 = 1_795_313_701_709;
 
@@ -43,7 +46,7 @@ type Open = fn() -> Shelf;
 const STORES: [(&str, Open); 2] = [("memory", memory), ("sled", sled)];
 
 pub(crate) fn journal(criterion: &mut Criterion) {
-    let bodies = Office::open(1_000).records(256);
+    let bodies = Office::open(1_000).records(1_024);
     let mut group = criterion.benchmark_group("journal");
     // A commit on disk takes milliseconds; every sample has as many.
     group.sample_size(20).sampling_mode(SamplingMode::Flat);
@@ -57,6 +60,9 @@ pub(crate) fn journal(criterion: &mut Criterion) {
         raw(&mut group, &bodies[..size]);
     }
     group.finish();
+    for size in SIZES {
+        beside(&bodies[..size]);
+    }
 }
 
 fn append(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, open: Open, bodies: &[Vec<u8>]) {
@@ -82,32 +88,111 @@ fn append(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, open: Open, bodi
     }
 }
 
-/// The same bytes into a file whose blocks are all written already.
+/// A file whose blocks are all written already, and the same bytes of records for it as a commit has.
+struct RawFile {
+    file: File,
+    length: usize,
+    at: usize,
+    _folder: TempDir,
+}
+
+impl RawFile {
+    fn open() -> Self {
+        let length = if proof::measuring() { 64 << 20 } else { 2 << 20 };
+        let folder = folder();
+        let file = File::options().create_new(true).read(true).write(true).open(folder.path().join("raw"));
+        let mut file = file.expect("a file");
+        file.write_all(&vec![0; length]).expect("room on the disk");
+        file.sync_all().expect("a disk");
+        Self { file, length, at: 0, _folder: folder }
+    }
+
+    /// Writes behind the bytes before, from the beginning again at the end of the file.
+    fn write(&mut self, bytes: &[u8]) {
+        self.at = if self.at + 2 * bytes.len() > self.length { 0 } else { self.at + bytes.len() };
+        self.file.write_all_at(bytes, self.at as u64).expect("a write");
+        self.file.sync_data().expect("a disk");
+    }
+
+    /// What was written last is there.
+    fn prove(&self, bytes: &[u8]) {
+        let mut read = vec![0; bytes.len()];
+        self.file.read_exact_at(&mut read, self.at as u64).expect("what was written");
+        assert_eq!(read, bytes);
+    }
+}
+
 fn raw(group: &mut BenchmarkGroup<'_, WallTime>, bodies: &[Vec<u8>]) {
+    let (mut file, bytes) = (RawFile::open(), raw_bytes(bodies));
+    file.write(&bytes);
+    file.prove(&bytes);
+    group.throughput(Throughput::Elements(bodies.len() as u64));
+    group.bench_function(BenchmarkId::new("append/raw-file", bodies.len()), |bencher| {
+        bencher.iter(|| file.write(&bytes))
+    });
+}
+
+/// Records with headers of the same size, which say nothing.
+fn raw_bytes(bodies: &[Vec<u8>]) -> Vec<u8> {
     let mut batch = RecordBatch::new();
     fill(&mut batch, 1, bodies);
     let mut bytes: Vec<u8> = Vec::new();
     batch.iter().for_each(|record| bytes.extend([&[0; 24], record.body].concat()));
-    let length = if proof::measuring() { 64 << 20 } else { 1 << 20 };
+    bytes
+}
+
+/// One commit here, one there, in turns: a disk that is slower for a while is slower for both. At the end everything that
+/// was appended is read again and adds up to the chain's end.
+fn beside(bodies: &[Vec<u8>]) {
     let folder = folder();
-    let mut file = File::options().create_new(true).read(true).write(true).open(folder.path().join("raw"));
-    let file = file.as_mut().expect("a file");
-    file.write_all(&vec![0; length]).expect("room on the disk");
-    file.sync_all().expect("a disk");
-    let mut at = 0;
-    let mut write = || {
-        at = if at + 2 * bytes.len() > length { 0 } else { at + bytes.len() };
-        file.write_all_at(&bytes, at as u64).expect("a write");
-        file.sync_data().expect("a disk");
-        at
-    };
-    let (place, mut read) = (write(), vec![0; bytes.len()]);
-    file.read_exact_at(&mut read, place as u64).expect("what was written");
-    assert_eq!(read, bytes);
-    group.throughput(Throughput::Elements(bodies.len() as u64));
-    group.bench_function(BenchmarkId::new("append/raw-file", bodies.len()), |bencher| {
-        bencher.iter(&mut write)
+    let path = folder.path().join("journal");
+    let (mut store, _) = SledStore::open(&path, StoreOptions::default()).expect("a journal");
+    let (mut file, bytes, mut batch) = (RawFile::open(), raw_bytes(bodies), RecordBatch::new());
+    let (mut commits, mut in_sled, mut in_file) = (0_usize, Vec::new(), Vec::new());
+    let until = if proof::measuring() { Duration::from_secs(3) } else { Duration::from_millis(20) };
+    let begun = Instant::now();
+    while commits < 3 || begun.elapsed() < until {
+        fill(&mut batch, store.head().seq + 1, bodies);
+        in_sled.push(took(|| {
+            store.append(store.head().seq + 1, &batch).expect("an append");
+        }));
+        in_file.push(took(|| file.write(&bytes)));
+        commits += 1;
+    }
+    file.prove(&bytes);
+    let (head, mut read) = (store.head(), 0_usize);
+    drop(store);
+    let (store, report) = SledStore::open(&path, StoreOptions::default()).expect("the chain adds up");
+    let visited = store.reader().read(1, &mut |record| {
+        assert_eq!(record.body, bodies[read % bodies.len()], "record {}", record.seq);
+        read += 1;
+        ControlFlow::Continue(())
     });
+    visited.expect("a whole journal");
+    assert_eq!((read, report.head.hash), (commits * bodies.len(), head.hash));
+    let rate = |spent: &[Duration]| {
+        let micros = spent.iter().sum::<Duration>().as_micros().max(1);
+        read as u128 * 1_000_000 / micros
+    };
+    let (sled, raw) = (rate(&in_sled), rate(&in_file));
+    let [middle_of_sled, middle_of_raw] = [&mut in_sled, &mut in_file].map(|spent| middle(spent).as_micros());
+    let what = format!(
+        "{commits} commits each, sled {sled} records/s, raw file {raw} records/s, {} % of it; \
+         the middle commit {middle_of_sled} µs, {middle_of_raw} µs",
+        sled * 100 / raw.max(1)
+    );
+    proof::told(&format!("journal beside a raw file, {} at a time", bodies.len()), &what);
+}
+
+fn took(work: impl FnOnce()) -> Duration {
+    let begun = Instant::now();
+    work();
+    begun.elapsed()
+}
+
+fn middle(spent: &mut [Duration]) -> Duration {
+    spent.sort_unstable();
+    spent[spent.len() / 2]
 }
 
 /// What is appended is read again, record by record, and the chain's end is the same in every store.

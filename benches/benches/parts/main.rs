@@ -1,5 +1,5 @@
 //! What the parts of a message's way cost, each by itself and beside a yardstick: the codec, MACs, PINs, rules, the
-//! books, the journal. All of them together are the group `batch` in `stages.rs`.
+//! books, the journal, a start. All of them together are the group `batch` in `stages.rs`.
 //!
 //! Each group first proves that what it measures succeeds, and prints a hash of the result; a wrong result panics.
 //! Without `--bench` every benchmark runs once, on small data.
@@ -10,6 +10,7 @@ mod codec;
 mod journal;
 mod mac;
 mod pin;
+mod restart;
 mod risk;
 mod turns;
 
@@ -23,13 +24,14 @@ const SIZES: [usize; 3] = [1, 16, 256];
 
 type Group = fn(&mut Criterion);
 
-const GROUPS: [(&str, Group); 6] = [
+const GROUPS: [(&str, Group); 7] = [
     ("codec", codec::codec),
     ("mac", mac::mac),
     ("pin", pin::pin),
     ("risk", risk::risk),
     ("books", books::books),
     ("journal", journal::journal),
+    ("restart", restart::restart),
 ];
 
 fn parts(criterion: &mut Criterion) {
