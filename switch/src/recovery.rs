@@ -131,8 +131,14 @@ pub fn replay_watched(
 /// # Errors
 /// As [`replay`].
 pub fn restore(store: &dyn Store, progress: &mut dyn FnMut(Seq)) -> Result<Books, RecoveryError> {
+    let begun = stopwatch();
     let mut books = newest_checkpoint(store.checkpoints().as_ref())?.unwrap_or_default();
+    let (checkpoint, load_ms) = (books.seq(), begun.elapsed().as_millis());
+    let begun = stopwatch();
     replay(store.reader().as_ref(), &mut books, store.head().seq, progress)?;
+    let (records, replay_ms) = (books.seq() - checkpoint, begun.elapsed().as_millis());
+    let per_second = u128::from(records) * 1000 / replay_ms.max(1);
+    tracing::info!(checkpoint, load_ms, records, replay_ms, per_second, "books restored");
     Ok(books)
 }
 
