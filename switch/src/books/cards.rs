@@ -2,9 +2,9 @@
 //!
 //! What many cards have in common (BIN, product, orderer) stands once, in a kind; what few have (regions of their own)
 //! stands apart; everything else is packed into bits. Outside, a [`Card`] is whole: it is put together when it is looked
-//! at, and changed by [`CardTable::change`].
+//! at, and changed by `CardTable::change`.
 //!
-//! Start at [`CardTable`]; [`Cards`] is how others see all of it.
+//! Start at `CardTable`; [`Cards`] is how others see all of it.
 
 use hashbrown::HashMap;
 

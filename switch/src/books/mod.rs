@@ -17,7 +17,7 @@ mod index;
 mod key_blocks;
 pub mod notices;
 pub mod order;
-mod ordered;
+pub mod ordered;
 pub mod originals;
 pub mod owed;
 pub mod parties;

@@ -114,7 +114,7 @@ pub(super) async fn checkpoint(
     bytes(local(&admin, caller, read).await)
 }
 
-/// Splits what [`extents`] answers; `None` where a length does not fit.
+/// Splits what `extents` answers; `None` where a length does not fit.
 #[must_use]
 pub fn split(piece: &[u8]) -> Option<Vec<&[u8]>> {
     let (mut rest, mut extents) = (piece, Vec::new());

@@ -2,7 +2,7 @@
 //! and signs as well. An order is a file that goes from one to the other; nobody needs the other's key or machine.
 //!
 //! Officers are enrolled by their public keys in one file ([`officers`]); each has a key file of its own ([`key`]). The file
-//! of an order is read and written in [`file`]. What follows from an order is not known here.
+//! of an order is read and written in [`mod@file`]. What follows from an order is not known here.
 //!
 //! Start at [`Officers::check`].
 
