@@ -16,6 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::JournalError;
+use super::leftovers::clear;
 
 /// The engine's one data file, which also carries its lock.
 pub(super) const DATA_FILE: &str = "db";
@@ -38,6 +39,7 @@ pub(super) struct Engine {
 impl Engine {
     /// Opens or creates the engine in `dir`. Call it inside [`guarded`].
     pub(super) fn open(dir: &Path) -> Result<Self, JournalError> {
+        clear(dir)?;
         let db = sled::Config::new()
             .path(dir)
             .segment_size(SEGMENT_BYTES)

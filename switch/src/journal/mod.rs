@@ -25,6 +25,7 @@ mod extent;
 mod faulty;
 mod history;
 mod inspection;
+mod leftovers;
 mod memory;
 mod record;
 mod restore;

@@ -24,6 +24,7 @@ use super::checkpoint::CheckpointFiles;
 use super::engine::{Engine, engine_error, ensure_folder, guarded, lock, sync_folder};
 use super::extent::ExtentWriter;
 use super::history::{History, SledReader};
+use super::leftovers::settle;
 use super::trim::SledCheckpoints;
 use super::verify::{ChainCheck, CheckedChain};
 use super::{
@@ -151,6 +152,7 @@ impl SledStore {
         ensure_folder(dir)?;
         // Whatever can be refused is refused before the engine changes its files.
         let existed = lock(dir)?.is_some();
+        settle(dir)?;
         let anchored = Anchored::read(dir)?;
         let base = base::read(dir)?;
         if let Some(Anchored { head, .. }) = anchored
