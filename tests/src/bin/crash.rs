@@ -1,13 +1,16 @@
-//! Kills a switch under load, again and again, and holds what its terminals were told against what is on record.
+//! Kills a switch under load, again and again, and holds what its terminals were told against what is on record. Or cuts the
+//! power under the store, at any moment and with any part of what was not synced.
 //!
 //! The switch is `cardswitch` itself, built into this program so that it is always today's: given one of its commands
 //! (`crash serve …`), this program is it. The load and the comparison are in [`switch_tests::load`]; the suite runs a few
-//! rounds of them.
+//! rounds of them. The power cuts are in [`switch_tests::power`].
 
-use std::{io::Write, process::ExitCode, time::Instant};
+use std::{io::Write, path::PathBuf, process::ExitCode, time::Instant};
 
+use indicatif::{ProgressBar, ProgressStyle};
 use switch_tests::{
     load::{Told, check, load},
+    power,
     process::{Launch, Process},
     random::{Random, SEED_VARIABLE},
 };
@@ -16,35 +19,55 @@ const HELP: &str = "\
 Kills a switch under load with SIGKILL at random moments, starts it again, and compares.
 
 Usage: crash [--rounds N] [--per-folder N]
+       crash --power N [--keep DIR]
 
   --rounds N      kills [100]
   --per-folder N  kills until the data folder is a fresh one; each comparison reads all of it [50]
+  --power N       power cuts under the store, instead of kills
+  --keep DIR      leave disks that do not open as they should in this folder, as the power cut left them
 
 Six terminals send purchases, loads, wrong PINs and reversals. After each kill the stopped folder is proved (check values,
 chain, anchor, a replay from the first record, invariants), and everything that any terminal was told so far must be on
 record, once, as it was told; balances must be what the requests add up to. Checkpoints are saved all the while. The first
 thing that is lost, doubled or wrong ends the run with a panic that says what, and exit code 101.
 
+With --power every write, sync and change of a name that the store makes is recorded with strace, while records are
+appended, checkpoints saved, processes ended, killed, or met by syncs and writes that fail. From the record come disks that
+a power cut may leave: what was synced, and of the rest any part, torn at sectors, in any order. The store must
+open each with every record it had acknowledged, once, in order, and go on. Exit code 1 if one does not.
+
 The seed is printed; CARDSWITCH_TEST_SEED gives one.
 
 Example:
-  cargo run --release -p switch-tests --bin crash -- --rounds 1000";
+  cargo run --release -p switch-tests --bin crash -- --rounds 1000
+  cargo run --release -p switch-tests --bin crash -- --power 10000";
 
 /// A line is printed after so many rounds.
 const TELL_EVERY: u32 = 25;
 
-#[derive(Clone, Copy, Debug)]
+/// Without a terminal to draw on, a line is printed after so many power cuts.
+const TELL_EVERY_POINTS: u64 = 1_000;
+/// Power cuts in one recorded run.
+const POINTS_PER_RUN: u64 = 60;
+
+#[derive(Clone, Debug)]
 struct Plan {
     rounds: u32,
     per_folder: u32,
+    power: Option<u32>,
+    keep: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some(power::COMMAND) {
+        return power::drive(std::env::args().skip(2));
+    }
     if std::env::args().nth(1).is_some_and(|first| !first.starts_with('-')) {
         return cardswitch::cli::main();
     }
     match arguments(std::env::args().skip(1)) {
-        Ok(Some(plan)) => run(plan),
+        Ok(Some(Plan { power: Some(points), keep, .. })) => cut_power(points, keep),
+        Ok(Some(plan)) => kill(&plan),
         Ok(None) => {
             say(HELP);
             ExitCode::SUCCESS
@@ -56,7 +79,36 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(plan: Plan) -> ExitCode {
+fn cut_power(points: u32, keep: Option<PathBuf>) -> ExitCode {
+    if !power::can_record() {
+        switch_tests::tell("crash: --power needs strace, which is not here or may not trace");
+        return ExitCode::FAILURE;
+    }
+    let program = std::env::current_exe().expect("this program has a path");
+    let mut random = Random::seeded("crash --power");
+    let style =
+        ProgressStyle::with_template("{bar:40} {pos}/{len} power cuts, {elapsed_precise}, {eta} left");
+    let bar = ProgressBar::new(points.into()).with_style(style.expect("a template"));
+    let plan = power::Plan {
+        points: points.into(),
+        points_per_run: POINTS_PER_RUN,
+        program,
+        keep,
+        believe_syncs: true,
+        trims: true,
+    };
+    let report = power::run(&plan, &mut random, &mut |done| {
+        bar.set_position(done);
+        if bar.is_hidden() && done % TELL_EVERY_POINTS == 0 {
+            switch_tests::tell(&format!("{done} power cuts"));
+        }
+    });
+    bar.finish_and_clear();
+    say(&format!("{}; {SEED_VARIABLE}={}", report.text(), random.seed()));
+    if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn kill(plan: &Plan) -> ExitCode {
     let program = std::env::current_exe().expect("this program has a path");
     let (mut random, begun) = (Random::seeded("crash"), Instant::now());
     let (mut round, mut answers, mut approved) = (0, 0, 0);
@@ -94,12 +146,17 @@ fn say(text: &str) {
 
 /// What is to be done; `None` if help is wanted.
 fn arguments(mut given: impl Iterator<Item = String>) -> Result<Option<Plan>, String> {
-    let mut plan = Plan { rounds: 100, per_folder: 50 };
+    let mut plan = Plan { rounds: 100, per_folder: 50, power: None, keep: None };
     while let Some(option) = given.next() {
         let number = match option.as_str() {
             "--help" | "-h" => return Ok(None),
             "--rounds" => &mut plan.rounds,
             "--per-folder" => &mut plan.per_folder,
+            "--power" => plan.power.insert(0),
+            "--keep" => {
+                plan.keep = Some(given.next().map(PathBuf::from).ok_or("--keep needs a folder")?);
+                continue;
+            }
             other => return Err(format!("{other} is not an option")),
         };
         let value = given.next().and_then(|value| value.parse().ok()).filter(|value| *value > 0);

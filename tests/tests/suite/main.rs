@@ -24,6 +24,7 @@ mod limits;
 mod money;
 mod officers;
 mod partial;
+mod power;
 mod race;
 mod recovery;
 mod rules;
