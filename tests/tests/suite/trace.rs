@@ -2,6 +2,7 @@
 //! between the read of every request and the write of its answer. Needs strace, and says so when it is not there.
 
 use std::{
+    os::unix::process::ExitStatusExt,
     path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
@@ -18,6 +19,7 @@ use switch_tests::{
 use crate::PROGRAM;
 
 const RICH: u64 = 2;
+const SIGABRT: i32 = 6;
 
 /// System calls worth seeing.
 const CALLS: &str =
@@ -49,6 +51,68 @@ fn the_kernel_sees_a_synced_journal_between_request_and_answer() {
     let checked = check_trace(&trace);
     // Ten purchases, and the balances that were asked until the trace ran.
     assert!(checked >= 10, "only {checked} answers were seen in the trace:\n{trace}");
+}
+
+#[test]
+fn a_sync_that_fails_ends_the_process_and_nothing_is_answered() {
+    if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
+        switch_tests::tell("skipped: strace is not installed");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let launch = Launch::new(PROGRAM, &folder.path().join("data"));
+    let process = launch.start();
+    let city = City::open();
+    let (mut terminal, mut line) = (city.terminal("31000002"), process.connect());
+    terminal.sign_in(&mut line);
+    assert_eq!(terminal.ask(&mut line, Ask::purchase(&city.card(RICH), 1)).code, "00", "all is well");
+    let Some(mut tracer) = break_syncs(&process) else {
+        switch_tests::tell("skipped: strace may not attach here");
+        return;
+    };
+    line.send(&terminal.frame(&mut Ask::purchase(&city.card(RICH), 2)));
+    assert_eq!(line.receive(), None, "no answer, and the connection ends with the process");
+    assert_eq!(process.wait().signal(), Some(SIGABRT), "{}", launch.log_text());
+    tracer.wait().expect("strace");
+    let log = launch.log_text();
+    assert!(log.contains("syncing the journal failed"), "whoever runs it must read why: {log}");
+    // What became of the second purchase is for the disk to say; the first was answered.
+    launch.verify();
+    let process = launch.start();
+    let mut line = process.connect();
+    assert_eq!(
+        terminal.ask(&mut line, Ask::purchase(&city.card(RICH), 3)).code,
+        "00",
+        "it starts again and serves"
+    );
+}
+
+/// Attaches strace so that every further fdatasync fails.
+fn break_syncs(process: &Process) -> Option<Child> {
+    let mut tracer = Command::new("strace")
+        .args(["-f", "-qq", "-e", "trace=fdatasync", "-e", "inject=fdatasync:error=EIO", "-o", "/dev/null"])
+        .args(["-p", &process.id().to_string()])
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    let begun = Instant::now();
+    while !is_traced(process.id()) {
+        if tracer.try_wait().ok()?.is_some() || begun.elapsed() > PATIENCE {
+            let _has_ended = tracer.kill();
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    Some(tracer)
+}
+
+/// Whether every thread of a process has a tracer.
+fn is_traced(process: u32) -> bool {
+    let tasks = std::fs::read_dir(format!("/proc/{process}/task")).expect("a process");
+    tasks.filter_map(Result::ok).all(|task| {
+        let status = std::fs::read_to_string(task.path().join("status")).unwrap_or_default();
+        status.lines().any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"))
+    })
 }
 
 /// Attaches strace, and asks for balances until one shows in the trace.
