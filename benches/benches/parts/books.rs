@@ -240,7 +240,8 @@ impl Office {
             Request {
                 terminal: terminal_id(TERMINALS),
                 merchant: None,
-                batch: FIELD_7,
+                // A second later whenever the numbers begin anew: what is not newer may be a recording.
+                batch: FIELD_7 + self.made / 1_000_000,
                 stan: self.made % 1_000_000,
                 line: Line { dialect: TerminalDialect::Atm, private: true, concentrator: false },
                 ..request
