@@ -17,12 +17,13 @@ use std::time::Duration;
 
 use super::JournalError;
 use super::leftovers::clear;
+use super::log_tail::mend;
 
 /// The engine's one data file, which also carries its lock.
 pub(super) const DATA_FILE: &str = "db";
 
 /// Large enough that no extent or chunk, nor a leaf of sixteen of them, becomes a file of its own.
-const SEGMENT_BYTES: usize = 8 << 20;
+pub(super) const SEGMENT_BYTES: usize = 8 << 20;
 /// What the engine may keep of its pages in memory. The journal is read at a start and by people, hardly ever while it
 /// is written, so this is little: all of it would be filled in time.
 const CACHE_BYTES: u64 = 16 << 20;
@@ -40,6 +41,7 @@ impl Engine {
     /// Opens or creates the engine in `dir`. Call it inside [`guarded`].
     pub(super) fn open(dir: &Path) -> Result<Self, JournalError> {
         clear(dir)?;
+        mend(dir)?;
         let db = sled::Config::new()
             .path(dir)
             .segment_size(SEGMENT_BYTES)

@@ -22,10 +22,10 @@ use rustix::fs::{Advice, fadvise};
 use super::JournalError;
 use super::anchor::ANCHOR_FILE;
 use super::engine::{DATA_FILE, sync_folder};
+use super::log_tail::SNAPSHOT;
 
-/// The engine's settings, and how its snapshots are named while they are written.
+/// The engine's settings, and how the name of a snapshot ends while it is written.
 const SETTINGS_FILE: &str = "conf";
-const SNAPSHOT: &str = "snap.";
 const UNDER_WAY: &str = ".generating";
 
 /// Makes durable what an earlier process has left, and has what is read from now on come from the disk.

@@ -26,6 +26,7 @@ mod faulty;
 mod history;
 mod inspection;
 mod leftovers;
+mod log_tail;
 mod memory;
 mod record;
 mod restore;

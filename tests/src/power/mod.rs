@@ -140,8 +140,11 @@ pub fn run(plan: &Plan, random: &mut Random, progress: &mut dyn FnMut(u64)) -> R
     };
     std::panic::set_hook(Box::new(tell));
     let mut campaign = Campaign { plan, report: Report::default(), progress };
+    // The first chain has the seed that was given, so that one which failed can be seen again alone.
+    let mut seed = random.seed();
     while campaign.report.points < plan.points {
-        campaign.chain(random.next_u64());
+        campaign.chain(seed);
+        seed = random.next_u64();
     }
     campaign.report
 }
