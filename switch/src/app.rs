@@ -35,6 +35,7 @@ use crate::{
     head_copy::{self, HeadCopyError, Teller},
     journal::{JournalError, Reader, Seq, SledStore, Store, StoreOptions},
     keys::{self, CheckValue, LmkError},
+    mirror::{self, Mirror, MirrorError},
     orders::{Officers, OfficersError},
     recovery::{self, RecoveryError},
     stages::{
@@ -86,6 +87,9 @@ pub enum AppError {
     /// The journal is not the one that was told outside the data folder.
     #[error(transparent)]
     HeadCopy(#[from] HeadCopyError),
+    /// The mirror does not fit the journal.
+    #[error(transparent)]
+    Mirror(#[from] MirrorError),
     /// A port could not be opened.
     #[error("{key}: cannot listen on {address}")]
     Listen {
@@ -160,6 +164,7 @@ pub struct Running {
     stages: JoinHandle<()>,
     commit: JoinHandle<Result<(), JournalError>>,
     checkpointer: Checkpointer,
+    mirror: Option<Mirror>,
     teller: Teller,
     admin: console::Server,
     ports_file: PathBuf,
@@ -245,10 +250,12 @@ pub fn start_on(
     .map_err(|error| AppError::System(error.to_string()))?;
     let journal =
         console::journal::Journal { reader: store.reader().into(), checkpoints: store.checkpoints() };
+    let mirror = start_mirror(config, store.reader(), &metrics)?;
     let checkpointer = checkpointer::start(Task {
         reader: store.reader(),
         checkpoints: store.checkpoints(),
         every_records: config.journal.checkpoint_records,
+        mirror: mirror.as_ref().map(Mirror::follower),
         metrics: metrics.clone(),
         fatal: Box::new(die_of_books),
     })
@@ -256,7 +263,8 @@ pub fn start_on(
     let (to_commit, work) = unbounded();
     let released = Arc::new(Released::default());
     let admin_metrics = metrics.clone();
-    let commit = commit::start(store, work, Arc::clone(&released), metrics.clone(), fatal)
+    let follower = mirror.as_ref().map(Mirror::follower);
+    let commit = commit::start(store, work, Arc::clone(&released), follower, metrics.clone(), fatal)
         .map_err(|error| AppError::System(error.to_string()))?;
     let (to_stages, stage_orders) = unbounded();
     let desk = Desk {
@@ -298,7 +306,19 @@ pub fn start_on(
     .map_err(|error| AppError::System(error.to_string()))?;
     write_ports(&ports_file, &ports)?;
     tracing::info!(pos = %ports.pos, epos = %ports.epos, atm = %ports.atm, admin = %ports.admin, "ready");
-    Ok(Running { ports, metrics: page, control, io, stages, commit, checkpointer, teller, admin, ports_file })
+    Ok(Running {
+        ports,
+        metrics: page,
+        control,
+        io,
+        stages,
+        commit,
+        checkpointer,
+        mirror,
+        teller,
+        admin,
+        ports_file,
+    })
 }
 
 /// The stages over a store's books, ready to work on batches: what [`start_on`] gives the stages' thread.
@@ -334,6 +354,16 @@ pub fn prepare(
     Ok(stages)
 }
 
+fn start_mirror(
+    config: &Config,
+    reader: Box<dyn Reader>,
+    metrics: &Metrics,
+) -> Result<Option<Mirror>, AppError> {
+    let Some(folder) = config.journal.mirror.clone() else { return Ok(None) };
+    let (wait, metrics) = (config.journal.mirror_wait, metrics.clone());
+    Ok(Some(mirror::start(mirror::Task { reader, folder, wait, metrics })?))
+}
+
 fn pos_form(config: &Config) -> Form {
     let line = Line { dialect: TerminalDialect::Pos, private: config.pos.private, concentrator: false };
     Form { length: LengthForm::Binary, line, connections_max: config.pos.connections }
@@ -364,13 +394,17 @@ impl Running {
         self.stages.join().map_err(|_| AppError::Panicked("stages"))?;
         self.admin.stop();
         let commit = self.commit.join().map_err(|_| AppError::Panicked("commit"))?;
-        // Behind the last commit, so that what it tells is where the journal ends.
+        // Both behind the last commit, so that they have all of it.
+        let mirror_ended = self.mirror.is_none_or(Mirror::stop);
         let teller_ended = self.teller.stop();
         if !checkpointer_ended {
             return Err(AppError::Panicked("checkpoint"));
         }
         if !teller_ended {
             return Err(AppError::Panicked("head"));
+        }
+        if !mirror_ended {
+            return Err(AppError::Panicked("mirror"));
         }
         // The ports are closed; whoever reads the file next must not be sent there.
         let _already_gone = std::fs::remove_file(&self.ports_file);

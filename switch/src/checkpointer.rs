@@ -26,6 +26,7 @@ use crate::{
     books::owed::BooksFault,
     clock::stopwatch,
     journal::{CheckpointMeta, Checkpoints, JournalError, Reader, Seq, Trimmed},
+    mirror::Follower,
     recovery::{self, RecoveryError},
     telemetry::metrics::Metrics,
 };
@@ -47,6 +48,8 @@ pub struct Task {
     pub checkpoints: Arc<dyn Checkpoints>,
     /// Records from one to the next.
     pub every_records: u64,
+    /// The journal's mirror, if it has one.
+    pub mirror: Option<Follower>,
     /// Counters.
     pub metrics: Metrics,
     /// What to do when the durable records do not make books that add up: the live books, made of the same records, are
@@ -141,6 +144,9 @@ impl Task {
                 Ok(saved) => {
                     self.metrics.checkpoint_saved(saved.seq, begun.elapsed());
                     tracing::info!(seq = saved.seq, ms = begun.elapsed().as_millis(), "checkpoint saved");
+                    if let Some(mirror) = &self.mirror {
+                        mirror.copy_checkpoint(self.checkpoints.as_ref(), saved.seq);
+                    }
                     self.trim(rung);
                 }
                 Err(CheckpointError::Stopping) => return,
@@ -222,6 +228,7 @@ mod tests {
             reader: store.reader(),
             checkpoints: store.checkpoints(),
             every_records: 1,
+            mirror: None,
             metrics: metrics::recorder().0,
             fatal: Box::new(move |error| tell.send(error.to_string()).unwrap()),
         };

@@ -13,6 +13,7 @@ use crate::{
     books::Books,
     clock::stopwatch,
     journal::{JournalError, RecordBatch, Store},
+    mirror::Follower,
     telemetry::{
         cost::{Laps, Stage},
         metrics::Metrics,
@@ -51,6 +52,7 @@ pub fn start(
     mut store: Box<dyn Store>,
     work: Receiver<Commit>,
     released: Arc<Released>,
+    mirror: Option<Follower>,
     metrics: Metrics,
     fatal: Fatal,
 ) -> std::io::Result<JoinHandle<Result<(), JournalError>>> {
@@ -59,6 +61,7 @@ pub fn start(
             metrics,
             laps: Laps::default(),
             released,
+            mirror,
             joined: RecordBatch::new(),
             waiting: Vec::new(),
         };
@@ -86,6 +89,7 @@ struct Committer {
     metrics: Metrics,
     laps: Laps,
     released: Arc<Released>,
+    mirror: Option<Follower>,
     joined: RecordBatch,
     #[expect(clippy::vec_box, reason = "the box is what travels between threads")]
     waiting: Vec<Box<Batch>>,
@@ -129,6 +133,9 @@ impl Committer {
         let Some(first) = records.first_seq() else { return Ok(()) };
         let begun = stopwatch();
         let head = store.append(first, records)?;
+        if let Some(mirror) = &self.mirror {
+            mirror.follow(head.seq);
+        }
         self.metrics.committed(records.len(), head.seq, begun.elapsed(), &store.commit_timings());
         Ok(())
     }

@@ -127,6 +127,10 @@ pub struct Journal {
     pub archive_days: u32,
     /// File outside the data folder that the head is told to, if it is told.
     pub head_copy: Option<PathBuf>,
+    /// Folder of the mirror, if there is one.
+    pub mirror: Option<PathBuf>,
+    /// How long an answer waits for the mirror; zero is not at all.
+    pub mirror_wait: Duration,
 }
 
 /// `[orders]`.
@@ -249,6 +253,7 @@ const CHECKPOINT_RECORDS: Count = count("journal.checkpoint_records", 10_000_000
 // The store moves larger values to files it never synchronises.
 const EXTENT_BYTES: Count = count("journal.extent_bytes", 65_536, 16_456, 65_536);
 const ARCHIVE_DAYS: Count = count("journal.archive_days", 0, 0, 36_500);
+const MIRROR_WAIT_MS: Count = count("journal.mirror_wait_ms", 1_000, 0, 60_000);
 const DUPLICATE_WINDOW_H: Count = count("books.duplicate_window_h", 24, 2, 168);
 const DUPLICATES_MAX: Count = count("books.duplicates_max", 1 << 20, 1, 1 << 24);
 const DUPLICATES_PER_TERMINAL: Count = count("books.duplicates_per_terminal", 4096, 16, 1 << 20);
@@ -313,6 +318,8 @@ impl Config {
                 checkpoint_records: settings.count(CHECKPOINT_RECORDS)?,
                 extent_bytes: settings.count(EXTENT_BYTES)?,
                 head_copy: settings.path_if_given("journal.head_copy")?,
+                mirror: settings.path_if_given("journal.mirror")?,
+                mirror_wait: Duration::from_millis(settings.count(MIRROR_WAIT_MS)?),
                 archive: settings.path_if_given("journal.archive")?,
                 archive_days: settings.count(ARCHIVE_DAYS)?,
             },

@@ -29,6 +29,7 @@ pub mod hex;
 pub mod journal;
 pub mod keys;
 pub mod ledger;
+pub mod mirror;
 pub mod orders;
 pub mod recovery;
 pub mod restore;

@@ -2,6 +2,8 @@
 
 use std::{
     fs::File,
+    io::{Read, Write},
+    net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Output, Stdio},
     time::{Duration, Instant},
@@ -131,6 +133,16 @@ impl Launch {
 }
 
 impl Process {
+    /// A page of its admin port, head and body.
+    #[must_use]
+    pub fn page(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.ports.admin).expect("the admin port");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
+    }
+
     /// A new connection to its terminals' port.
     #[must_use]
     pub fn connect(&self) -> Line {

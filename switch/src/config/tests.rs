@@ -5,7 +5,7 @@
 use super::listeners::{ATM_CONNECTIONS, EPOS_CONNECTIONS};
 use super::*;
 
-const COUNTS: [Count; 26] = [
+const COUNTS: [Count; 27] = [
     POS_CONNECTIONS,
     EPOS_CONNECTIONS,
     ATM_CONNECTIONS,
@@ -23,6 +23,7 @@ const COUNTS: [Count; 26] = [
     CHECKPOINT_RECORDS,
     EXTENT_BYTES,
     ARCHIVE_DAYS,
+    MIRROR_WAIT_MS,
     DUPLICATE_WINDOW_H,
     DUPLICATES_MAX,
     DUPLICATES_PER_TERMINAL,

@@ -160,6 +160,28 @@ pub enum JournalError {
         /// The folder looked in.
         folder: PathBuf,
     },
+    /// The mirror has records that the journal has not.
+    #[error(
+        "the mirror in {} ends at record {mirror} and the journal at record {journal}: acknowledged records are missing here; restore the \
+         journal from the mirror, or, if a new epoch was begun in front of them, move the mirror's folder away",
+        folder.display()
+    )]
+    MirrorAhead {
+        /// The mirror's folder.
+        folder: PathBuf,
+        /// Its last record.
+        mirror: Seq,
+        /// The journal's.
+        journal: Seq,
+    },
+    /// The mirror is of another history.
+    #[error("record {seq} has another chain hash in the mirror in {}: it is of another history; move that folder away, or name another", folder.display())]
+    MirrorOfOther {
+        /// The mirror's folder.
+        folder: PathBuf,
+        /// Its last record.
+        seq: Seq,
+    },
     /// There are no segments where some were expected.
     #[error("there is no segment in {}", folder.display())]
     NoSegments {

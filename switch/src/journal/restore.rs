@@ -13,7 +13,7 @@ use super::base;
 use super::checkpoint::CheckpointFiles;
 use super::engine::ensure_folder;
 use super::extent::Extent;
-use super::segments::{SegmentWalk, segments_in};
+use super::segments::{SegmentWalk, segments_and_parts_in};
 use super::{Head, JournalError, LoadedCheckpoint, RecordBatch, Seq, SledStore, Store, StoreOptions};
 
 /// Bytes of extents that are made durable together.
@@ -59,10 +59,12 @@ pub fn restore_segments(
     progress: &mut dyn FnMut(Seq),
 ) -> Result<SledStore, JournalError> {
     let folders: Vec<&Path> = from.iter().map(PathBuf::as_path).collect();
-    let mut begins = Seq::MAX;
+    let mut segments = Vec::new();
     for folder in &folders {
-        begins = segments_in(folder)?.first().map_or(begins, |first| begins.min(first.first));
+        segments.extend(segments_and_parts_in(folder)?);
     }
+    let begins = segments.iter().map(|segment| segment.first).min().unwrap_or(Seq::MAX);
+    let last = segments.iter().map(|segment| segment.last).max();
     let checkpoint = fitting_checkpoint(&folders, until)?;
     let base = match &checkpoint {
         _ if begins == 1 => Head::EMPTY,
@@ -73,13 +75,10 @@ pub fn restore_segments(
         }
     };
     let mut store = empty_store(to, &base)?;
-    let mut walk = SegmentWalk::over(&folders, base.seq + 1)?;
+    let mut walk = SegmentWalk::through(segments, base.seq + 1);
     let cut = take_over(&mut store, &mut walk, until, progress)?;
     let head = store.head();
-    let mut last = head.seq;
-    for folder in &folders {
-        last = segments_in(folder)?.iter().fold(last, |last, segment| last.max(segment.last));
-    }
+    let last = last.unwrap_or(0).max(head.seq);
     match until {
         _ if !cut && last > head.seq && until.record() != Some(head.seq) => {
             Err(JournalError::SegmentMissing { seq: head.seq + 1, folder: from[0].clone() })
@@ -179,6 +178,7 @@ mod tests {
     use super::super::testing::{batch_of, chunks_of, newest, read_all, save, write_segments};
     use std::ops::ControlFlow;
 
+    use super::super::segments::segments_in;
     use super::*;
 
     /// A journal of 90 records in 30 extents with checkpoints at 30 and 60, its segments and checkpoints copied to a backup.

@@ -58,6 +58,22 @@ impl Segment {
         (first > 0 && first <= last).then_some(Self { first, last, path })
     }
 
+    /// The part of a segment that a mirror, or a backup that was cut off, has under way: what is whole of it. Nothing if that
+    /// is not one extent.
+    pub(super) fn part(path: PathBuf) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.strip_suffix(PARTIAL)?.strip_suffix('.')?;
+        let first = name.parse().ok().filter(|first| name.len() == 20 && *first > 0)?;
+        let mut reader = SegmentReader::open(&Self { first, last: Seq::MAX, path: path.clone() }).ok()?;
+        while matches!(reader.next(), Some(Ok(_))) {}
+        let last = reader.head().seq;
+        (first <= last).then_some(Self { first, last, path })
+    }
+
+    /// Whether it is a part.
+    pub(super) fn is_part(&self) -> bool {
+        self.path.extension().is_some_and(|extension| extension == PARTIAL)
+    }
+
     fn within(folder: &Path, first: Seq, last: Seq) -> Self {
         Self { first, last, path: folder.join(format!("{first:020}-{last:020}.{WHOLE}")) }
     }
@@ -108,6 +124,33 @@ impl SegmentWriter {
         let file = begin().map_err(JournalError::io(WRITING))?;
         let chain = ChainCheck::part(before);
         Ok(Self { file, folder: folder.to_owned(), partial, first, chain, extents: 0, bytes: 0, unsynced: 0 })
+    }
+
+    /// Goes on with a part that was cut off, behind what is whole of it.
+    pub(super) fn resume(folder: &Path, part: &Segment) -> Result<Self, JournalError> {
+        let mut reader = SegmentReader::open(part)?;
+        let mut bytes = 0;
+        for extent in reader.by_ref() {
+            bytes += extent?.len() as u64;
+        }
+        let (chain, extents) = (reader.chain, reader.extents);
+        let in_front = (HEADER_BYTES + CRC_BYTES) as u64 + u64::from(extents) * (4 + CRC_BYTES) as u64;
+        let open = || {
+            let mut file = File::options().write(true).open(&part.path)?;
+            file.set_len(in_front + bytes)?;
+            file.seek(SeekFrom::End(0))?;
+            Ok(BufWriter::with_capacity(1 << 20, file))
+        };
+        let file = open().map_err(JournalError::io(WRITING))?;
+        let (folder, partial) = (folder.to_owned(), part.path.clone());
+        Ok(Self { file, folder, partial, first: part.first, chain, extents, bytes, unsynced: 0 })
+    }
+
+    /// Makes durable what was written so far, under the name of a part.
+    pub(super) fn sync(&mut self) -> Result<(), JournalError> {
+        self.unsynced = 0;
+        let synced = self.file.flush().and_then(|()| self.file.get_ref().sync_data());
+        synced.map_err(JournalError::io(WRITING))
     }
 
     /// The last record written.
@@ -219,6 +262,9 @@ impl SegmentReader {
     }
 
     fn next_extent(&mut self) -> Result<Option<Vec<u8>>, JournalError> {
+        if self.segment.is_part() && self.head().seq == self.segment.last {
+            return Ok(None);
+        }
         let length = u32::from_le_bytes(self.array()?) as usize;
         if length == 0 {
             return self.check_end().map(|()| None);

@@ -3,16 +3,17 @@
 //! Start at [`SegmentHistory::open`].
 
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::extent::{each_extent, hash_if_ends_at, records_of};
-use super::segments::{SegmentWalk, segments_in};
+use super::segment::Segment;
+use super::segments::{SegmentWalk, segments_and_parts_in};
 use super::{ChainHash, Head, JournalError, Reader, Record, Seq};
 
 /// The history in the segments of some folders, from their first record to their last.
 #[derive(Clone, Debug)]
 pub struct SegmentHistory {
-    folders: Vec<PathBuf>,
+    segments: Vec<Segment>,
     /// What was found.
     pub survey: Survey,
 }
@@ -39,12 +40,12 @@ impl SegmentHistory {
     pub fn open(folders: &[&Path], progress: &mut dyn FnMut(Seq)) -> Result<Self, JournalError> {
         let mut segments = Vec::new();
         for folder in folders {
-            segments.extend(segments_in(folder)?);
+            segments.extend(segments_and_parts_in(folder)?);
         }
         let folder = || folders.first().map(|folder| folder.to_path_buf()).unwrap_or_default();
         let first = segments.iter().map(|one| one.first).min();
         let first = first.ok_or_else(|| JournalError::NoSegments { folder: folder() })?;
-        let mut walk = SegmentWalk::over(folders, first)?;
+        let mut walk = SegmentWalk::through(segments.clone(), first);
         let mut extents = 0;
         while let Some(extent) = walk.next() {
             extent?;
@@ -57,12 +58,11 @@ impl SegmentHistory {
         }
         let head = walk.head().unwrap_or_default();
         let survey = Survey { first, head, extents, segments: walk.files() };
-        Ok(Self { folders: folders.iter().map(|folder| folder.to_path_buf()).collect(), survey })
+        Ok(Self { segments, survey })
     }
 
-    fn walk(&self, from: Seq) -> Result<SegmentWalk, JournalError> {
-        let folders: Vec<&Path> = self.folders.iter().map(PathBuf::as_path).collect();
-        SegmentWalk::over(&folders, from)
+    fn walk(&self, from: Seq) -> SegmentWalk {
+        SegmentWalk::through(self.segments.clone(), from)
     }
 }
 
@@ -76,7 +76,7 @@ impl Reader for SegmentHistory {
         if next > last {
             return Ok(());
         }
-        each_extent(self.walk(next)?, &mut next, last, &mut records_of(from, last, visit)).map(drop)
+        each_extent(self.walk(next), &mut next, last, &mut records_of(from, last, visit)).map(drop)
     }
 
     fn extents(
@@ -88,7 +88,7 @@ impl Reader for SegmentHistory {
         if next > last {
             return Ok(());
         }
-        each_extent(self.walk(next)?, &mut next, last, &mut |_, value| Ok(visit(value))).map(drop)
+        each_extent(self.walk(next), &mut next, last, &mut |_, value| Ok(visit(value))).map(drop)
     }
 
     fn first(&self) -> Result<Seq, JournalError> {
@@ -100,7 +100,7 @@ impl Reader for SegmentHistory {
     }
 
     fn hash_at(&self, seq: Seq) -> Result<Option<ChainHash>, JournalError> {
-        let extent = self.walk(seq)?.next().transpose()?;
+        let extent = self.walk(seq).next().transpose()?;
         Ok(extent.and_then(|extent| hash_if_ends_at(&extent, seq)))
     }
 }

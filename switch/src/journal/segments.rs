@@ -21,6 +21,18 @@ pub fn segments_in(folder: &Path) -> Result<Vec<Segment>, JournalError> {
     Ok(found)
 }
 
+/// As [`segments_in`], with the parts that a mirror or a backup has under way: as far as they are whole, they are as good.
+/// Reads those to their end.
+///
+/// # Errors
+/// The folder cannot be listed.
+pub(super) fn segments_and_parts_in(folder: &Path) -> Result<Vec<Segment>, JournalError> {
+    let mut found = segments_in(folder)?;
+    found.extend(files_in(folder)?.into_iter().filter_map(Segment::part));
+    found.sort_unstable_by_key(|segment| (segment.first, std::cmp::Reverse(segment.last)));
+    Ok(found)
+}
+
 fn files_in(folder: &Path) -> Result<Vec<PathBuf>, JournalError> {
     let listing = "listing the segments";
     match fs::read_dir(folder) {
@@ -35,7 +47,7 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>, JournalError> {
 
 /// Makes a folder's own name durable, and those of the folders above, which may be as new: what is archived is lost with any of
 /// them. Above the nearest, those that may not be opened are not ours, so not new either.
-fn sync_names_above(folder: &Path) -> Result<(), JournalError> {
+pub(super) fn sync_names_above(folder: &Path) -> Result<(), JournalError> {
     let syncing = "syncing the folder";
     let folder = folder.canonicalize().map_err(JournalError::io(syncing))?;
     for (at, above) in folder.ancestors().skip(1).enumerate() {
@@ -70,7 +82,12 @@ impl SegmentWalk {
         for folder in folders {
             segments.extend(segments_in(folder)?);
         }
-        Ok(Self { segments, next: from.max(1), reading: None, head: None, files: 0, failed: false })
+        Ok(Self::through(segments, from))
+    }
+
+    /// Through these segments, from the extent that holds record `from` on.
+    pub(super) fn through(segments: Vec<Segment>, from: Seq) -> Self {
+        Self { segments, next: from.max(1), reading: None, head: None, files: 0, failed: false }
     }
 
     /// What is behind the last extent given; nothing before the first.

@@ -110,6 +110,9 @@ pub struct Metrics {
     checkpoints_failed: Counter,
     checkpoint_seq: Gauge,
     head_copies_failed: Counter,
+    mirror_seq: Gauge,
+    mirror_in_step: Gauge,
+    mirror_failed: Counter,
     epoch: Gauge,
     checkpoint_seconds: Gauge,
     journal_base: Gauge,
@@ -197,6 +200,9 @@ impl Metrics {
                 checkpoints_failed: counter!("cardswitch_checkpoints_failed_total"),
                 checkpoint_seq: gauge!("cardswitch_checkpoint_seq"),
                 head_copies_failed: counter!("cardswitch_head_copies_failed_total"),
+                mirror_seq: gauge!("cardswitch_mirror_seq"),
+                mirror_in_step: gauge!("cardswitch_mirror_in_step"),
+                mirror_failed: counter!("cardswitch_mirror_failed_total"),
                 epoch: gauge!("cardswitch_epoch"),
                 checkpoint_seconds: gauge!("cardswitch_checkpoint_seconds"),
                 journal_base: gauge!("cardswitch_journal_base_seq"),
@@ -355,6 +361,21 @@ impl Metrics {
     /// The journal's head could not be told outside the data folder.
     pub fn head_copy_failed(&self) {
         self.head_copies_failed.increment(1);
+    }
+
+    /// The mirror has this record durably.
+    pub fn mirrored(&self, seq: u64) {
+        self.mirror_seq.set(seq as f64);
+    }
+
+    /// Whether answers wait for the mirror.
+    pub fn mirror_in_step(&self, in_step: bool) {
+        self.mirror_in_step.set(f64::from(u8::from(in_step)));
+    }
+
+    /// The mirror could not be written.
+    pub fn mirror_failed(&self) {
+        self.mirror_failed.increment(1);
     }
 
     /// The epoch that is served.

@@ -2,6 +2,7 @@
 //! exported, proved, restored to any record with the state that the original had there.
 
 use std::{
+    fs,
     path::Path,
     process::{Command, Output},
     time::Instant,
@@ -11,7 +12,8 @@ use cardswitch::{app::journal_dir, journal::segments_in};
 use switch_tests::{
     ask::Ask,
     city::City,
-    line::PATIENCE,
+    in_process::metric,
+    line::{Line, PATIENCE},
     process::{Launch, Process},
     terminal::Terminal,
 };
@@ -155,4 +157,91 @@ fn what_was_archived_is_exported_masked_and_what_is_missing_is_named() {
     let process = launch.start();
     process.sigterm();
     assert!(process.wait().success());
+}
+
+/// Waits until answers wait for the mirror.
+fn wait_until_in_step(process: &Process) {
+    let begun = Instant::now();
+    while metric(&process.page("/metrics"), "cardswitch_mirror_in_step", &[]) == 0 {
+        assert!(begun.elapsed() < PATIENCE, "the mirror is never in step");
+        std::thread::yield_now();
+    }
+}
+
+fn pay(terminal: &mut Terminal, line: &mut Line, city: &City, times: usize) {
+    for _ in 0..times {
+        assert_eq!(terminal.ask(line, Ask::purchase(&city.card(RICH), 1)).code, "00");
+    }
+}
+
+#[test]
+fn a_disk_that_is_lost_takes_no_answer_with_it_that_was_given_in_step_with_the_mirror() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mirror = text(&folder.path().join("second").join("mirror"));
+    let launch = |data: &Path| {
+        let launch = Launch::new(PROGRAM, data).set("JOURNAL__MIRROR", &mirror);
+        launch.set("JOURNAL__CHECKPOINT_RECORDS", "20").set("JOURNAL__MIRROR_WAIT_MS", "60000")
+    };
+    let (city, mut lost) = (City::open(), launch(&folder.path().join("data")));
+    let mut terminal = city.terminal("31000002");
+    let mut paid = 0;
+    for life in 0..3 {
+        let process = lost.start();
+        wait_until_in_step(&process);
+        let mut line = process.connect();
+        terminal.sign_in(&mut line);
+        pay(&mut terminal, &mut line, &city, 15);
+        paid += 15;
+        process.kill9();
+        fs::remove_dir_all(lost.data()).expect("the disk is gone");
+        let to = folder.path().join(format!("data-{life}"));
+        let restored = json(&["journal", "restore", "--from", &mirror, "--to", &text(&to)]);
+        let proved = json(&["ledger", "verify", "--data", &text(&to)]);
+        assert_eq!(proved["state_hash"], restored["state_hash"]);
+        let lines = cardswitch(&["journal", "export", "--data", &text(&to), "--json"]);
+        let lines = String::from_utf8_lossy(&lines.stdout).into_owned();
+        let found = lines.lines().filter(|line| line.contains("purchase") && line.contains("approved"));
+        assert_eq!(found.count(), paid, "every purchase that was approved");
+        lost = launch(&to);
+    }
+
+    let process = lost.start();
+    process.sigterm();
+    assert!(process.wait().success());
+    let ends = json(&["journal", "verify", "--data", &text(lost.data())]);
+    let mirrored = json(&["journal", "verify", "--segments", &mirror]);
+    assert_eq!(
+        (&ends["head"], &ends["last"]),
+        (&mirrored["head"], &mirrored["last"]),
+        "a good stop leaves it even"
+    );
+
+    // An older journal beside it has lost something, which is said before anything is answered.
+    let (older, until) = (folder.path().join("older"), ends["last"].as_u64().expect("a number") - 2);
+    json(&["journal", "restore", "--from", &mirror, "--to", &text(&older), "--until", &until.to_string()]);
+    let refused = launch(&older).run_to_end(&City::folder().join("cardswitch.toml"));
+    let refused = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.contains("acknowledged records are missing here"), "{refused}");
+}
+
+#[test]
+fn a_mirror_that_cannot_be_written_holds_up_no_answer_and_catches_up_once_it_can() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mirror = folder.path().join("mirror");
+    fs::write(&mirror, "a file where the folder should be").expect("a file");
+    let launch = Launch::new(PROGRAM, &folder.path().join("data")).set("JOURNAL__MIRROR", &text(&mirror));
+    let (city, process) = (City::open(), launch.start());
+    let (mut terminal, mut line) = (city.terminal("31000002"), process.connect());
+    terminal.sign_in(&mut line);
+    pay(&mut terminal, &mut line, &city, 3);
+    let metrics = process.page("/metrics");
+    assert_eq!(metric(&metrics, "cardswitch_mirror_in_step", &[]), 0);
+    assert!(metric(&metrics, "cardswitch_mirror_failed_total", &[]) > 0);
+    assert!(launch.log_text().contains("the mirror cannot be written"), "{}", launch.log_text());
+    fs::remove_file(&mirror).expect("a file of ours");
+    wait_until_in_step(&process);
+    pay(&mut terminal, &mut line, &city, 1);
+    process.kill9();
+    let head = |at: &str, path: &Path| json(&["journal", "verify", at, &text(path)])["head"].clone();
+    assert_eq!(head("--segments", &mirror), head("--data", launch.data()));
 }

@@ -123,16 +123,6 @@ fn list(files: &[PathBuf]) -> String {
     format!("[{}]", files.iter().map(|file| format!("\"{}\"", file.display())).collect::<Vec<_>>().join(", "))
 }
 
-/// A page of the admin port.
-fn page(admin: std::net::SocketAddr, path: &str) -> String {
-    use std::io::{Read, Write};
-    let mut stream = std::net::TcpStream::connect(admin).expect("the admin port");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n").expect("a request");
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).expect("an answer");
-    answer
-}
-
 fn pay(terminal: &mut Terminal, line: &mut Line, amount: u64) {
     let answer = terminal.ask(line, Ask::purchase(&City::open().card(RICH), amount));
     assert_eq!(answer.code, "00", "a purchase with PIN and track of {amount}");
@@ -161,9 +151,9 @@ fn a_city_under_components_serves_and_none_of_its_files_has_a_secret() {
     let (mut terminal, mut line) = (City::open().terminal(TERMINAL), process.connect());
     terminal.sign_in(&mut line);
     pay(&mut terminal, &mut line, 700);
-    let health = page(process.ports.admin, "/health/ready");
+    let health = process.page("/health/ready");
     assert!(health.contains("LMK of components") && health.contains(&ceremony.lmk()), "{health}");
-    let metrics = page(process.ports.admin, "/metrics");
+    let metrics = process.page("/metrics");
     let number = u32::from_str_radix(&ceremony.lmk(), 16).expect("hex");
     for want in ["cardswitch_hsm_test_mode 0", &format!("cardswitch_hsm_lmk_check_value {number}")] {
         assert!(metrics.lines().any(|line| line == want), "{want}");
