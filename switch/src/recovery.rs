@@ -102,6 +102,22 @@ pub fn replay_watched(
     until: Seq,
     watch: &mut dyn FnMut(&Books, i64, &Event),
 ) -> Result<(), RecoveryError> {
+    replay_while(reader, books, until, &mut |books, time_ms, event| {
+        watch(books, time_ms, event);
+        ControlFlow::Continue(())
+    })
+}
+
+/// As [`replay_watched`], as long as `watch` says so.
+///
+/// # Errors
+/// As [`replay`].
+pub fn replay_while(
+    reader: &dyn Reader,
+    books: &mut Books,
+    until: Seq,
+    watch: &mut dyn FnMut(&Books, i64, &Event) -> ControlFlow<()>,
+) -> Result<(), RecoveryError> {
     let mut outcome = Ok(());
     if books.seq() >= until {
         return Ok(());
@@ -111,12 +127,11 @@ pub fn replay_watched(
             .map_err(|source| RecoveryError::Event { seq: record.seq, source })
             .and_then(|event| {
                 books.apply(record.seq, record.time_ms, &event)?;
-                watch(books, record.time_ms, event.done());
-                Ok(())
+                Ok(watch(books, record.time_ms, event.done()))
             });
         match applied {
-            Ok(()) if record.seq < until => ControlFlow::Continue(()),
-            Ok(()) => ControlFlow::Break(()),
+            Ok(flow) if record.seq < until => flow,
+            Ok(_) => ControlFlow::Break(()),
             Err(error) => {
                 outcome = Err(error);
                 ControlFlow::Break(())

@@ -191,7 +191,7 @@ fn view(books: &Books, id: CardId, card: &Card) -> CardView {
     }
 }
 
-fn state(state: CardState) -> &'static str {
+pub(super) fn state(state: CardState) -> &'static str {
     match state {
         CardState::Inactive => "inactive",
         CardState::Active => "active",

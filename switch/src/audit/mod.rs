@@ -1,13 +1,16 @@
 //! Looking back: the trial balance, the entries, and the proof that a journal adds up. The same answers come from a
 //! stopped folder and, through the admin port, from a running switch.
 //!
-//! One card stands in [`card`], its purses over a period in [`statement`], one terminal in [`terminal`], the outbox in
-//! [`notices`].
+//! One card stands in [`card`], its purses over a period in [`statement`], an orderer's float and cards in [`orderer`],
+//! the accounts over a business day in [`trial`], one terminal in [`terminal`], the outbox in [`notices`].
 
 pub mod card;
+mod movements;
 pub mod notices;
+pub mod orderer;
 pub mod statement;
 pub mod terminal;
+pub mod trial;
 
 use std::{collections::BTreeMap, ops::ControlFlow, path::Path, time::Duration};
 
@@ -55,6 +58,9 @@ pub enum AuditError {
         /// What the replay was compared with.
         than: &'static str,
     },
+    /// No such day has begun.
+    #[error("that business day has not begun, or lies before the first")]
+    NoSuchDay,
     /// The work was cut off.
     #[error("the audit was cut off; ask again")]
     Interrupted,

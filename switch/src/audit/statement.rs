@@ -116,7 +116,7 @@ pub fn statements(
     Ok(watch.purses.into_iter().map(statement).collect())
 }
 
-fn entry(
+pub(super) fn entry(
     books: &Books,
     day: i32,
     time_ms: i64,

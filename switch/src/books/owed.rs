@@ -152,12 +152,9 @@ impl Books {
         owed - left
     }
 
-    /// Checks accounts and holds against the ledger's invariants, and what all cards share against single cards.
-    ///
-    /// # Errors
-    /// The first that is broken.
-    pub fn verify(&self) -> Result<(), BooksFault> {
-        self.ledger.verify()?;
+    /// What single cards owe, below zero, and the deposits paid for them, by currency.
+    #[must_use]
+    pub fn of_single_cards(&self) -> (BTreeMap<Currency, i128>, BTreeMap<Currency, i128>) {
         let mut owed: BTreeMap<Currency, i128> = BTreeMap::new();
         for ((_, currency), of_card) in &self.side.owed {
             *owed.entry(*currency).or_default() -= i128::from(of_card.amount);
@@ -167,6 +164,16 @@ impl Books {
             let currency = self.cards.get(*card).map_or(0, |card| self.load_currency(&card));
             *deposits.entry(currency).or_default() += i128::from(*amount);
         }
+        (owed, deposits)
+    }
+
+    /// Checks accounts and holds against the ledger's invariants, and what all cards share against single cards.
+    ///
+    /// # Errors
+    /// The first that is broken.
+    pub fn verify(&self) -> Result<(), BooksFault> {
+        self.ledger.verify()?;
+        let (owed, deposits) = self.of_single_cards();
         for ((which, currency), account) in &self.common {
             let (name, cards) = match which {
                 CommonAccount::Receivable => ("receivable", owed.get(currency)),

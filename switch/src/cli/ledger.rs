@@ -1,8 +1,11 @@
-//! `cardswitch ledger verify|balance|entries`, on a stopped folder or a running switch.
+//! `cardswitch ledger verify|balance|trial|entries`, on a stopped folder or a running switch.
+
+mod trial;
 
 use std::io::Write;
 
 use clap::Subcommand;
+use jiff::civil::Date;
 
 use super::{
     Failure,
@@ -33,11 +36,24 @@ enum Command {
         #[command(flatten)]
         from: From,
     },
-    /// The trial balance: accounts by kind and currency
+    /// What the accounts stand at now, by kind and currency
     #[command(after_help = "Example:\n  cardswitch ledger balance --admin http://127.0.0.1:18580")]
     Balance {
         #[command(flatten)]
         from: From,
+    },
+    /// The trial balance of a business day: opening, debit, credit and closing of each account
+    #[command(
+        after_help = "Examples:\n  cardswitch ledger trial --admin http://127.0.0.1:18580\n  cardswitch ledger trial \
+                            --data fixtures/city/data --day 2026-11-21 --json\n\nA block for each currency. Exit code 0 \
+                            only if every sum is zero and single accounts come to the general ledger."
+    )]
+    Trial {
+        #[command(flatten)]
+        from: From,
+        /// The business day; without it, the one that is open
+        #[arg(long, value_name = "DAY")]
+        day: Option<Date>,
     },
     /// Records with their postings; the last ones, or from a sequence number on
     #[command(
@@ -69,6 +85,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
             let found = from.look(audit::balance_sheet, "/ledger/balance")?;
             from.print(&found, out, balance)
         }
+        Command::Trial { from, day } => trial::run(*day, from, out),
         Command::Entries { from, first, count } => {
             let found: Vec<Entry> = match from.folder()? {
                 Some(folder) => {

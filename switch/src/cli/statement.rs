@@ -1,4 +1,7 @@
-//! `cardswitch statement`: a card's purses over a period, from a stopped folder or a running switch.
+//! `cardswitch statement`: a card's purses, or an orderer's float and cards, over a period, from a stopped folder or a
+//! running switch.
+
+mod orderer;
 
 use std::io::Write;
 
@@ -10,9 +13,12 @@ use super::{
     progress::Progress,
     source::{From, audit, new_table, right_align},
 };
-use crate::audit::{
-    card::CardMask,
-    statement::{Statement, statements},
+use crate::{
+    audit::{
+        card::CardMask,
+        statement::{Statement, statements},
+    },
+    config::EXIT_USAGE,
 };
 
 /// Arguments of `statement`.
@@ -20,20 +26,35 @@ use crate::audit::{
 #[command(
     after_help = "Examples:\n  cardswitch statement 9156000035 --first 2026-11-01 --last 2026-11-30 --data \
                   fixtures/city/data\n  cardswitch statement '915600*0035' --first 2026-11-21 --last 2026-11-21 --admin \
-                  http://127.0.0.1:18580 --json\n\nOpening balance and entries make the closing balance. Days are business \
+                  http://127.0.0.1:18580 --json\n  cardswitch statement --orderer CITY --day 2026-11-21 --admin \
+                  http://127.0.0.1:18580\n\nOpening balance and entries make the closing balance. Days are business \
                   days, as in the settlement files. The journal is replayed from its first record."
 )]
 pub(super) struct Args {
-    /// First six and last four digits, such as 915600…0010, 915600*0010 or 9156000010
-    card: Typed,
+    #[command(flatten)]
+    of: Of,
     /// The first business day, such as 2026-11-01
-    #[arg(long, value_name = "DAY")]
-    first: Date,
+    #[arg(long, value_name = "DAY", requires = "last")]
+    first: Option<Date>,
     /// The last business day, such as 2026-11-30
-    #[arg(long, value_name = "DAY")]
-    last: Date,
+    #[arg(long, value_name = "DAY", requires = "first")]
+    last: Option<Date>,
+    /// One business day, the first and the last
+    #[arg(long, value_name = "DAY", conflicts_with = "first", required_unless_present = "first")]
+    day: Option<Date>,
     #[command(flatten)]
     from: From,
+}
+
+/// Whose statement.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Of {
+    /// First six and last four digits, such as 915600…0010, 915600*0010 or 9156000010
+    card: Option<Typed>,
+    /// An orderer of cards: its float, what each card holds, and each day's purchases less refunds
+    #[arg(long, value_name = "NAME")]
+    orderer: Option<String>,
 }
 
 /// The period is no period.
@@ -45,18 +66,31 @@ struct Backwards {
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
-    let mask: CardMask = args.card.mask()?;
-    let (first, last) = (args.first, args.last);
+    let Some((first, last)) = args.day.map(|day| (day, day)).or(args.first.zip(args.last)) else {
+        return Err(Failure { message: "say --day, or --first and --last".to_owned(), code: EXIT_USAGE });
+    };
     if last < first {
         return Err(Failure::usage(&Backwards { first, last }));
     }
-    let found: Vec<Statement> = match args.from.folder()? {
+    match (&args.of.card, &args.of.orderer) {
+        (Some(card), _) => of_card(card.mask()?, (first, last), &args.from, out),
+        (None, name) => orderer::run(name.as_deref().unwrap_or_default(), (first, last), &args.from, out),
+    }
+}
+
+fn of_card(
+    mask: CardMask,
+    (first, last): (Date, Date),
+    from: &From,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let found: Vec<Statement> = match from.folder()? {
         Some(folder) => {
             let (reader, mut progress) = (folder.reader(), Progress::new("records"));
             let until = reader.head().seq;
             audit(statements(reader.as_ref(), until, mask, (first, last), &mut progress.callback()))?
         }
-        None => args.from.ask(&format!(
+        None => from.ask(&format!(
             "/statements?bin={}&last_four={}&first={first}&last={last}",
             mask.bin, mask.last_four
         ))?,
@@ -65,7 +99,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
         let message = format!("there is no card {:06}…{:04}", mask.bin, mask.last_four);
         return Err(Failure { message, code: 1 });
     }
-    args.from.print(&found, out, |statements, out| show(statements, out))
+    from.print(&found, out, |statements, out| show(statements, out))
 }
 
 fn show(statements: &[Statement], out: &mut dyn Write) -> std::io::Result<()> {

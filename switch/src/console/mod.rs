@@ -2,10 +2,11 @@
 //! says, has no accounts yet, and so belongs on a loopback or management network.
 //!
 //! Who may connect, and for how long, stands in [`door`]. Pages on one card, one terminal and the outbox stand in
-//! `lookup`, the settlement of a day in `settlement`, what backups are made from in [`journal`].
+//! `lookup`, trial balances and statements of orderers in `ledger`, the settlement of a day in `settlement`, what backups are made from in [`journal`].
 
 pub mod door;
 pub mod journal;
+mod ledger;
 mod lookup;
 mod orders;
 mod question;
@@ -131,6 +132,8 @@ async fn serve(
         .route("/notices", get(lookup::notices))
         .route("/cards", get(lookup::cards))
         .route("/statements", get(lookup::statements))
+        .route("/ledger/trial", get(ledger::trial))
+        .route("/orderers/{name}/statement", get(ledger::orderer_statement))
         .route("/terminals/{id}", get(lookup::terminal))
         .route("/orders", post(orders::carry_out))
         .route("/journal/ends", get(journal::ends))

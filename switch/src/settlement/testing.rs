@@ -124,7 +124,7 @@ impl History {
         seq
     }
 
-    pub(super) fn purchase(&mut self, card: u32, amount: Minor, fee: Minor) -> Seq {
+    pub(crate) fn purchase(&mut self, card: u32, amount: Minor, fee: Minor) -> Seq {
         self.left[card as usize] -= amount;
         let payable = self.books.merchants()[0].payable;
         let postings = [(self.general(card), -amount), (payable, amount - fee), (self.fees(), fee)];
