@@ -51,6 +51,8 @@ use std::fmt;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use extent::Extent;
+
 pub use backup::Backup;
 pub use checkpoint::{CHECKPOINT_CHUNK_MAX, CHECKPOINTS_KEPT};
 pub use cut::cut_copy;
@@ -229,6 +231,22 @@ pub trait Reader: Send {
     /// # Errors
     /// I/O errors.
     fn hash_at(&self, seq: Seq) -> Result<Option<ChainHash>, JournalError>;
+
+    /// The last record of the commit in front of the one that holds this record, and the chain's hash there; 0 and zeros in
+    /// front of the first. Whoever keeps them can tell later that the history is still the same.
+    ///
+    /// # Errors
+    /// As for [`read`](Self::read).
+    fn commit_before(&self, seq: Seq) -> Result<(Seq, ChainHash), JournalError> {
+        let mut before = (Head::EMPTY.seq, Head::EMPTY.hash);
+        self.extents(seq, &mut |bytes| {
+            if let Some(extent) = Extent::parse(bytes) {
+                before = (extent.first - 1, *extent.previous);
+            }
+            ControlFlow::Break(())
+        })?;
+        Ok(before)
+    }
 }
 
 /// The end of the durable journal.

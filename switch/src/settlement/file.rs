@@ -11,10 +11,24 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::SettlementError;
-use crate::hex;
+use crate::{
+    hex,
+    journal::{ChainHash, Seq},
+};
 
 /// The first word of a file's last line; behind the comma stands the SHA-256 of all bytes above it, hex.
 const SEAL: &str = "sha256";
+
+/// The first word of the line above it; behind it a record of the journal and the chain's hash there, hex.
+const JOURNAL: &str = "journal";
+
+/// Where the journal stood in front of the commit that closed a day: whoever has the files can prove later that the history
+/// behind them is still the same one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct StoodAt {
+    pub(super) seq: Seq,
+    pub(super) hash: ChainHash,
+}
 
 /// A CSV file under way.
 pub(super) struct SealedCsv {
@@ -38,8 +52,9 @@ impl SealedCsv {
         Ok(self.csv.write_record(fields)?)
     }
 
-    /// Writes the seal and makes the file durable; returns its name.
-    pub(super) fn seal(self) -> io::Result<String> {
+    /// Writes where the journal stood and the seal, and makes the file durable; returns its name.
+    pub(super) fn seal(mut self, journal: StoodAt) -> io::Result<String> {
+        self.row(&[JOURNAL.to_owned(), journal.seq.to_string(), hex::digits(&journal.hash)])?;
         let Hashed { mut out, hash } = self.csv.into_inner().map_err(|error| {
             // The writer comes with the error; only why it failed matters here.
             io::Error::from(error.error().kind())
@@ -175,7 +190,7 @@ mod tests {
     fn write(folder: &Path, name: &str, row: &str) -> String {
         let mut file = SealedCsv::create(folder, name.to_owned(), &["a", "b"]).unwrap();
         file.row(&[row, "with, comma"]).unwrap();
-        file.seal().unwrap()
+        file.seal(StoodAt { seq: 7, hash: [0xAB; 32] }).unwrap()
     }
 
     #[test]
@@ -183,8 +198,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let name = write(folder.path(), "x.csv", "1");
         let text = fs::read_to_string(folder.path().join(name)).unwrap();
-        let hash = hex::digits(&Sha256::digest(b"a,b\n1,\"with, comma\"\n"));
-        assert_eq!(text, format!("a,b\n1,\"with, comma\"\nsha256,{hash}\n"));
+        let above = format!("a,b\n1,\"with, comma\"\njournal,7,{}\n", "ab".repeat(32));
+        let hash = hex::digits(&Sha256::digest(above.as_bytes()));
+        assert_eq!(text, format!("{above}sha256,{hash}\n"));
         assert!(is_sealed(&text));
         let rows = [text.replace('1', "2"), text.trim_end().to_owned(), String::new(), "sha256,\n".into()];
         for broken in rows {

@@ -6,7 +6,11 @@ use std::{collections::BTreeMap, path::Path};
 
 use jiff::{Timestamp, civil::Date};
 
-use super::{IssuerTotal, SettlementError, file::SealedCsv, movement::Movement};
+use super::{
+    IssuerTotal, SettlementError,
+    file::{SealedCsv, StoodAt},
+    movement::Movement,
+};
 use crate::{
     books::{
         Books, Card, Merchant, Terminal,
@@ -185,6 +189,7 @@ impl<'a> IssuerFiles<'a> {
     pub(super) fn finish(
         mut self,
         books: &Books,
+        journal: StoodAt,
         names: &mut Vec<String>,
     ) -> Result<Vec<IssuerTotal>, SettlementError> {
         self.create_up_to(books, books.orderers().len())?;
@@ -202,7 +207,7 @@ impl<'a> IssuerFiles<'a> {
                 ])?;
                 all.push(total);
             }
-            names.push(file.csv.seal()?);
+            names.push(file.csv.seal(journal)?);
         }
         Ok(all)
     }

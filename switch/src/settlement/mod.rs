@@ -27,7 +27,7 @@ use std::{
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
-use self::{issuers::IssuerFiles, movement::Movement, payees::Payees};
+use self::{file::StoodAt, issuers::IssuerFiles, movement::Movement, payees::Payees};
 use crate::{
     audit::{self, AuditError, BalanceSheet},
     books::{Books, event::Event, owed::BooksFault},
@@ -198,7 +198,7 @@ pub fn settle(
         }
     })?;
     outcome?;
-    run.finish()
+    run.finish(reader)
 }
 
 /// One reading of the journal for one day.
@@ -256,7 +256,7 @@ impl<'a> Run<'a> {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn finish(self) -> Result<Summary, SettlementError> {
+    fn finish(self, reader: &dyn Reader) -> Result<Summary, SettlementError> {
         let Some(closed_by) = self.closed_by else {
             closing::standing(&self.books, date_of_day(self.day))?;
             return Err(SettlementError::Open { day: date_of_day(self.day) });
@@ -275,9 +275,11 @@ impl<'a> Run<'a> {
         let accounts = changes(&opened.sheet, &sheet);
         let date = date_of_day(self.day);
         let mut files = Vec::new();
-        let issuers = opened.issuers.finish(books, &mut files)?;
+        let (seq, hash) = reader.commit_before(closed_by)?;
+        let journal = StoodAt { seq, hash };
+        let issuers = opened.issuers.finish(books, journal, &mut files)?;
         explain_purses(&accounts, &issuers)?;
-        opened.payees.write(books, self.folder, date, &mut files)?;
+        opened.payees.write(books, (self.folder, journal), date, &mut files)?;
         Ok(Summary { day: date.to_string(), closed_by, issuers, accounts, sums: sheet.sums, files })
     }
 }

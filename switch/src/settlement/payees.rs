@@ -7,7 +7,11 @@ use std::{collections::BTreeMap, path::Path};
 
 use jiff::civil::Date;
 
-use super::{SettlementError, explained, file::SealedCsv, movement::Movement};
+use super::{
+    SettlementError, explained,
+    file::{SealedCsv, StoodAt},
+    movement::Movement,
+};
 use crate::{
     books::Books,
     ledger::{AccountId, Currency, Minor},
@@ -91,7 +95,7 @@ impl Payees {
     pub(super) fn write(
         self,
         books: &Books,
-        folder: &Path,
+        (folder, journal): (&Path, StoodAt),
         day: Date,
         names: &mut Vec<String>,
     ) -> Result<(), SettlementError> {
@@ -101,14 +105,28 @@ impl Payees {
             payable: merchant.payable,
         });
         let file = SealedCsv::create(folder, format!("merchants-{day}.csv"), &MERCHANTS)?;
-        names.push(write(file, books, "merchant", merchants, &self.merchants, &self.merchants_before)?);
+        names.push(write(
+            (file, journal),
+            books,
+            "merchant",
+            merchants,
+            &self.merchants,
+            &self.merchants_before,
+        )?);
         let acquirers = books.acquirers().iter().map(|acquirer| Payee {
             id: acquirer.id.to_string(),
             name: acquirer.name.clone(),
             payable: acquirer.payable,
         });
         let file = SealedCsv::create(folder, format!("acquirers-{day}.csv"), &ACQUIRERS)?;
-        names.push(write(file, books, "acquirer", acquirers, &self.acquirers, &self.acquirers_before)?);
+        names.push(write(
+            (file, journal),
+            books,
+            "acquirer",
+            acquirers,
+            &self.acquirers,
+            &self.acquirers_before,
+        )?);
         Ok(())
     }
 }
@@ -153,7 +171,7 @@ impl Totals {
 /// Writes one file: a row for each payee that had something, trailers, seal. Every payee's account is compared, also
 /// of those that had nothing.
 fn write(
-    mut file: SealedCsv,
+    (mut file, journal): (SealedCsv, StoodAt),
     books: &Books,
     what: &str,
     payees: impl Iterator<Item = Payee>,
@@ -179,5 +197,5 @@ fn write(
         let end = [format!("{currency:03}")];
         file.row(&begin.into_iter().chain(sum.fields()).chain(end).collect::<Vec<_>>())?;
     }
-    Ok(file.seal()?)
+    Ok(file.seal(journal)?)
 }

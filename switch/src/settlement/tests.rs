@@ -33,13 +33,15 @@ fn settled(history: &History, day: Date) -> (Summary, BTreeMap<String, String>) 
     (summary, files)
 }
 
-/// The fields of a file's lines, its seal left out.
+/// The fields of a file's lines; its seal and where the journal stood left out.
 fn rows(text: &str) -> Vec<Vec<String>> {
     assert!(is_sealed(text), "{text}");
     let mut csv = csv::ReaderBuilder::new().flexible(true).has_headers(false).from_reader(text.as_bytes());
     let fields = |row: csv::StringRecord| row.iter().map(str::to_owned).collect();
     let mut rows: Vec<Vec<String>> = csv.records().map(|row| fields(row.unwrap())).collect();
     rows.pop();
+    let journal = rows.pop().unwrap();
+    assert!(journal[0] == "journal" && journal[2].len() == 64, "{journal:?}");
     rows
 }
 
@@ -122,6 +124,18 @@ fn a_closed_day_has_the_same_files_whatever_comes_later() {
         history.purchase(1, 100, 0);
     }
     assert_eq!(settled(&history, DAY), before);
+}
+
+#[test]
+fn each_file_says_where_the_journal_stood_so_that_another_history_is_found_out() {
+    let history = History::of_two_days();
+    let (summary, files) = settled(&history, DAY);
+    let reader = history.store.reader();
+    let (seq, hash) = reader.commit_before(summary.closed_by).unwrap();
+    assert!(seq > 0 && seq < summary.closed_by);
+    assert_eq!(reader.hash_at(seq).unwrap(), Some(hash), "the journal still says so");
+    let line = format!("\njournal,{seq},{}\n", crate::hex::digits(&hash));
+    assert!(files.values().all(|text| text.contains(&line)), "{files:?}");
 }
 
 #[test]

@@ -3,8 +3,9 @@
 
 use std::{
     fs,
+    io::{BufRead, BufReader},
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     time::Instant,
 };
 
@@ -244,4 +245,55 @@ fn a_mirror_that_cannot_be_written_holds_up_no_answer_and_catches_up_once_it_can
     process.kill9();
     let head = |at: &str, path: &Path| json(&["journal", "verify", at, &text(path)])["head"].clone();
     assert_eq!(head("--segments", &mirror), head("--data", launch.data()));
+}
+
+/// A command that goes on until it is stopped.
+struct Following(std::process::Child);
+
+impl Following {
+    fn start(arguments: &[&str]) -> Self {
+        let child =
+            Command::new(PROGRAM).args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
+        Self(child.expect("the program runs"))
+    }
+}
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _gone = self.0.kill();
+        let _ended = self.0.wait();
+    }
+}
+
+#[test]
+fn a_journal_is_watched_and_copied_while_it_grows() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let launch = Launch::new(PROGRAM, &folder.path().join("data"));
+    let (city, process) = (City::open(), launch.start());
+    let admin = format!("http://{}", process.ports.admin);
+    let backup = text(&folder.path().join("backup"));
+    let (mut terminal, mut line) = (city.terminal("31000002"), process.connect());
+    terminal.sign_in(&mut line);
+    let follow = ["journal", "backup", "--admin", &admin, "--to", &backup, "--follow", "--every-s", "1"];
+    let _copying = Following::start(&follow);
+    let mut watching = Following::start(&["journal", "tail", "--admin", &admin, "--follow", "--count", "1"]);
+    let mut seen = BufReader::new(watching.0.stdout.take().expect("a pipe")).lines();
+    let mut next = || seen.next().expect("it goes on").expect("text");
+    assert!(!next().contains("purchase"), "what was last when it began");
+    for _ in 0..3 {
+        pay(&mut terminal, &mut line, &city, 1);
+        let shown = next();
+        assert!(shown.contains("purchase") && shown.contains("approved"), "{shown}");
+    }
+    let page = process.page("/journal/ends");
+    let ends: serde_json::Value =
+        serde_json::from_str(page.rsplit("\r\n").next().expect("a body")).expect("JSON");
+    let copied = || segments_in(Path::new(&backup)).expect("segments").last().map(|last| last.last);
+    let begun = Instant::now();
+    while copied() != ends["last"].as_u64() {
+        assert!(begun.elapsed() < PATIENCE, "what was shown is not copied: {:?} of {ends}", copied());
+        std::thread::yield_now();
+    }
+    assert_eq!(json(&["journal", "verify", "--segments", &backup])["head"], ends["hash"]);
 }
