@@ -277,8 +277,10 @@ impl Books {
         outcome: Outcome,
         now: &Moment,
     ) -> Verdict {
-        let card = match outcome.reversal {
-            Some((original, _)) => self.transactions.find(&original).and_then(|original| original.card),
+        // Of a reversal it is the original's. What is still to come has none yet, and what was forgotten is another's.
+        let original = outcome.reversal.and_then(|(original, _)| self.remembered(&original, now));
+        let card = match original.filter(|original| original.standing != Standing::Tombstone) {
+            Some(original) => original.card,
             None => facts.card.map(|card| card.0),
         };
         let answer =

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Books, CardId, CommonAccount};
+use super::{Books, CardId, CommonAccount, event::CardState};
 use crate::ledger::{AccountId, AccountKind, BrokenInvariant, Currency, Minor, Posting, Postings};
 
 /// What cards owe and what was deposited for them.
@@ -106,10 +106,17 @@ impl Books {
         self.side.deposits.get(&card.0).copied().unwrap_or(0)
     }
 
-    /// Whether paying this much makes a card good again that was blocked for what it owed.
+    /// Whether paying this much makes a card good again that was blocked for what it owed. One that was lost since stays
+    /// lost.
     pub(super) fn unblocks(&self, card: CardId, currency: Currency, paid: Minor) -> bool {
         let owed = self.side.owed.get(&(card.0, currency));
         owed.is_some_and(|owed| owed.blocked_by_it && owed.amount == paid)
+            && self.card(card).state == CardState::Blocked
+    }
+
+    /// Whether a debt takes a card out of use: one that is lost, closed or blocked stays what it is.
+    pub(super) fn is_in_use(&self, card: CardId) -> bool {
+        self.card(card).state == CardState::Active
     }
 
     /// Notes what these postings say that a card owes.

@@ -9,7 +9,7 @@ use super::Outcome;
 use crate::{
     books::{
         Books, Card, CardId, CommonAccount, Terminal,
-        event::{OnOriginal, PlacedHold},
+        event::{CardState, OnOriginal, PlacedHold},
         notices::Cause,
         originals::Original,
         reason::Reason,
@@ -175,7 +175,7 @@ impl Books {
             original: Some(on_original),
             hold_of: Some(original.seq),
             forced: true,
-            blocks: forced.short > 0,
+            blocks: forced.short > 0 && card.state == CardState::Active,
             notice: Some(if forced.short > 0 { Cause::Shortfall } else { Cause::ForcedPost }),
             shown: self.shown_after(facts, original.currency, -paid, 0),
             ..forced.fee.outcome(Reason::Approved)

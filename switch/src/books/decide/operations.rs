@@ -100,7 +100,7 @@ pub enum OperationError {
     #[error("something is held for merchants: try again once it has been completed or released")]
     Held,
     /// The cardholder owes something.
-    #[error("the cardholder owes more than there is to pay out")]
+    #[error("the cardholder owes something that this does not pay; load the card first")]
     Owes,
     /// The amount is not above zero, or would bring the card above its maximum.
     #[error("the amount is not above zero, or more than the card may hold")]
@@ -180,10 +180,9 @@ impl Books {
                 return Err(OperationError::Held);
             }
             let balance = self.ledger.balance(account);
-            if balance == 0 {
-                continue;
+            if balance != 0 {
+                postings.push(Posting { account, amount: -balance });
             }
-            postings.push(Posting { account, amount: -balance });
             match paid_out.iter_mut().find(|(currency, _)| *currency == purse.currency) {
                 Some((_, sum)) => *sum += balance,
                 None => paid_out.push((purse.currency, balance)),
@@ -234,7 +233,7 @@ impl Books {
         if !matches!(card.state, CardState::Lost | CardState::Stolen | CardState::Blocked) {
             return Err(OperationError::State(card.state, "lost, stolen or blocked"));
         }
-        self.check_receives(next, now)?;
+        self.check_receives(by, next, now)?;
         if card.orderer != next.orderer || card.product != next.product || at == by {
             return Err(OperationError::NotAlike);
         }
@@ -267,7 +266,7 @@ impl Books {
         if payer.expiry_yymm < now.year_month() {
             return Err(OperationError::Expired);
         }
-        self.check_receives(payee, now)?;
+        self.check_receives(to, payee, now)?;
         let ((source, currency), (target, other)) = (self.load_purse(payer), self.load_purse(payee));
         if payer.orderer != payee.orderer || currency != other || from == to {
             return Err(OperationError::NotAlike);
@@ -308,6 +307,10 @@ impl Books {
         if card.state == CardState::Closed {
             return Err(OperationError::State(card.state, "not closed"));
         }
+        if self.card_purses(card).all(|(_, purse)| purse.currency != currency) {
+            // What is owed in it could never be paid.
+            return Err(OperationError::NoSuch("purse in this currency"));
+        }
         let forced = self.force(card, self.terminal(TerminalId(terminal)), amount, currency);
         let blocks = forced.short > 0 && card.state == CardState::Active;
         let state = if blocks { CardState::Blocked } else { card.state };
@@ -321,12 +324,16 @@ impl Books {
         self.cards.get(card).ok_or(OperationError::NoSuch("card"))
     }
 
-    /// Whether a card can be given money: in use, or issued and waiting for its first.
-    fn check_receives(&self, card: &Card, now: &Moment) -> Result<(), OperationError> {
+    /// Whether a card can be given money: in use, or issued and waiting for its first, and owing nothing that would have to
+    /// be paid of it.
+    fn check_receives(&self, at: u32, card: &Card, now: &Moment) -> Result<(), OperationError> {
         if !matches!(card.state, CardState::Inactive | CardState::Active) {
             return Err(OperationError::State(card.state, "inactive or active"));
         }
-        if card.expiry_yymm < now.year_month() { Err(OperationError::Expired) } else { Ok(()) }
+        if card.expiry_yymm < now.year_month() {
+            return Err(OperationError::Expired);
+        }
+        if self.owes(CardId(at)) { Err(OperationError::Owes) } else { Ok(()) }
     }
 
     /// The purse that loads go to, and its currency.

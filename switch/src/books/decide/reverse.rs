@@ -14,7 +14,7 @@ use crate::{
     clock::Moment,
     ledger::{
         Minor, Posting, Postings,
-        holds::{Hold, Leg},
+        holds::{Hold, Leg, Legs},
         purse::split_hold,
     },
 };
@@ -169,13 +169,12 @@ impl Books {
         if outcome.reason != Reason::Approved || !stands_again {
             return outcome;
         }
-        let purses = approved.debits.iter().map(|debit| debit.account);
-        let legs = outcome
-            .postings
-            .iter()
-            .filter(|posting| purses.clone().any(|purse| purse == posting.account))
-            .map(|posting| Leg { account: posting.account, amount: posting.amount })
-            .collect();
+        // Only what reaches the purses: what pays a debt of the card is nobody's to hold.
+        let to_purses = outcome.postings.iter().filter(|leg| leg.amount > 0 && self.is_purse(leg.account));
+        let legs: Legs = to_purses.map(|leg| Leg { account: leg.account, amount: leg.amount }).collect();
+        if legs.is_empty() {
+            return self.give_back(approved, amount, &Facts::default(), true);
+        }
         Outcome {
             places: Some(PlacedHold { legs, expires_ms }),
             hold_of: about.map(|about| about.seq),
@@ -229,7 +228,7 @@ impl Books {
     }
 
     /// The inverse of what a request posted. What it gave to purses and they no longer have becomes a receivable,
-    /// and the card is blocked.
+    /// and a card in use is blocked.
     fn take_back(&self, done: &Transaction) -> Outcome {
         let receivable = self.common_account(CommonAccount::Receivable, done.currency);
         let mut postings = Postings::new();
@@ -253,7 +252,7 @@ impl Books {
         match self.ledger.check(&postings) {
             Ok(()) => Outcome {
                 postings,
-                blocks: owes,
+                blocks: owes && done.card.is_some_and(|card| self.is_in_use(CardId(card))),
                 notice: owes.then_some(Cause::Shortfall),
                 ..Outcome::new(Reason::Approved)
             },
@@ -265,3 +264,6 @@ impl Books {
 fn nothing_to_reverse(original: TransactionKey) -> Outcome {
     Outcome { reversal: Some((original, ReversalEffect::Nothing)), ..Outcome::new(Reason::Approved) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -184,6 +184,24 @@ fn a_payment_without_authorization_is_booked_told_and_owed() {
 }
 
 #[test]
+fn a_card_that_owes_is_given_money_by_loads_alone() {
+    let mut play = Play::begun();
+    let (poor, lost) = (FIRST + 1, FIRST + 3);
+    play.order(&Operation::ForcePost { card: poor, terminal: 0, amount: 100, currency: CNY });
+    assert_eq!(play.state(poor), (CardState::Inactive, 0, 100));
+    let rows = [
+        ("a transfer", Operation::Transfer { from: FIRST, to: poor, amount: 10 }),
+        ("what a lost card held", Operation::Replace { card: lost, by: poor }),
+    ];
+    for (name, operation) in rows {
+        assert_eq!(play.decide(&operation), Err(OperationError::Owes), "{name}");
+    }
+    let abroad = Operation::ForcePost { card: FIRST, terminal: 0, amount: 1, currency: 978 };
+    let refused = OperationError::NoSuch("purse in this currency");
+    assert_eq!(play.decide(&abroad), Err(refused), "what is owed in it could never be paid");
+}
+
+#[test]
 fn a_sub_ledger_that_differs_is_found() {
     let mut play = Play::begun();
     play.history.books.side.set_deposit(FIRST, 1_999);
