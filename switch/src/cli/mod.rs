@@ -68,7 +68,7 @@ enum Command {
     Statement(statement::Args),
     /// Make a city of any size, or check one
     City(city::Args),
-    /// What two officers sign: a new epoch, a card's wrong PINs forgotten
+    /// What two officers sign: a new epoch, what is done for a card, fees
     Order(order::Args),
     /// Keys: components of an LMK, key blocks, their change and exchange
     Keys(keys::Args),

@@ -120,7 +120,7 @@ struct Epoch {
     #[arg(long, value_name = "DIR")]
     archive: Option<PathBuf>,
     /// The last record to keep; without it, the last one that is whole
-    #[arg(long, value_name = "SEQ")]
+    #[arg(long, value_name = "RECORD")]
     keeps: Option<Seq>,
     #[command(flatten)]
     made: Made,

@@ -238,7 +238,7 @@ fn stopping() -> Response {
     (StatusCode::SERVICE_UNAVAILABLE, "the switch is stopping\n").into_response()
 }
 
-/// Asks the io thread to look at the books between two batches.
+/// Asks the stages' thread to look at the books between two batches.
 async fn look<T: Send + 'static>(
     admin: &Admin,
     look: impl FnOnce(&Books) -> T + Send + 'static,

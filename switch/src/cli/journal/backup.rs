@@ -42,12 +42,12 @@ pub(super) struct Args {
 #[derive(Debug, thiserror::Error)]
 enum BackupError {
     #[error(
-        "the folder ends at record {end} and the switch has records from {first} on only: those between are gone from its \\
+        "the folder ends at record {end} and the switch has records from {first} on only: those between are gone from its \
          archive; begin a new folder, and keep this one"
     )]
     Gap { end: Seq, first: Seq },
     #[error(
-        "the folder ends at record {end}, and the switch's journal at {last}: it has been set back, or is another; begin a new \\
+        "the folder ends at record {end}, and the switch's journal at {last}: it has been set back, or is another; begin a new \
          folder, and keep this one"
     )]
     Ahead { end: Seq, last: Seq },

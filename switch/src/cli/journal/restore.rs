@@ -55,7 +55,6 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
         (None, None) => Until::End,
     };
     let mut progress = Progress::new("records");
-    // What a restored switch must be told before it serves goes here.
     let order = Order { from: &args.from, to: &args.to, until };
     let restored = restore(order, &mut progress.callback()).map_err(|error| Failure::of(&error))?;
     drop(progress);
@@ -72,6 +71,10 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
             0 => "every record was replayed".to_owned(),
             seq => format!("from the checkpoint at record {seq} on"),
         };
-        writeln!(out, "  state {} ({from})\n  chain {}", made.state_hash, made.head)
+        writeln!(out, "  state {} ({from})\n  chain {}", made.state_hash, made.head)?;
+        writeln!(
+            out,
+            "if the old switch answered anything behind that record, begin a new epoch before this one serves: cardswitch order epoch"
+        )
     })
 }
