@@ -87,18 +87,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
         }
         Command::Trial { from, day } => trial::run(*day, from, out),
         Command::Entries { from, first, count } => {
-            let found: Vec<Entry> = match from.folder()? {
-                Some(folder) => {
-                    let count = usize::try_from(*count).unwrap_or(ENTRIES_MAX);
-                    let events = audit(audit::read_events(folder.reader().as_ref(), *first, count))?;
-                    audit::entries(&audit(folder.books(&mut |_| ()))?, &events)
-                }
-                None => {
-                    let first = first.map_or_else(String::new, |first| format!("&from={first}"));
-                    from.ask(&format!("/ledger/entries?count={count}{first}"))?
-                }
-            };
-            from.print(&found, out, |entries, out| self::entries(entries, out))
+            let found = from.entries(*first, *count)?;
+            from.print(&found, out, |found, out| entries(found, out))
         }
     }
 }

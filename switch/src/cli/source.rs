@@ -8,8 +8,9 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Failure, progress::Progress};
 use crate::{
-    audit::{AuditError, StoppedFolder},
+    audit::{self, AuditError, ENTRIES_MAX, Entry, StoppedFolder},
     books::Books,
+    journal::Seq,
 };
 
 /// The longest answer taken from an admin port, bytes: the files of a day with some million rows.
@@ -75,6 +76,21 @@ impl From {
                 Ok(look(&audit(folder.books(&mut progress.callback()))?))
             }
             None => self.ask(path),
+        }
+    }
+
+    /// Records in words: so many from `first` on, or the last.
+    pub(super) fn entries(&self, first: Option<Seq>, count: u64) -> Result<Vec<Entry>, Failure> {
+        match self.folder()? {
+            Some(folder) => {
+                let count = usize::try_from(count).unwrap_or(ENTRIES_MAX);
+                let events = audit(audit::read_events(folder.reader().as_ref(), first, count))?;
+                Ok(audit::entries(&audit(folder.books(&mut |_| ()))?, &events))
+            }
+            None => {
+                let first = first.map_or_else(String::new, |first| format!("&from={first}"));
+                self.ask(&format!("/ledger/entries?count={count}{first}"))
+            }
         }
     }
 

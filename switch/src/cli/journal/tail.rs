@@ -4,11 +4,8 @@ use std::{io::Write, time::Duration};
 
 use super::unprinted;
 use crate::{
-    audit::{self, ENTRIES_MAX, Entry},
-    cli::{
-        Failure,
-        source::{From, audit as audited},
-    },
+    audit::{ENTRIES_MAX, Entry},
+    cli::{Failure, source::From},
     journal::Seq,
 };
 
@@ -34,21 +31,13 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
-    let entries: Vec<Entry> = match args.from.folder()? {
-        Some(folder) => {
-            let count = usize::try_from(args.count).unwrap_or(ENTRIES_MAX);
-            let events = audited(audit::read_events(folder.reader().as_ref(), None, count))?;
-            audit::entries(&audited(folder.books(&mut |_| ()))?, &events)
-        }
-        None => args.from.ask(&format!("/ledger/entries?count={}", args.count))?,
-    };
+    let entries = args.from.entries(None, args.count)?;
     let mut next = show(&entries, args.from.json(), out)?.unwrap_or(1);
     if !args.follow {
         return Ok(());
     }
     loop {
-        let entries: Vec<Entry> =
-            args.from.ask(&format!("/ledger/entries?from={next}&count={ENTRIES_MAX}"))?;
+        let entries = args.from.entries(Some(next), ENTRIES_MAX as u64)?;
         match show(&entries, args.from.json(), out)? {
             Some(behind) => next = behind,
             None => pause(),
