@@ -6,11 +6,11 @@ mod restore;
 mod tail;
 mod verify;
 
-use std::io::Write;
+use std::{io::Write, path::PathBuf};
 
 use clap::Subcommand;
 
-use super::Failure;
+use super::{Failure, source::ArchiveAt};
 
 /// Arguments of `journal`.
 #[derive(Debug, clap::Args)]
@@ -34,6 +34,26 @@ enum Command {
     Backup(backup::Args),
     /// Make a new data folder of segments, whole or up to a record or a time
     Restore(restore::Args),
+}
+
+/// Where records are: in a stopped folder, or in segments alone.
+#[derive(Debug, clap::Args)]
+struct Records {
+    #[command(flatten)]
+    at: At,
+    #[command(flatten)]
+    archive: ArchiveAt,
+}
+
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct At {
+    /// A stopped switch's data folder; it is copied, not changed
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Folders of segments alone: an archive, a backup, an export
+    #[arg(long, value_name = "DIR", num_args = 1..)]
+    segments: Option<Vec<PathBuf>>,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {

@@ -7,15 +7,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{tail::line, unprinted};
+use super::{Records, tail::line, unprinted};
 use crate::{
     audit,
     books::{Books, event::Event},
-    cli::{
-        Failure,
-        progress::Progress,
-        source::{ArchiveAt, audit as audited},
-    },
+    cli::{Failure, progress::Progress, source::audit as audited},
     journal::{Backup, Reader, Record, SegmentHistory, Seq},
     recovery::{self, RecoveryError},
 };
@@ -30,9 +26,7 @@ use crate::{
 )]
 pub(super) struct Args {
     #[command(flatten)]
-    at: At,
-    #[command(flatten)]
-    archive: ArchiveAt,
+    records: Records,
     /// The first record; without it, the first there is
     #[arg(long, value_name = "RECORD")]
     first: Option<Seq>,
@@ -45,17 +39,6 @@ pub(super) struct Args {
     /// The folder for segments; with --json the file, or standard output without it
     #[arg(long, value_name = "PATH", required_unless_present = "json")]
     out: Option<PathBuf>,
-}
-
-#[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
-struct At {
-    /// A stopped switch's data folder; it is copied, not changed
-    #[arg(long)]
-    data: Option<PathBuf>,
-    /// Folders of segments: an archive, a backup
-    #[arg(long, value_name = "DIR", num_args = 1..)]
-    segments: Option<Vec<PathBuf>>,
 }
 
 /// What cannot be exported.
@@ -72,9 +55,10 @@ enum ExportError {
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
-    match (&args.at.data, &args.at.segments) {
+    let Records { at, archive } = &args.records;
+    match (&at.data, &at.segments) {
         (Some(data), _) => {
-            let archive = args.archive.archive.as_deref();
+            let archive = archive.archive.as_deref();
             let mut progress = Progress::new("records");
             let folder = audited(audit::StoppedFolder::open(data, archive, &mut progress.callback()))?;
             let books = |progress: &mut dyn FnMut(Seq)| audited(folder.books(progress));

@@ -8,13 +8,14 @@ use std::{
 
 use serde::Serialize;
 
+use super::Records;
 use crate::{
     app::archive_dir,
     audit::{StoppedFolder, utc},
     cli::{
         Failure,
         progress::Progress,
-        source::{ArchiveAt, audit, print},
+        source::{audit, print},
     },
     hex,
     journal::{Head, SegmentHistory, Seq, segments_in},
@@ -28,23 +29,10 @@ use crate::{
 )]
 pub(super) struct Args {
     #[command(flatten)]
-    at: At,
-    #[command(flatten)]
-    archive: ArchiveAt,
+    records: Records,
     /// Print JSON
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false)]
-struct At {
-    /// A stopped switch's data folder; it is copied, not changed
-    #[arg(long)]
-    data: Option<PathBuf>,
-    /// Folders of segments alone: an archive, a backup, an export
-    #[arg(long, value_name = "DIR", num_args = 1..)]
-    segments: Option<Vec<PathBuf>>,
 }
 
 /// What held.
@@ -78,8 +66,9 @@ impl Proved {
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
-    let proved = match (&args.at.data, &args.at.segments) {
-        (Some(data), _) => of_folder(data, args.archive.archive.as_deref())?,
+    let Records { at, archive } = &args.records;
+    let proved = match (&at.data, &at.segments) {
+        (Some(data), _) => of_folder(data, archive.archive.as_deref())?,
         (None, segments) => of_segments(segments.as_deref().unwrap_or_default())?,
     };
     print(args.json, &proved, out, table)
