@@ -146,6 +146,9 @@ pub fn import<I: Importing>(
     if !city.fees.is_empty() {
         into.take(&Event::FeesPublished(city.fees.iter().map(fee_rule).collect()))?;
     }
+    if let Some(chart) = &city.chart {
+        into.take(&Event::ChartPublished(chart.clone()))?;
+    }
     into.take(&Event::GenesisDone)
 }
 

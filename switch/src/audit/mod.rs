@@ -2,9 +2,10 @@
 //! stopped folder and, through the admin port, from a running switch.
 //!
 //! One card stands in [`card`], its purses over a period in [`statement`], an orderer's float and cards in [`orderer`],
-//! the accounts over a business day in [`trial`], one terminal in [`terminal`], the outbox in [`notices`].
+//! the accounts over a business day in [`trial`], what they are for in [`mod@chart`], one terminal in [`terminal`], the outbox in [`notices`].
 
 pub mod card;
+pub mod chart;
 mod movements;
 pub mod notices;
 pub mod orderer;
@@ -58,6 +59,9 @@ pub enum AuditError {
         /// What the replay was compared with.
         than: &'static str,
     },
+    /// A record posts what no rule allows.
+    #[error("the ledger does not keep to its posting rules")]
+    Rules(#[from] chart::RuleBroken),
     /// No such day has begun.
     #[error("that business day has not begun, or lies before the first")]
     NoSuchDay,
@@ -144,7 +148,7 @@ pub struct Verification {
 pub fn balance_sheet(books: &Books) -> BalanceSheet {
     let mut rows: BTreeMap<(&str, Currency), (u64, i128)> = BTreeMap::new();
     for account in books.ledger().accounts() {
-        let row = rows.entry((account.kind.name(), account.currency)).or_default();
+        let row = rows.entry((books.title(&account.kind), account.currency)).or_default();
         row.0 += 1;
         row.1 += i128::from(account.balance);
     }
@@ -287,7 +291,7 @@ fn terminal_name(books: &Books, terminal: u32) -> Option<String> {
 /// An account in words: its kind and whose it is, cards masked.
 #[must_use]
 pub fn account_name(books: &Books, account: &Account) -> String {
-    let kind = account.kind.name();
+    let kind = books.title(&account.kind);
     let merchant = |at: u32| {
         let merchant = books.merchants().get(at as usize);
         merchant
@@ -310,9 +314,15 @@ pub fn account_name(books: &Books, account: &Account) -> String {
             let acquirer = books.acquirers().get(usize::from(acquirer));
             format!("{kind} {}", acquirer.map_or("", |acquirer| acquirer.id.as_str()))
         }
-        AccountKind::Fees | AccountKind::Bank | AccountKind::Receivable | AccountKind::CardDeposits => {
-            kind.to_owned()
+        AccountKind::IssuerFees { orderer } => {
+            let orderer = books.orderers().get(orderer as usize).map_or("", |orderer| orderer.name.as_str());
+            format!("{kind} {orderer}")
         }
+        AccountKind::Income { .. }
+        | AccountKind::Fees
+        | AccountKind::Bank
+        | AccountKind::Receivable
+        | AccountKind::CardDeposits => kind.to_owned(),
     }
 }
 
@@ -424,7 +434,12 @@ fn prove(
     progress: &mut dyn FnMut(Seq),
 ) -> Result<Verification, AuditError> {
     let mut books = Books::default();
-    recovery::replay(reader, &mut books, seq, progress)?;
+    let mut broken = None;
+    recovery::replay_watched(reader, &mut books, seq, &mut |books, _, event| {
+        progress(books.seq());
+        broken = broken.take().or_else(|| chart::check(books, event).err());
+    })?;
+    broken.map_or(Ok(()), Err)?;
     books.verify()?;
     if books.state_hash() != state_hash {
         return Err(AuditError::StateDiffers { seq, than });

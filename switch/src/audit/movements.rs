@@ -16,17 +16,26 @@ use crate::{
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(super) struct Title {
     pub(super) currency: Currency,
-    pub(super) kind: &'static str,
+    kind: &'static str,
+    /// Which of the chart's own accounts of income; 0 where it is none.
+    income: u16,
 }
 
 impl Title {
     pub(super) fn of(account: &Account) -> Self {
-        Self { currency: account.currency, kind: account.kind.name() }
+        Self::new(account.kind, account.currency)
+    }
+
+    pub(super) fn new(kind: AccountKind, currency: Currency) -> Self {
+        let income = if let AccountKind::Income { account } = kind { account } else { 0 };
+        Self { currency, kind: kind.name(), income }
     }
 
     /// The word for it in tables and files.
-    pub(super) fn word(self) -> String {
-        self.kind.to_owned()
+    pub(super) fn word(self, books: &Books) -> String {
+        let own = AccountKind::Income { account: self.income };
+        let word = if self.kind == own.name() { books.title(&own) } else { self.kind };
+        word.to_owned()
     }
 }
 
@@ -85,7 +94,6 @@ fn between(currency: Currency, (from, to): (AccountKind, AccountKind), amount: M
     if amount == 0 {
         return Vec::new();
     }
-    let leg =
-        |kind: AccountKind, amount| Moved { kind, title: Title { currency, kind: kind.name() }, amount };
+    let leg = |kind, amount| Moved { kind, title: Title::new(kind, currency), amount };
     vec![leg(from, -amount), leg(to, amount)]
 }

@@ -287,7 +287,9 @@ impl Effect {
             AccountKind::Receivable => self.owed += amount,
             AccountKind::MerchantPayable { .. } => self.merchants += amount,
             AccountKind::AcquirerPayable { .. } => self.acquirers += amount,
-            AccountKind::Fees => self.fees += amount,
+            AccountKind::Fees | AccountKind::Income { .. } | AccountKind::IssuerFees { .. } => {
+                self.fees += amount;
+            }
             AccountKind::OrdererFloat { .. }
             | AccountKind::LoadLine { .. }
             | AccountKind::Bank

@@ -99,6 +99,15 @@ pub fn terminal(books: &Books, id: &str) -> Option<TerminalView> {
     Some(view(books, books.terminal(books.find_terminal(&id)?)))
 }
 
+/// The word for what a terminal speaks.
+pub(super) fn dialect(dialect: TerminalDialect) -> &'static str {
+    match dialect {
+        TerminalDialect::Pos => "pos",
+        TerminalDialect::Epos => "epos",
+        TerminalDialect::Atm => "atm",
+    }
+}
+
 fn view(books: &Books, terminal: &Terminal) -> TerminalView {
     let merchant = books.merchants().get(terminal.merchant as usize);
     TerminalView {
@@ -108,12 +117,7 @@ fn view(books: &Books, terminal: &Terminal) -> TerminalView {
         merchant_active: merchant.is_some_and(|merchant| merchant.active),
         category: terminal.category,
         region: terminal.region,
-        dialect: match terminal.dialect {
-            TerminalDialect::Pos => "pos",
-            TerminalDialect::Epos => "epos",
-            TerminalDialect::Atm => "atm",
-        }
-        .to_owned(),
+        dialect: dialect(terminal.dialect).to_owned(),
         mac: mac(terminal.mac).to_owned(),
         may_load: terminal.may_load,
         signed_off: terminal.signed_off,

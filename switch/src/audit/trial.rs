@@ -160,7 +160,7 @@ impl General {
                 sum: TrialRow { account: "sum".to_owned(), ..TrialRow::default() },
             });
             let row = TrialRow {
-                account: title.word(),
+                account: title.word(books),
                 opening: line.opening,
                 debit: line.debit,
                 credit: line.credit,
@@ -186,7 +186,7 @@ impl General {
         let general = |title: &Title| self.0.get(title).map_or(0, |line| line.closing());
         for (title, balance) in &accounts {
             let Title { currency, .. } = title;
-            let (word, entered) = (title.word(), general(title));
+            let (word, entered) = (title.word(books), general(title));
             if entered != *balance {
                 faults.push(format!(
                     "{word} in {currency:03}: the entries come to {entered}, the accounts to {balance}"
@@ -194,7 +194,7 @@ impl General {
             }
         }
         for (title, (_, parties)) in sub_ledgers(books) {
-            let (word, entered, currency) = (title.word(), general(&title), title.currency);
+            let (word, entered, currency) = (title.word(books), general(&title), title.currency);
             if entered != parties {
                 faults.push(format!(
                     "{word} in {currency:03}: the entries come to {entered}, single parties to {parties}"
@@ -232,8 +232,8 @@ fn sub_ledgers(books: &Books) -> BTreeMap<Title, (u64, i128)> {
     };
     for card in books.cards().iter() {
         for (account, purse) in books.card_purses(&card) {
-            let title = Title { currency: purse.currency, kind: "purse" };
-            add(title, books.ledger().balance(account).into());
+            let kind = AccountKind::Purse { card: 0, purse: 0 };
+            add(Title::new(kind, purse.currency), books.ledger().balance(account).into());
         }
     }
     let merchants = books.merchants().iter();
@@ -247,7 +247,7 @@ fn sub_ledgers(books: &Books) -> BTreeMap<Title, (u64, i128)> {
     let shared = [(AccountKind::Receivable, owed), (AccountKind::CardDeposits, deposits)];
     for (kind, of_cards) in shared {
         for (currency, sum) in of_cards {
-            add(Title { currency, kind: kind.name() }, sum);
+            add(Title::new(kind, currency), sum);
         }
     }
     parties
@@ -315,7 +315,7 @@ mod tests {
     fn a_sub_ledger_that_differs_from_the_general_ledger_is_told() {
         let history = History::of_two_days();
         let mut general = General::default();
-        let title = Title { currency: 156, kind: "merchant_payable" };
+        let title = Title::new(AccountKind::MerchantPayable { merchant: 0 }, 156);
         general.0.insert(title, Line { opening: 1, debit: 0, credit: 0 });
         let faults = general.faults(&history.books).join("\n");
         assert!(

@@ -196,6 +196,11 @@ impl Books {
                     .map_err(|_| ApplyError::NoSuch { seq, what: "way to charge these fees" })?;
                 self.fee_schedule.clone_from(rules);
             }
+            Event::ChartPublished(chart) => {
+                self.check_chart(chart)
+                    .map_err(|_| ApplyError::NoSuch { seq, what: "way to keep this chart of accounts" })?;
+                self.put_in_force(chart);
+            }
             Event::Decided(_)
             | Event::SignedIn { .. }
             | Event::SignedOff { .. }
@@ -438,11 +443,16 @@ impl Books {
             (CommonAccount::Fees, AccountKind::Fees, Minor::MIN),
             (CommonAccount::Receivable, AccountKind::Receivable, Minor::MIN),
         ];
+        let mut joins = false;
         for (which, kind, floor) in accounts {
             if !self.common.contains_key(&(which, currency)) {
                 let account = self.ledger.open(kind, currency, floor);
                 self.common.insert((which, currency), account);
+                joins = true;
             }
+        }
+        if joins {
+            self.open_chart_accounts();
         }
     }
 
@@ -484,6 +494,7 @@ impl Books {
             };
             self.common.insert((which, account.currency), crate::ledger::AccountId(at));
         }
+        self.rebuild_chart();
         for entry in std::mem::take(&mut self.listed) {
             self.list(entry);
         }

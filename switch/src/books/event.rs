@@ -13,6 +13,7 @@ use arrayvec::{ArrayString, ArrayVec};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    chart::Chart,
     fees::FeeRule,
     notices::Cause,
     order::SignedOrder,
@@ -636,6 +637,8 @@ pub enum Event {
     FeesPublished(Vec<FeeRule>),
     /// Something that officers ordered was done.
     Operated(Operated),
+    /// A chart of accounts came into force, in place of the one before.
+    ChartPublished(Chart),
 }
 
 /// What happened by order.
@@ -726,6 +729,7 @@ impl Event {
             Self::PinTriesReset { .. } => "pin_tries_reset",
             Self::FeesPublished(_) => "fees_published",
             Self::Operated(operated) => operated.kind.name(),
+            Self::ChartPublished(_) => "chart_published",
         }
     }
 }

@@ -9,6 +9,7 @@
 pub mod apply;
 pub mod card;
 pub mod cards;
+pub mod chart;
 pub mod decide;
 mod epochs;
 pub mod event;
@@ -36,6 +37,7 @@ use serde::{Deserialize, Serialize};
 
 use self::{
     cards::{CardTable, Cards},
+    chart::ChartInForce,
     event::{KeyRole, KeyText, KeysForTerminal, MacScheme, PsamMasters, TerminalDialect, Token},
     fees::FeeRule,
     notices::{Cause, Notices},
@@ -221,6 +223,7 @@ pub struct Books {
     orders_done: Vec<DoneOrder>,
     fee_schedule: Vec<FeeRule>,
     side: SideLedger,
+    chart: ChartInForce,
 }
 
 /// Accounts that exist once per currency.

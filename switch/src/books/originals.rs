@@ -11,7 +11,9 @@ use arrayvec::ArrayVec;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
-use super::{Seq, index::Index, policy::Policy, request::Kind, transactions::TransactionKey};
+use super::{
+    Seq, chart::PARTS_MAX, index::Index, policy::Policy, request::Kind, transactions::TransactionKey,
+};
 use crate::ledger::{AccountId, Currency, Minor, Posting, holds::HoldId, purse::PURSES_MAX};
 
 /// The most accounts that one payment debits: the purses of a card, and what it owes.
@@ -40,6 +42,8 @@ pub struct Original {
     pub currency: Currency,
     /// The merchant's fee, or the acquirer's.
     pub fee: Minor,
+    /// Who got the merchant's.
+    pub fees: FeeTakers,
     /// What each purse gave, and behind them what the cardholder owes of it, as it was posted: negative amounts in
     /// order of use.
     pub debits: ArrayVec<Posting, DEBITS_MAX>,
@@ -55,6 +59,34 @@ pub struct Original {
     pub lapsed: bool,
     /// It was reversed itself: whatever is taken back of what followed it, it does not come alive again.
     pub reversed: bool,
+}
+
+/// Who got the fee of a payment, and how much. Two at most, so it is kept as small as that allows: there are a million
+/// originals.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct FeeTakers {
+    accounts: [AccountId; PARTS_MAX],
+    amounts: [Minor; PARTS_MAX],
+}
+
+const NOBODY: AccountId = AccountId(u32::MAX);
+
+impl FeeTakers {
+    /// Those who got these amounts.
+    #[must_use]
+    pub fn of(credits: impl Iterator<Item = (AccountId, Minor)>) -> Self {
+        let mut takers = Self { accounts: [NOBODY; PARTS_MAX], amounts: [0; PARTS_MAX] };
+        for (place, (account, amount)) in credits.take(PARTS_MAX).enumerate() {
+            takers.accounts[place] = account;
+            takers.amounts[place] = amount;
+        }
+        takers
+    }
+
+    /// Each of them, with what it got.
+    pub fn iter(&self) -> impl Iterator<Item = (AccountId, Minor)> {
+        self.accounts.into_iter().zip(self.amounts).filter(|(account, _)| *account != NOBODY)
+    }
 }
 
 impl Original {
@@ -301,6 +333,7 @@ mod tests {
             amount: 5,
             currency: 156,
             fee: 0,
+            fees: FeeTakers::of(std::iter::empty()),
             debits: ArrayVec::new(),
             payee: None,
             returned: 0,

@@ -197,7 +197,7 @@ impl Books {
 }
 
 /// Adds to the leg on an account, which is a new one if there is none.
-fn add(postings: &mut Postings, account: AccountId, amount: Minor) {
+pub(super) fn add(postings: &mut Postings, account: AccountId, amount: Minor) {
     match postings.iter_mut().find(|leg| leg.account == account) {
         Some(leg) => leg.amount += amount,
         None if amount != 0 => postings.push(Posting { account, amount }),

@@ -20,7 +20,7 @@ use super::{
 use crate::ledger::{Account, holds::Hold, purse::PurseType};
 
 /// Version of the snapshot's layout.
-const SNAPSHOT_VERSION: u8 = 5;
+const SNAPSHOT_VERSION: u8 = 6;
 
 /// Bytes after which a chunk is handed out. Rows are not split, so a chunk may be a row longer.
 const CHUNK_BYTES: usize = 32 << 10;
@@ -59,6 +59,8 @@ struct Header {
     fee_rules: u64,
     owed: u64,
     deposits: u64,
+    chart_version: u32,
+    income_names: u64,
 }
 
 /// The bytes are no snapshot of this version.
@@ -88,6 +90,8 @@ impl Books {
         writer.rows(self.transactions.iter());
         writer.rows(&self.listed);
         writer.rows(&self.fee_schedule);
+        writer.row(&self.chart.chart);
+        writer.rows(&self.chart.names);
         self.side.rows().for_each(|row| writer.row(&row));
         self.side.deposit_rows().for_each(|row| writer.row(&row));
         writer.rows(&self.psam_masters);
@@ -156,6 +160,9 @@ impl Books {
         books.transactions.restore_evicted(header.evicted);
         books.listed = reader.rows::<Listed>(header.listed)?;
         books.fee_schedule = reader.rows(header.fee_rules)?;
+        books.chart.chart = reader.row()?;
+        books.chart.version = header.chart_version;
+        books.chart.names = reader.rows(header.income_names)?;
         for _ in 0..header.owed {
             books.side.restore(reader.row()?);
         }
@@ -241,6 +248,8 @@ impl Books {
             fee_rules: self.fee_schedule.len() as u64,
             owed: self.side.lengths().0,
             deposits: self.side.lengths().1,
+            chart_version: self.chart.version,
+            income_names: self.chart.names.len() as u64,
         }
     }
 }

@@ -22,16 +22,27 @@ pub(crate) fn read<T: DeserializeOwned>(
 ) -> Result<T, CityError> {
     let file = file.into();
     let text = text_of(path).map_err(|problem| CityError::of_file(file.clone(), problem))?;
-    let read = toml::from_str(&text).map_err(|err| {
-        let line = err.span().map(|span| {
-            let newlines = text.bytes().take(span.start).filter(|byte| *byte == b'\n').count();
-            newlines as u64 + 1
-        });
-        CityError { line, ..CityError::of_file(file.clone(), Problem::Toml(rule_of(&err))) }
-    });
+    let read = parse(&text, file);
     // It may have been the file of keys.
     wipe::text(text);
     read
+}
+
+/// Reads a text, which errors call `file`.
+pub(super) fn parse<T: DeserializeOwned>(
+    text: &str,
+    file: impl Into<Cow<'static, str>>,
+) -> Result<T, CityError> {
+    toml::from_str(text).map_err(|err| {
+        let line = err.span().map(|span| line_of(text, span.start));
+        CityError { line, ..CityError::of_file(file, Problem::Toml(rule_of(&err))) }
+    })
+}
+
+/// The line, from 1, on which a place of a text lies.
+pub(super) fn line_of(text: &str, place: usize) -> u64 {
+    let newlines = text.bytes().take(place).filter(|byte| *byte == b'\n').count();
+    newlines as u64 + 1
 }
 
 /// The text of `path`, which errors call `file`; none if there is no such file.

@@ -72,6 +72,12 @@ pub enum Problem {
     /// The name stands nowhere in the file it points to.
     #[error("is not in {0}")]
     UnknownName(&'static str),
+    /// An account stands nowhere in its chart.
+    #[error("is no account of the chart; {nearest} is the nearest")]
+    UnknownAccount {
+        /// The account whose name is most like it.
+        nearest: String,
+    },
     /// Something that may stand once stands twice.
     #[error("stands here a second time")]
     Duplicate,

@@ -12,7 +12,7 @@ use super::parties::MerchantRow;
 use super::products::ProductsFile;
 use super::terminals::Dialect;
 use super::{CITY_CURRENCY, document, table};
-use crate::books::fees::FEE_RULES_MAX;
+use crate::books::{event::TerminalDialect, fees::FEE_RULES_MAX};
 use crate::ledger::{Currency, Minor};
 
 pub(super) const FILE: &str = "fees.toml";
@@ -85,7 +85,7 @@ fn city_currency() -> u16 {
 
 #[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum RawChannel {
+pub(super) enum RawChannel {
     Pos,
     Epos,
     Atm,
@@ -161,6 +161,16 @@ fn read(
     })
 }
 
+impl From<RawChannel> for TerminalDialect {
+    fn from(channel: RawChannel) -> Self {
+        match channel {
+            RawChannel::Pos => Self::Pos,
+            RawChannel::Epos => Self::Epos,
+            RawChannel::Atm => Self::Atm,
+        }
+    }
+}
+
 impl RawChannel {
     fn dialect(self) -> Dialect {
         match self {
@@ -171,7 +181,7 @@ impl RawChannel {
     }
 }
 
-fn resolved<T>(
+pub(super) fn resolved<T>(
     names: &[String],
     find: impl Fn(&String) -> Option<T>,
     key: String,

@@ -11,6 +11,7 @@
 mod acquirers;
 mod blacklist;
 mod cards;
+mod chart;
 pub(crate) mod document;
 mod error;
 mod fees;
@@ -42,7 +43,7 @@ pub use secret::{Phone, Secret};
 pub use table::{REGIONS_MAX, Regions};
 pub use terminals::{Dialect, MacKind, MasterKey, PsamRow, PsamState, TerminalRow};
 
-use crate::ledger::Currency;
+use crate::{books::chart::Chart, ledger::Currency};
 
 /// Currency of floats, fees and credit lines: CNY, ISO 4217 number 156, in fen.
 pub const CITY_CURRENCY: Currency = 156;
@@ -70,6 +71,8 @@ pub struct City {
     pub products: ProductsFile,
     /// `fees.toml`; empty if the city has none.
     pub fees: Vec<FeeRow>,
+    /// `chart.toml`; none if the city has none.
+    pub chart: Option<Chart>,
     /// `blacklist.csv`, expired entries included.
     pub blacklist: Vec<BlacklistRow>,
     /// The text of `rules.toml`, unread; [`City::rules`] reads it. None if the city has no such file.
@@ -104,6 +107,7 @@ impl City {
             dir: dir.to_owned(),
             terminals: terminals::terminals(dir, &merchants, &acquirers, &psams)?,
             fees: fees::open(dir, &merchants, &products)?,
+            chart: chart::open(dir, &merchants, &products)?,
             merchants,
             acquirers,
             psams,

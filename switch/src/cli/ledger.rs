@@ -1,5 +1,6 @@
-//! `cardswitch ledger verify|balance|trial|entries`, on a stopped folder or a running switch.
+//! `cardswitch ledger verify|balance|trial|chart|entries`, on a stopped folder or a running switch.
 
+mod chart;
 mod trial;
 
 use std::io::Write;
@@ -55,6 +56,12 @@ enum Command {
         #[arg(long, value_name = "DAY")]
         day: Option<Date>,
     },
+    /// The chart of accounts, what each operation posts, and where income goes
+    #[command(after_help = "Example:\n  cardswitch ledger chart --admin http://127.0.0.1:18580")]
+    Chart {
+        #[command(flatten)]
+        from: From,
+    },
     /// Records with their postings; the last ones, or from a sequence number on
     #[command(
         after_help = "Examples:\n  cardswitch ledger entries --admin http://127.0.0.1:18580 --count 5\n  cardswitch \
@@ -86,6 +93,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
             from.print(&found, out, balance)
         }
         Command::Trial { from, day } => trial::run(*day, from, out),
+        Command::Chart { from } => chart::run(from, out),
         Command::Entries { from, first, count } => {
             let found = from.entries(*first, *count)?;
             from.print(&found, out, |found, out| entries(found, out))

@@ -79,6 +79,22 @@ enum Action {
         #[command(flatten)]
         made: Made,
     },
+    /// Order that a chart of accounts comes into force, in place of the one before
+    #[command(
+        after_help = "Example:\n  cardswitch order chart --city city --admin http://127.0.0.1:18580 --why \"operator's \
+                            share\" --officer alice.officer --out chart.order\n\nThe chart is the city's chart.toml. Its \
+                            products and merchants must be those of the running switch."
+    )]
+    Chart {
+        /// The city's folder
+        #[arg(long, value_name = "DIR")]
+        city: PathBuf,
+        /// A running switch's admin port, such as http://127.0.0.1:18580
+        #[arg(long, value_name = "URL")]
+        admin: String,
+        #[command(flatten)]
+        made: Made,
+    },
     /// Read an order, and sign it
     #[command(after_help = "Example:\n  cardswitch order sign epoch.order --officer bob.officer")]
     Sign {
@@ -189,14 +205,27 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
         }
         Action::Card(args) => make(What::Operate(args.operation()), args.made(), out),
         Action::Fees { city, admin, made } => make(What::Operate(fees(city, admin)?), made, out),
+        Action::Chart { city, admin, made } => make(What::Operate(chart(city, admin)?), made, out),
         Action::Sign { file, officer } => sign(file, officer, out),
         Action::Show { file, officers, json } => show(file, officers.as_deref(), *json, out),
         Action::CarryOut(args) => carry_out(args, out),
     }
 }
 
-/// A city's fee schedule. It names products and merchants by position, so both sides must have them in the same order.
+/// A city's fee schedule.
 fn fees(city: &Path, admin: &str) -> Result<Operation, Failure> {
+    let city = served_city(city, admin)?;
+    Ok(Operation::PublishFees(city.fees.iter().map(genesis::fee_rule).collect()))
+}
+
+/// A city's chart of accounts; without one, the built-in one.
+fn chart(city: &Path, admin: &str) -> Result<Operation, Failure> {
+    Ok(Operation::PublishChart(served_city(city, admin)?.chart.unwrap_or_default()))
+}
+
+/// The city that a switch serves. Fees and charts name products and merchants by position, so both sides must have them in
+/// the same order.
+fn served_city(city: &Path, admin: &str) -> Result<City, Failure> {
     let city = City::open(city).map_err(|error| Failure::usage(&error))?;
     let served: Parties = ask(admin, "/parties")?;
     let products = city.products.products.iter().map(|product| product.name.clone());
@@ -204,11 +233,11 @@ fn fees(city: &Path, admin: &str) -> Result<Operation, Failure> {
     let merchants = city.merchants.iter().map(|merchant| name(&merchant.merchant_id));
     let same = products.eq(served.products) && merchants.eq(served.merchants);
     if !same {
-        let message = "the products and merchants of this city are not those of the running switch, which the schedule would \
+        let message = "the products and merchants of this city are not those of the running switch, which the order would \
                        name wrongly; use the files that it imported";
         return Err(Failure { message: message.to_owned(), code: crate::config::EXIT_USAGE });
     }
-    Ok(Operation::PublishFees(city.fees.iter().map(genesis::fee_rule).collect()))
+    Ok(city)
 }
 
 fn make(what: What, made: &Made, out: &mut dyn Write) -> Result<(), Failure> {

@@ -11,9 +11,9 @@ use axum::{
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::{Admin, busy, failed, joined, question::Question};
+use super::{Admin, busy, failed, joined, look, question::Question, stopping};
 use crate::{
-    audit::{AuditError, orderer, trial},
+    audit::{AuditError, chart::chart_view, orderer, trial},
     journal::Reader,
 };
 
@@ -34,6 +34,14 @@ pub(super) async fn trial(State(admin): State<Admin>, Question(query): Question<
         }
         Some(Err(error)) => failed(&error),
         None => busy(),
+    }
+}
+
+/// The chart of accounts.
+pub(super) async fn chart(State(admin): State<Admin>) -> Response {
+    match look(&admin, chart_view).await {
+        Some(chart) => Json(chart).into_response(),
+        None => stopping(),
     }
 }
 

@@ -133,6 +133,7 @@ async fn serve(
         .route("/cards", get(lookup::cards))
         .route("/statements", get(lookup::statements))
         .route("/ledger/trial", get(ledger::trial))
+        .route("/ledger/chart", get(ledger::chart))
         .route("/orderers/{name}/statement", get(ledger::orderer_statement))
         .route("/terminals/{id}", get(lookup::terminal))
         .route("/orders", post(orders::carry_out))

@@ -287,6 +287,8 @@ impl AccountKind {
             Self::MerchantPayable { merchant } | Self::LoadLine { merchant } => merchant,
             Self::OrdererFloat { orderer } => orderer,
             Self::AcquirerPayable { acquirer } => u32::from(acquirer),
+            Self::Income { account } => u32::from(account),
+            Self::IssuerFees { orderer } => orderer,
             Self::Fees | Self::Bank | Self::Receivable | Self::CardDeposits => 0,
         }
     }
@@ -300,6 +302,8 @@ impl AccountKind {
             Self::OrdererFloat { .. } => Self::OrdererFloat { orderer: owner },
             // An owner that went in as 16 bits comes out as them.
             Self::AcquirerPayable { .. } => Self::AcquirerPayable { acquirer: (owner & 0xffff) as u16 },
+            Self::Income { .. } => Self::Income { account: (owner & 0xffff) as u16 },
+            Self::IssuerFees { .. } => Self::IssuerFees { orderer: owner },
             alone @ (Self::Fees | Self::Bank | Self::Receivable | Self::CardDeposits) => alone,
         }
     }
@@ -387,6 +391,8 @@ mod tests {
             AccountKind::Bank,
             AccountKind::Receivable,
             AccountKind::CardDeposits,
+            AccountKind::Income { account: u16::MAX },
+            AccountKind::IssuerFees { orderer: u32::MAX },
         ];
         let mut table = AccountTable::default();
         let mut want = Vec::new();

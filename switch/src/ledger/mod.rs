@@ -89,6 +89,16 @@ pub enum AccountKind {
     },
     /// Deposits paid for cards: held apart, returned with the card or forfeited with it.
     CardDeposits,
+    /// Income that a chart of accounts keeps apart from the fees.
+    Income {
+        /// Position of its name.
+        account: u16,
+    },
+    /// The share of fees that an issuer of cards gets.
+    IssuerFees {
+        /// Position of the orderer.
+        orderer: u32,
+    },
 }
 
 impl AccountKind {
@@ -105,7 +115,30 @@ impl AccountKind {
             Self::Receivable => "receivable",
             Self::CardDeposits => "card_deposits",
             Self::AcquirerPayable { .. } => "acquirer_payable",
+            Self::Income { .. } => "income",
+            Self::IssuerFees { .. } => "issuer_fees",
         }
+    }
+
+    /// The words for all kinds.
+    pub const NAMES: [&str; 11] = [
+        "purse",
+        "merchant_payable",
+        "orderer_float",
+        "load_line",
+        "fees",
+        "bank",
+        "receivable",
+        "card_deposits",
+        "acquirer_payable",
+        "income",
+        "issuer_fees",
+    ];
+
+    /// Whether fees and other income go to it.
+    #[must_use]
+    pub fn is_income(&self) -> bool {
+        matches!(self, Self::Fees | Self::Income { .. } | Self::IssuerFees { .. })
     }
 }
 

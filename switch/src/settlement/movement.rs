@@ -41,7 +41,7 @@ impl Movement {
             match account.kind {
                 AccountKind::Purse { .. } => movement.card += amount,
                 AccountKind::Receivable => movement.receivable += amount,
-                AccountKind::Fees => movement.fees += amount,
+                kind if kind.is_income() => movement.fees += amount,
                 other => movement.name_other_side(other),
             }
         }

@@ -6,6 +6,7 @@ mod atm;
 mod attacks;
 mod bad_input;
 mod bad_settings;
+mod charted;
 mod crash;
 mod decisions;
 mod durability;

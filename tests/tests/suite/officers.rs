@@ -20,13 +20,13 @@ use crate::PROGRAM;
 const RICH: u64 = 2;
 
 /// A folder with two officers and a switch that tells its head there.
-struct Scene {
+pub(crate) struct Scene {
     folder: tempfile::TempDir,
-    launch: Launch,
+    pub(crate) launch: Launch,
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let at = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
         let mut officers = String::new();
@@ -41,15 +41,15 @@ impl Scene {
         Self { folder, launch }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    fn text(&self, name: &str) -> String {
+    pub(crate) fn text(&self, name: &str) -> String {
         self.path(name).to_string_lossy().into_owned()
     }
 
-    fn stop(&self, process: Process) {
+    pub(crate) fn stop(&self, process: Process) {
         process.sigterm();
         assert!(process.wait().success());
     }
@@ -84,13 +84,13 @@ fn config() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures/city/cardswitch.toml")
 }
 
-fn order(arguments: &[&str]) -> Command {
+pub(crate) fn order(arguments: &[&str]) -> Command {
     let mut command = Command::new(PROGRAM);
     command.arg("order").args(arguments);
     command
 }
 
-fn succeeds(mut command: Command) -> String {
+pub(crate) fn succeeds(mut command: Command) -> String {
     let output = command.output().expect("the program runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("UTF-8")
@@ -101,7 +101,7 @@ fn refused(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     let copied = Command::new("cp").arg("-a").arg(from).arg(to).status().expect("cp runs");
     assert!(copied.success());
 }

@@ -8,7 +8,7 @@ use crate::{
         Books, Card, Terminal,
         event::{CardState, Decided, OnOriginal, Pvv, ReversalEffect, TerminalDialect},
         notices::{Cause, Recipient, Subject},
-        originals::{DEBITS_MAX, Original},
+        originals::{DEBITS_MAX, FeeTakers, Original},
         reason::Reason,
         request::Kind,
         transactions::{Standing, Transaction},
@@ -172,6 +172,7 @@ impl Books {
             amount: decided.approved(),
             currency: decided.currency,
             fee: self.fee_of(decided),
+            fees: FeeTakers::of(self.income(decided).filter(|(_, amount)| *amount > 0)),
             debits: debits.take(DEBITS_MAX).collect(),
             payee: payee.map(|leg| leg.account),
             returned: 0,
@@ -188,10 +189,15 @@ impl Books {
         if decided.fee != 0 {
             return decided.fee;
         }
-        let is_fees = |account: AccountId| {
-            self.ledger.account(account).is_some_and(|account| account.kind == AccountKind::Fees)
-        };
-        decided.postings.iter().filter(|leg| is_fees(leg.account)).map(|leg| leg.amount).sum()
+        self.income(decided).map(|(_, amount)| amount).sum()
+    }
+
+    /// What went to accounts of income.
+    fn income(&self, decided: &Decided) -> impl Iterator<Item = (AccountId, Minor)> {
+        let is_income =
+            |account: AccountId| self.ledger.account(account).is_some_and(|account| account.kind.is_income());
+        let legs = decided.postings.iter().filter(move |leg| is_income(leg.account));
+        legs.map(|leg| (leg.account, leg.amount))
     }
 
     fn count(&mut self, decided: &Decided) {

@@ -1,8 +1,8 @@
-//! What a merchant gets of a payment, and what of it is a fee.
+//! What a merchant gets of a payment, what of it is a fee, and who gets that.
 
 use super::Outcome;
 use crate::{
-    books::{Books, Card, CommonAccount, Terminal, fees, reason::Reason},
+    books::{Books, Card, Terminal, chart::IncomeOf, fees, reason::Reason},
     ledger::{Currency, Minor, Posting, Postings},
 };
 
@@ -30,17 +30,6 @@ impl Books {
         currency: Currency,
         postings: &mut Postings,
     ) -> Charged {
-        let charged = self.charge(terminal, card, amount, currency);
-        let merchant = &self.merchants[terminal.merchant as usize];
-        postings.push(Posting { account: merchant.payable, amount: amount - charged.fee });
-        if let (true, Some(account)) = (charged.fee != 0, self.common_account(CommonAccount::Fees, currency))
-        {
-            postings.push(Posting { account, amount: charged.fee });
-        }
-        charged
-    }
-
-    fn charge(&self, terminal: &Terminal, card: &Card, amount: Minor, currency: Currency) -> Charged {
         let payment = fees::Payment {
             currency,
             category: terminal.category,
@@ -49,9 +38,19 @@ impl Books {
             merchant: terminal.merchant,
             day: self.business_day,
         };
-        match fees::find(&self.fee_schedule, &payment) {
+        let charged = self.charge(&payment, amount);
+        let merchant = &self.merchants[terminal.merchant as usize];
+        postings.push(Posting { account: merchant.payable, amount: amount - charged.fee });
+        if charged.fee != 0 {
+            postings.extend(self.divide_income(IncomeOf::Payment(&payment), card.orderer, charged.fee));
+        }
+        charged
+    }
+
+    fn charge(&self, payment: &fees::Payment, amount: Minor) -> Charged {
+        match fees::find(&self.fee_schedule, payment) {
             Some((at, rule)) => Charged { fee: rule.fee(amount), rule: Some(at) },
-            None => Charged { fee: self.merchants[terminal.merchant as usize].fee(amount), rule: None },
+            None => Charged { fee: self.merchants[payment.merchant as usize].fee(amount), rule: None },
         }
     }
 }

@@ -1,10 +1,13 @@
 //! What follows an approved transaction and names it: void and refund here, completion and void of a hold in `hold`.
 //! However often it is asked, no more goes back than was taken.
 
+use arrayvec::ArrayVec;
+
 use super::Outcome;
 use crate::{
     books::{
-        Books, CardId, CommonAccount, Terminal,
+        Books, CardId, Terminal,
+        chart::PARTS_MAX,
         event::OnOriginal,
         originals::{Original, approval_code},
         reason::Reason,
@@ -12,7 +15,7 @@ use crate::{
         transactions::TransactionKey,
     },
     clock::Moment,
-    ledger::{Minor, Posting, Postings, purse},
+    ledger::{AccountId, Minor, Posting, Postings, purse},
 };
 
 impl Books {
@@ -108,12 +111,10 @@ impl Books {
         let paid = self.pay_what_is_owed(card, original.currency, &mut postings);
         let to_purses: Minor =
             postings.iter().filter(|leg| self.is_purse(leg.account)).map(|leg| leg.amount).sum();
-        let fee = fee_back(original, amount);
+        let fees = fees_back(original, amount);
+        let fee: Minor = fees.iter().map(|(_, fee)| fee).sum();
         postings.push(Posting { account: payee, amount: fee - amount });
-        if let (true, Some(account)) = (fee != 0, self.common_account(CommonAccount::Fees, original.currency))
-        {
-            postings.push(Posting { account, amount: -fee });
-        }
+        postings.extend(fees.into_iter().map(|(account, fee)| Posting { account, amount: -fee }));
         let whole = original.returned + amount == original.debited();
         let on_original = OnOriginal {
             returned: amount,
@@ -135,15 +136,18 @@ impl Books {
     }
 }
 
-/// The merchant's fee on the part that goes back: together with earlier parts never more than the whole fee, and
-/// all of it once everything has gone back. An acquirer's fee went to the acquirer and comes back from there.
-fn fee_back(original: &Original, amount: Minor) -> Minor {
+/// The merchant's fee on the part that goes back, from those who got it: together with earlier parts never more than
+/// each got, and all of it once everything has gone back. An acquirer's fee went to the acquirer and comes back from
+/// there.
+fn fees_back(original: &Original, amount: Minor) -> ArrayVec<(AccountId, Minor), PARTS_MAX> {
     let debited = i128::from(original.debited());
-    if original.kind == Kind::Withdrawal || debited == 0 {
-        return 0;
+    if debited == 0 {
+        return ArrayVec::new();
     }
-    let share = |returned: Minor| i128::from(original.fee) * i128::from(returned) / debited;
-    let back = share(original.returned + amount) - share(original.returned);
-    // Between zero and the fee, which is an amount.
-    Minor::try_from(back).unwrap_or(0)
+    let back = |got: Minor| {
+        let share = |returned: Minor| i128::from(got) * i128::from(returned) / debited;
+        // Between zero and what was got, which is an amount.
+        Minor::try_from(share(original.returned + amount) - share(original.returned)).unwrap_or(0)
+    };
+    original.fees.iter().map(|(account, got)| (account, back(got))).filter(|(_, back)| *back != 0).collect()
 }

@@ -1,5 +1,5 @@
 //! What officers order for cards: deposits, cancellation, loss, replacement, transfers, payments without authorization,
-//! and schedules of fees.
+//! schedules of fees and charts of accounts.
 //!
 //! The same way as a request: [`Books::decide_operation`] looks and changes nothing, its event says what follows, with
 //! amounts and accounts. Who may order what, and how many officers it takes, is not asked here.
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     books::{
         Books, Card, CardId, CommonAccount, TerminalId,
+        chart::{Chart, ChartFault, IncomeOf},
         event::{CardChange, CardState, Event, Operated, OperationKind},
         fees::{self, FeeFault, FeeRule},
     },
@@ -76,6 +77,8 @@ pub enum Operation {
         /// The card.
         card: u32,
     },
+    /// A chart of accounts comes into force, in place of the one before.
+    PublishChart(Chart),
 }
 
 /// Why something that was ordered is not done.
@@ -111,6 +114,9 @@ pub enum OperationError {
     /// The schedule says something impossible.
     #[error("the fee schedule cannot be put in force")]
     Fees(#[from] FeeFault),
+    /// The chart says something impossible.
+    #[error("the chart of accounts cannot be put in force")]
+    Chart(#[from] ChartFault),
     /// The ledger would refuse it.
     #[error("the ledger refuses it")]
     Ledger(#[source] Refusal),
@@ -134,6 +140,10 @@ impl Books {
             Operation::PublishFees(rules) => {
                 fees::check(rules, self.products.len(), self.merchants.len())?;
                 return Ok(Event::FeesPublished(rules.clone()));
+            }
+            Operation::PublishChart(chart) => {
+                self.check_chart(chart)?;
+                return Ok(Event::ChartPublished(chart.clone()));
             }
             Operation::ResetPinTries { card } => {
                 self.known(*card)?;
@@ -222,7 +232,13 @@ impl Books {
         let (deposit, currency) = (self.deposit(CardId(at)), self.load_currency(card));
         let postings = match deposit {
             0 => Vec::new(),
-            _ => self.between(CommonAccount::Deposits, CommonAccount::Fees, currency, deposit)?,
+            _ => {
+                let deposits = self.common_of(CommonAccount::Deposits, currency)?;
+                let of = IncomeOf::Deposit { currency, product: card.product };
+                let mut postings = vec![Posting { account: deposits, amount: -deposit }];
+                postings.extend(self.divide_income(of, card.orderer, deposit));
+                postings
+            }
         };
         let change = CardChange { card: at, state: CardState::Lost, deposit: 0 };
         Ok(operated(OperationKind::ReportLost, deposit, currency, postings, &[change]))

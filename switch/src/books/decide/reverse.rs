@@ -7,6 +7,7 @@ use crate::{
         event::{OnOriginal, PlacedHold, ReversalEffect},
         notices::Cause,
         originals::Original,
+        owed::add,
         reason::Reason,
         request::{CardInput, Facts, Kind, Request},
         transactions::{Standing, Transaction, TransactionKey},
@@ -245,7 +246,8 @@ impl Books {
             }
         }
         if let (true, Some(account)) = (shortfall > 0, receivable) {
-            postings.push(Posting { account, amount: -shortfall });
+            // On the leg that is there, if one is: an event has room for one on a receivable.
+            add(&mut postings, account, -shortfall);
         }
         // What it had paid of an older debt is owed again.
         let owes = postings.iter().any(|leg| Some(leg.account) == receivable && leg.amount < 0);

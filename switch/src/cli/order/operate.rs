@@ -159,6 +159,11 @@ pub(super) fn words(operation: &Operation) -> String {
              though nothing was authorized"
         ),
         Operation::PublishFees(rules) => format!("put a fee schedule of {} entries in force", rules.len()),
+        Operation::PublishChart(chart) => format!(
+            "put a chart of accounts with {} accounts and {} rules in force",
+            chart.accounts.len(),
+            chart.rules.len()
+        ),
         Operation::ResetPinTries { card } => format!("forget the wrong PINs of card {card}"),
         Operation::Unblock { card } => format!("serve blocked card {card} again"),
     }
