@@ -30,7 +30,7 @@ use crate::{
     },
     clock::days_since_1970,
     keys::blocks::{self, KeyFault},
-    ledger::purse::PurseType,
+    ledger::{Currency, purse::PurseType},
 };
 
 const HOUR_MS: i64 = 3_600_000;
@@ -77,7 +77,7 @@ pub trait Importing {
 
     /// What an error of taking a card says of the city: they that have the books need not be told before by somebody
     /// who keeps all card numbers a second time.
-    fn fault_of_card(error: &Self::Error) -> Option<CardFault>;
+    fn fault_of_card(&self, error: &Self::Error) -> Option<CardFault>;
 }
 
 /// Why a card cannot be taken.
@@ -85,8 +85,11 @@ pub trait Importing {
 pub enum CardFault {
     /// It was taken before.
     Twice,
-    /// What is left of its orderer's float does not cover it.
-    NotCovered,
+    /// What is left of its orderer's float in this currency does not cover it.
+    NotCovered {
+        /// ISO 4217 number.
+        currency: Currency,
+    },
 }
 
 /// The events that make a city, in order, handed over one by one.
@@ -133,6 +136,9 @@ pub fn import<I: Importing>(
     }
     import_psams(city, keys, into)?;
     import_acquirers(city, keys, hsm, into)?;
+    for row in &city.currencies {
+        into.take(&Event::AccountOpened(row.opened))?;
+    }
     for row in &city.terminals {
         into.take(&Event::TerminalInstalled(terminal(city, row, hsm, entropy)?))?;
     }
@@ -166,12 +172,13 @@ fn import_cards<I: Importing>(
             matches!(ready.card.state, CardState::Inactive | CardState::Active | CardState::Blocked);
         let due = city.products.products[usize::from(ready.card.product)].deposit_minor;
         let deposit = if in_hand { due } else { 0 };
-        into.take(&Event::CardIssued(IssuedCard { deposit, ..ready.card })).map_err(|error| {
-            match I::fault_of_card(&error) {
-                Some(CardFault::Twice) => GenesisError::from(city.second_card(line)).into(),
-                Some(CardFault::NotCovered) => GenesisError::from(city.float_fault(orderer)).into(),
-                None => error,
+        let taken = into.take(&Event::CardIssued(IssuedCard { deposit, ..ready.card }));
+        taken.map_err(|error| match into.fault_of_card(&error) {
+            Some(CardFault::Twice) => GenesisError::from(city.second_card(line)).into(),
+            Some(CardFault::NotCovered { currency }) => {
+                GenesisError::from(city.float_fault(orderer, currency)).into()
             }
+            None => error,
         })
     })
 }

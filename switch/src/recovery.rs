@@ -378,11 +378,12 @@ impl Importing for Importer<'_> {
         if self.batch.len() >= IMPORT_BATCH { self.append() } else { Ok(()) }
     }
 
-    fn fault_of_card(error: &RecoveryError) -> Option<CardFault> {
+    fn fault_of_card(&self, error: &RecoveryError) -> Option<CardFault> {
         match error {
             RecoveryError::Apply(ApplyError::Exists { what: "card", .. }) => Some(CardFault::Twice),
-            RecoveryError::Apply(ApplyError::Postings { refusal: Refusal::BelowFloor(_), .. }) => {
-                Some(CardFault::NotCovered)
+            RecoveryError::Apply(ApplyError::Postings { refusal: Refusal::BelowFloor(float), .. }) => {
+                let currency = self.books.ledger().currency(*float).unwrap_or_default();
+                Some(CardFault::NotCovered { currency })
             }
             _ => None,
         }

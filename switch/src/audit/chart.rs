@@ -41,8 +41,9 @@ const fn rule(
 }
 
 /// Every operation that moves money. What is given back goes the way that it came, to what a card owes first.
-pub const OPERATIONS: [OperationRule; 17] = [
+pub const OPERATIONS: [OperationRule; 18] = [
     rule("orderer_opened", &["bank"], &["orderer_float"]),
+    rule("account_opened", &["bank"], &["orderer_float"]),
     rule("card_issued", &["orderer_float", "bank"], &["purse", "card_deposits"]),
     rule("purchase", &["purse"], &["merchant_payable", INCOME]),
     rule("completion", &["purse", "receivable"], &["merchant_payable", INCOME]),

@@ -7,6 +7,7 @@
 use crate::{
     books::{
         Books,
+        currencies::{AccountOwner, OpenedAccount},
         event::{Event, IssuedCard},
     },
     ledger::{Account, AccountId, AccountKind, Currency, Minor, Posting},
@@ -54,6 +55,10 @@ pub(super) fn legs(books: &Books, event: &Event) -> Vec<Moved> {
         Event::Operated(operated) => posted(books, &operated.postings),
         Event::OrdererOpened { float, .. } => {
             books.orderers().last().map_or_else(Vec::new, |orderer| brought(books, orderer.float, *float))
+        }
+        Event::AccountOpened(OpenedAccount { owner: AccountOwner::Orderer(orderer), currency, amount }) => {
+            let float = books.float_of(*orderer, *currency);
+            float.map_or_else(Vec::new, |float| brought(books, float, *amount))
         }
         Event::CardIssued(issued) => issued_with(books, issued),
         _ => Vec::new(),

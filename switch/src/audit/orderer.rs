@@ -223,9 +223,8 @@ impl Watch {
         let mut faults = Vec::new();
         for capital in self.capital.values_mut() {
             let held = capital.list_cards(books, orderer);
-            let float = &books.orderers()[orderer as usize].float;
-            let float = books.ledger().account(*float).filter(|float| float.currency == capital.currency);
-            capital.check(held, float.map(|float| float.balance), &mut faults);
+            let float = books.float_of(orderer, capital.currency);
+            capital.check(held, float.map(|float| books.ledger().balance(float)), &mut faults);
         }
         faults
     }

@@ -240,7 +240,10 @@ fn sub_ledgers(books: &Books) -> BTreeMap<Title, (u64, i128)> {
     let payables = merchants.flat_map(|merchant| [Some(merchant.payable), merchant.load_line]).flatten();
     let acquirers = books.acquirers().iter().map(|acquirer| acquirer.payable);
     let floats = books.orderers().iter().map(|orderer| orderer.float);
-    for account in payables.chain(acquirers).chain(floats).filter_map(|at| books.ledger().account(at)) {
+    let further = books.further_accounts().map(|(_, _, account)| account);
+    for account in
+        payables.chain(acquirers).chain(floats).chain(further).filter_map(|at| books.ledger().account(at))
+    {
         add(Title::of(&account), account.balance.into());
     }
     let (owed, deposits) = books.of_single_cards();

@@ -201,6 +201,7 @@ impl Books {
                     .map_err(|_| ApplyError::NoSuch { seq, what: "way to keep this chart of accounts" })?;
                 self.put_in_force(chart);
             }
+            Event::AccountOpened(opened) => self.open_account(opened)?,
             Event::Decided(_)
             | Event::SignedIn { .. }
             | Event::SignedOff { .. }
@@ -318,7 +319,7 @@ impl Books {
         let product = self.products.get(usize::from(issued.product));
         let purses = product.ok_or(ApplyError::NoSuch { seq, what: "product" })?.purses.clone();
         let orderer = self.orderers.get(usize::from(issued.orderer));
-        let float = orderer.ok_or(ApplyError::NoSuch { seq, what: "orderer" })?.float;
+        orderer.ok_or(ApplyError::NoSuch { seq, what: "orderer" })?;
         let card = position(self.cards.len());
         if self.find_card(&issued.token.0).is_some() {
             return Err(ApplyError::Exists { seq, what: "card" });
@@ -328,11 +329,14 @@ impl Books {
         let mut first_purse = None;
         for (index, purse) in purses.iter().enumerate() {
             let kind = &self.purses[usize::from(*purse)];
+            let currency = kind.currency;
             let account =
                 self.ledger.open(AccountKind::Purse { card, purse: *purse }, kind.currency, kind.floor);
             first_purse.get_or_insert(account);
             let amount = issued.opening.get(index).copied().unwrap_or(0);
             if amount != 0 {
+                let float = self.float_of(u32::from(issued.orderer), currency);
+                let float = float.ok_or(ApplyError::NoSuch { seq, what: "float in this currency" })?;
                 self.post(&[Posting { account: float, amount: -amount }, Posting { account, amount }])?;
             }
         }
@@ -437,7 +441,7 @@ impl Books {
         self.listed.push(entry);
     }
 
-    fn open_common(&mut self, currency: Currency) {
+    pub(super) fn open_common(&mut self, currency: Currency) {
         let accounts = [
             (CommonAccount::Bank, AccountKind::Bank, Minor::MIN),
             (CommonAccount::Fees, AccountKind::Fees, Minor::MIN),
@@ -464,7 +468,7 @@ impl Books {
         }
     }
 
-    fn post(&mut self, postings: &[Posting]) -> Result<(), ApplyError> {
+    pub(super) fn post(&mut self, postings: &[Posting]) -> Result<(), ApplyError> {
         let seq = self.seq;
         self.ledger.post(postings).map_err(|refusal| ApplyError::Postings { seq, refusal })
     }
@@ -495,6 +499,7 @@ impl Books {
             self.common.insert((which, account.currency), crate::ledger::AccountId(at));
         }
         self.rebuild_chart();
+        self.rebuild_further();
         for entry in std::mem::take(&mut self.listed) {
             self.list(entry);
         }

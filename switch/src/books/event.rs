@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     chart::Chart,
+    currencies::OpenedAccount,
     fees::FeeRule,
     notices::Cause,
     order::SignedOrder,
@@ -639,6 +640,8 @@ pub enum Event {
     Operated(Operated),
     /// A chart of accounts came into force, in place of the one before.
     ChartPublished(Chart),
+    /// A party got an account in another currency than its first.
+    AccountOpened(OpenedAccount),
 }
 
 /// What happened by order.
@@ -730,6 +733,7 @@ impl Event {
             Self::FeesPublished(_) => "fees_published",
             Self::Operated(operated) => operated.kind.name(),
             Self::ChartPublished(_) => "chart_published",
+            Self::AccountOpened(_) => "account_opened",
         }
     }
 }

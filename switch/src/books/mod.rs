@@ -10,6 +10,7 @@ pub mod apply;
 pub mod card;
 pub mod cards;
 pub mod chart;
+pub mod currencies;
 pub mod decide;
 mod epochs;
 pub mod event;
@@ -38,6 +39,7 @@ use serde::{Deserialize, Serialize};
 use self::{
     cards::{CardTable, Cards},
     chart::ChartInForce,
+    currencies::FurtherAccounts,
     event::{KeyRole, KeyText, KeysForTerminal, MacScheme, PsamMasters, TerminalDialect, Token},
     fees::FeeRule,
     notices::{Cause, Notices},
@@ -163,9 +165,15 @@ impl Merchant {
     /// amount.
     #[must_use]
     pub fn fee(&self, amount: Minor) -> Minor {
+        self.share(amount).max(self.fee_min).min(self.fee_max).min(amount)
+    }
+
+    /// The share alone, which is the fee in another currency than that of minimum and cap.
+    #[must_use]
+    pub fn share(&self, amount: Minor) -> Minor {
         let share = (i128::from(amount) * i128::from(self.fee_bp) + 5_000) / 10_000;
-        let share = Minor::try_from(share).unwrap_or(self.fee_max);
-        share.max(self.fee_min).min(self.fee_max).min(amount)
+        // At most the whole, which is an amount.
+        Minor::try_from(share).unwrap_or(amount).min(amount)
     }
 }
 
@@ -224,6 +232,7 @@ pub struct Books {
     fee_schedule: Vec<FeeRule>,
     side: SideLedger,
     chart: ChartInForce,
+    further: FurtherAccounts,
 }
 
 /// Accounts that exist once per currency.

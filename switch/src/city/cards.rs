@@ -8,14 +8,16 @@ use std::iter::FusedIterator;
 use arrayvec::ArrayVec;
 use hsm_sim::Pan;
 
+use super::currencies::{CURRENCIES, CurrencyRow};
 use super::error::{CityError, Problem};
 use super::parties::ORDERERS;
 use super::products::{self, ProductRow, ProductsFile};
 use super::secret::{Phone, Secret};
 use super::table::{self, Regions, Row, Table};
 use super::{CITY_CURRENCY, City};
-use crate::ledger::Minor;
+use crate::books::currencies::AccountOwner;
 use crate::ledger::purse::PURSES_MAX;
+use crate::ledger::{Currency, Minor};
 
 pub(super) const FILE: &str = "cards.csv";
 
@@ -112,8 +114,10 @@ pub struct Cards<'a> {
     columns: Columns,
     /// The card numbers seen; none where whoever takes the rows finds out that one comes twice.
     seen: Option<Seen>,
-    /// Opening balances of each orderer's cards.
-    totals: Vec<Minor>,
+    /// Opening balances of each orderer's cards, by currency.
+    totals: HashMap<(u16, Currency), Minor>,
+    /// Floats of orderers, by currency.
+    floats: HashMap<(u16, Currency), Minor>,
     finished: bool,
 }
 
@@ -157,7 +161,8 @@ impl<'a> Cards<'a> {
             },
             table,
             seen: unique.then(Seen::default),
-            totals: vec![0; city.orderers.len()],
+            totals: HashMap::new(),
+            floats: city.floats(),
             finished: false,
         })
     }
@@ -183,30 +188,53 @@ impl<'a> Cards<'a> {
         if let Some(Seen { hashes, hasher }) = &mut self.seen {
             row.unique("pan", hashes, hasher.hash_one(row.text("pan")))?;
         }
-        let opening: Minor = card.opening.iter().sum();
-        let total = &mut self.totals[usize::from(card.orderer)];
-        *total = total.checked_add(opening).ok_or_else(|| {
-            row.fault("orderer", Problem::Contradiction("the balances of its cards have no sum"))
-        })?;
+        let ProductsFile { purses, products } = &self.city.products;
+        for (purse, opening) in products[usize::from(card.product)].purses.iter().zip(&card.opening) {
+            let currency = purses[usize::from(*purse)].currency;
+            let has_float = *opening == 0 || self.floats.contains_key(&(card.orderer, currency));
+            row.require(has_float, "orderer", "it has no float in the currency of one of the balances")?;
+            let total = self.totals.entry((card.orderer, currency)).or_default();
+            *total = total.checked_add(*opening).ok_or_else(|| {
+                row.fault("orderer", Problem::Contradiction("the balances of its cards have no sum"))
+            })?;
+        }
         Ok(Some(card))
     }
 
     fn check_floats(&self) -> Result<(), CityError> {
-        let mut rows = (0..).zip(&self.city.orderers).zip(&self.totals);
-        match rows.find(|((_, orderer), total)| orderer.float_minor < **total) {
-            Some(((place, _), _)) => Err(self.city.float_fault(place)),
+        let covers = |of, total: &Minor| self.floats.get(of).is_some_and(|float| float >= total);
+        let uncovered = self.totals.iter().filter(|(of, total)| !covers(*of, total));
+        match uncovered.map(|(of, _)| *of).min() {
+            Some((orderer, currency)) => Err(self.city.float_fault(orderer, currency)),
             None => Ok(()),
         }
     }
 }
 
 impl City {
-    /// The fault of an orderer, by place, whose float does not cover its cards.
+    /// The fault of an orderer, by place, whose float in a currency does not cover its cards.
     #[must_use]
-    pub fn float_fault(&self, orderer: u16) -> CityError {
-        let line = self.orderers.get(usize::from(orderer)).map(|orderer| orderer.line);
+    pub fn float_fault(&self, orderer: u16, currency: Currency) -> CityError {
         let problem = Problem::Contradiction("the float does not cover the opening balances of its cards");
+        let owner = AccountOwner::Orderer(u32::from(orderer));
+        let is_it = |row: &&CurrencyRow| (row.opened.owner, row.opened.currency) == (owner, currency);
+        if let Some(row) = self.currencies.iter().find(is_it) {
+            return CityError { line: Some(row.line), ..CityError::of_key(CURRENCIES, "amount", problem) };
+        }
+        let line = self.orderers.get(usize::from(orderer)).map(|orderer| orderer.line);
         CityError { line, ..CityError::of_key(ORDERERS, "float", problem) }
+    }
+
+    fn floats(&self) -> HashMap<(u16, Currency), Minor> {
+        let first = (0..).zip(&self.orderers).map(|(at, orderer)| ((at, CITY_CURRENCY), orderer.float_minor));
+        let further = self.currencies.iter().filter_map(|row| match row.opened.owner {
+            AccountOwner::Orderer(at) => {
+                let at = u16::try_from(at).ok()?;
+                Some(((at, row.opened.currency), row.opened.amount))
+            }
+            AccountOwner::Merchant(_) | AccountOwner::Acquirer(_) => None,
+        });
+        first.chain(further).collect()
     }
 
     /// The fault of a card that stands on an earlier line, too.
@@ -291,11 +319,13 @@ impl Columns {
             let (purse, column) = (&file.purses[place], &self.balances[place]);
             let amount = balance(column)?;
             row.require(amount <= purse.max_minor, column, "above the most the purse may hold")?;
-            let counted = amount == 0 || purse.currency == CITY_CURRENCY;
-            row.require(counted, column, "an opening balance in another currency than the orderer's float")?;
             opening.push(amount);
         }
-        let total: Minor = opening.iter().sum();
+        // The maximum is an amount of the load purse's currency.
+        let currency_of = |place: usize| file.purses[usize::from(product.purses[place])].currency;
+        let main = currency_of(usize::from(product.load_purse));
+        let in_main = (0..).zip(&opening).filter(|(place, _)| currency_of(*place) == main);
+        let total: Minor = in_main.map(|(_, amount)| amount).sum();
         row.require(total <= product.balance_max_minor, "product", "the balances are above its balance_max")?;
         Ok(opening)
     }

@@ -12,6 +12,7 @@ mod acquirers;
 mod blacklist;
 mod cards;
 mod chart;
+mod currencies;
 pub(crate) mod document;
 mod error;
 mod fees;
@@ -32,6 +33,7 @@ use serde::Deserialize;
 pub use acquirers::{AcquirerRow, HostMac};
 pub use blacklist::{BlacklistRow, ListKind, ListReason, Listed};
 pub use cards::{CardRow, CardState, CardValues, Cards, TestValues};
+pub use currencies::CurrencyRow;
 pub use error::{CityError, Problem};
 pub use fees::FeeRow;
 pub use key_roles::{Change, KeyHeld, KeyPlace, KeyRole};
@@ -73,6 +75,8 @@ pub struct City {
     pub fees: Vec<FeeRow>,
     /// `chart.toml`; none if the city has none.
     pub chart: Option<Chart>,
+    /// `currencies.csv`; empty if the city has one currency.
+    pub currencies: Vec<CurrencyRow>,
     /// `blacklist.csv`, expired entries included.
     pub blacklist: Vec<BlacklistRow>,
     /// The text of `rules.toml`, unread; [`City::rules`] reads it. None if the city has no such file.
@@ -103,15 +107,17 @@ impl City {
         let acquirers = acquirers::acquirers(dir, &merchants)?;
         let psams = terminals::psams(dir)?;
         let products = products::open(dir)?;
+        let orderers = parties::orderers(dir)?;
         Ok(Self {
             dir: dir.to_owned(),
             terminals: terminals::terminals(dir, &merchants, &acquirers, &psams)?,
             fees: fees::open(dir, &merchants, &products)?,
             chart: chart::open(dir, &merchants, &products)?,
+            currencies: currencies::open(dir, (&orderers, &merchants, &acquirers))?,
             merchants,
             acquirers,
             psams,
-            orderers: parties::orderers(dir)?,
+            orderers,
             products,
             blacklist: blacklist::open(dir)?,
             rules: document::text_if_there(&dir.join(RULES), RULES)?,

@@ -15,9 +15,12 @@ use super::{
 use crate::city::{CardValues, City, KeyFile, KeyRole, LmkKind, TestKeys};
 
 /// The city's files that have no secret, and are copied as they are. Not all need be there.
-const COPIED: [&str; 8] = [
+const COPIED: [&str; 11] = [
     "acquirers.csv",
     "blacklist.csv",
+    "chart.toml",
+    "currencies.csv",
+    "fees.toml",
     "links.toml",
     "merchants.csv",
     "orderers.csv",

@@ -244,6 +244,12 @@ impl Ledger {
         self.accounts.funds(id)
     }
 
+    /// The currency of an account.
+    #[must_use]
+    pub fn currency(&self, id: AccountId) -> Option<Currency> {
+        self.funds(id).map(|funds| funds.currency)
+    }
+
     /// The balance of an account, zero if there is no such account.
     #[must_use]
     pub fn balance(&self, id: AccountId) -> Minor {

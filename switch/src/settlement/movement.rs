@@ -2,7 +2,7 @@
 
 use crate::{
     books::{Books, event::Decided, request::Kind},
-    ledger::{AccountKind, Posting},
+    ledger::{AccountId, AccountKind, Posting},
 };
 
 /// Sums of postings by whose account they are on, minor units.
@@ -16,10 +16,10 @@ pub(super) struct Movement {
     fees: i128,
     /// The fee on cash, which the acquirer keeps.
     acquirer_fee: i128,
-    /// The merchant whose payable account moved.
-    pub(super) merchant: Option<u32>,
-    /// The acquirer whose payable account moved.
-    pub(super) acquirer: Option<u16>,
+    /// The merchant's payable account that moved.
+    pub(super) merchant: Option<AccountId>,
+    /// The acquirer's payable account that moved.
+    pub(super) acquirer: Option<AccountId>,
     /// The word for the account on the other side of the card.
     pub(super) against: &'static str,
 }
@@ -42,17 +42,17 @@ impl Movement {
                 AccountKind::Purse { .. } => movement.card += amount,
                 AccountKind::Receivable => movement.receivable += amount,
                 kind if kind.is_income() => movement.fees += amount,
-                other => movement.name_other_side(other),
+                other => movement.name_other_side(other, posting.account),
             }
         }
         movement
     }
 
-    fn name_other_side(&mut self, kind: AccountKind) {
+    fn name_other_side(&mut self, kind: AccountKind, account: AccountId) {
         self.against = kind.name();
         match kind {
-            AccountKind::MerchantPayable { merchant } => self.merchant = Some(merchant),
-            AccountKind::AcquirerPayable { acquirer } => self.acquirer = Some(acquirer),
+            AccountKind::MerchantPayable { .. } => self.merchant = Some(account),
+            AccountKind::AcquirerPayable { .. } => self.acquirer = Some(account),
             _ => {}
         }
     }

@@ -13,8 +13,8 @@ use super::{
     movement::Movement,
 };
 use crate::{
-    books::Books,
-    ledger::{AccountId, Currency, Minor},
+    books::{Acquirer, Books, Merchant},
+    ledger::{AccountId, AccountKind, Currency, Minor},
 };
 
 const MERCHANTS: [&str; 9] = [
@@ -54,10 +54,10 @@ struct Totals {
 
 /// The payees of a day.
 pub(super) struct Payees {
-    merchants: BTreeMap<u32, Totals>,
-    acquirers: BTreeMap<u32, Totals>,
-    merchants_before: Vec<Minor>,
-    acquirers_before: Vec<Minor>,
+    merchants: BTreeMap<AccountId, Totals>,
+    acquirers: BTreeMap<AccountId, Totals>,
+    /// What each payable account held at the beginning, where that is not zero.
+    before: BTreeMap<AccountId, Minor>,
 }
 
 /// A payee as its file names it.
@@ -70,12 +70,12 @@ struct Payee {
 impl Payees {
     /// Nothing yet, on a day that begins with these balances.
     pub(super) fn at(books: &Books) -> Self {
-        let balance = |payable| books.ledger().balance(payable);
+        let payees = merchants(books).chain(acquirers(books)).map(|payee| payee.payable);
+        let balances = payees.map(|payable| (payable, books.ledger().balance(payable)));
         Self {
             merchants: BTreeMap::new(),
             acquirers: BTreeMap::new(),
-            merchants_before: books.merchants().iter().map(|merchant| balance(merchant.payable)).collect(),
-            acquirers_before: books.acquirers().iter().map(|acquirer| balance(acquirer.payable)).collect(),
+            before: balances.filter(|(_, balance)| *balance != 0).collect(),
         }
     }
 
@@ -87,7 +87,7 @@ impl Payees {
         }
         if let Some(acquirer) = movement.acquirer {
             let (gross, fee) = (movement.gross(), movement.fee());
-            self.acquirers.entry(u32::from(acquirer)).or_default().add(gross - fee, fee, gross);
+            self.acquirers.entry(acquirer).or_default().add(gross - fee, fee, gross);
         }
     }
 
@@ -99,36 +99,55 @@ impl Payees {
         day: Date,
         names: &mut Vec<String>,
     ) -> Result<(), SettlementError> {
-        let merchants = books.merchants().iter().map(|merchant| Payee {
-            id: String::from_utf8_lossy(&merchant.id).trim_end().to_owned(),
-            name: merchant.name.clone(),
-            payable: merchant.payable,
-        });
         let file = SealedCsv::create(folder, format!("merchants-{day}.csv"), &MERCHANTS)?;
-        names.push(write(
-            (file, journal),
-            books,
-            "merchant",
-            merchants,
-            &self.merchants,
-            &self.merchants_before,
-        )?);
-        let acquirers = books.acquirers().iter().map(|acquirer| Payee {
-            id: acquirer.id.to_string(),
-            name: acquirer.name.clone(),
-            payable: acquirer.payable,
-        });
+        let at = (file, journal);
+        names.push(write(at, books, "merchant", merchants(books), &self.merchants, &self.before)?);
         let file = SealedCsv::create(folder, format!("acquirers-{day}.csv"), &ACQUIRERS)?;
-        names.push(write(
-            (file, journal),
-            books,
-            "acquirer",
-            acquirers,
-            &self.acquirers,
-            &self.acquirers_before,
-        )?);
+        let at = (file, journal);
+        names.push(write(at, books, "acquirer", acquirers(books), &self.acquirers, &self.before)?);
         Ok(())
     }
+}
+
+/// Merchants, each with its first currency, and behind them what some have in others.
+fn merchants(books: &Books) -> impl Iterator<Item = Payee> {
+    let payee = |merchant: &Merchant, payable| Payee {
+        id: String::from_utf8_lossy(&merchant.id).trim_end().to_owned(),
+        name: merchant.name.clone(),
+        payable,
+    };
+    let first = books.merchants().iter().map(move |merchant| payee(merchant, merchant.payable));
+    let further = further(books, |kind| match kind {
+        AccountKind::MerchantPayable { merchant } => Some(merchant as usize),
+        _ => None,
+    });
+    let further = further.into_iter();
+    first.chain(further.map(move |(at, _, payable)| payee(&books.merchants()[at], payable)))
+}
+
+/// The same of acquirers.
+fn acquirers(books: &Books) -> impl Iterator<Item = Payee> {
+    let payee = |acquirer: &Acquirer, payable| Payee {
+        id: acquirer.id.to_string(),
+        name: acquirer.name.clone(),
+        payable,
+    };
+    let first = books.acquirers().iter().map(move |acquirer| payee(acquirer, acquirer.payable));
+    let further = further(books, |kind| match kind {
+        AccountKind::AcquirerPayable { acquirer } => Some(usize::from(acquirer)),
+        _ => None,
+    });
+    let further = further.into_iter();
+    first.chain(further.map(move |(at, _, payable)| payee(&books.acquirers()[at], payable)))
+}
+
+/// Accounts of a kind in other currencies, in the order of their owners: a closed day's files are always the same.
+fn further(books: &Books, owner: impl Fn(AccountKind) -> Option<usize>) -> Vec<(usize, Currency, AccountId)> {
+    let accounts = books.further_accounts();
+    let mut found: Vec<_> =
+        accounts.filter_map(|(kind, currency, account)| Some((owner(kind)?, currency, account))).collect();
+    found.sort_unstable();
+    found
 }
 
 impl Totals {
@@ -175,14 +194,14 @@ fn write(
     books: &Books,
     what: &str,
     payees: impl Iterator<Item = Payee>,
-    totals: &BTreeMap<u32, Totals>,
-    before: &[Minor],
+    totals: &BTreeMap<AccountId, Totals>,
+    before: &BTreeMap<AccountId, Minor>,
 ) -> Result<String, SettlementError> {
     let mut sums: BTreeMap<Currency, (u64, Totals)> = BTreeMap::new();
-    for (at, payee) in (0..).zip(payees) {
-        let before = before.get(at as usize).copied().unwrap_or(0);
+    for payee in payees {
+        let before = before.get(&payee.payable).copied().unwrap_or(0);
         let moved = i128::from(books.ledger().balance(payee.payable)) - i128::from(before);
-        let mine = totals.get(&at).copied();
+        let mine = totals.get(&payee.payable).copied();
         explained(|| format!("what {what} {} is owed", payee.id), moved, mine.map_or(0, |mine| mine.net))?;
         let Some(mine) = mine else { continue };
         let currency = books.ledger().account(payee.payable).map_or(0, |account| account.currency);

@@ -8,6 +8,7 @@ mod bad_input;
 mod bad_settings;
 mod charted;
 mod crash;
+mod currencies;
 mod decisions;
 mod durability;
 

@@ -39,8 +39,10 @@ impl Books {
             day: self.business_day,
         };
         let charged = self.charge(&payment, amount);
-        let merchant = &self.merchants[terminal.merchant as usize];
-        postings.push(Posting { account: merchant.payable, amount: amount - charged.fee });
+        // Without an account in this currency the postings do not balance, and are refused as a whole.
+        if let Some(account) = self.payable_of(terminal.merchant, currency) {
+            postings.push(Posting { account, amount: amount - charged.fee });
+        }
         if charged.fee != 0 {
             postings.extend(self.divide_income(IncomeOf::Payment(&payment), card.orderer, charged.fee));
         }
@@ -50,7 +52,16 @@ impl Books {
     fn charge(&self, payment: &fees::Payment, amount: Minor) -> Charged {
         match fees::find(&self.fee_schedule, payment) {
             Some((at, rule)) => Charged { fee: rule.fee(amount), rule: Some(at) },
-            None => Charged { fee: self.merchants[payment.merchant as usize].fee(amount), rule: None },
+            None => Charged { fee: self.own_terms(payment, amount), rule: None },
+        }
+    }
+    /// What a merchant's own terms say: a share between minimum and cap, which are amounts of its first currency.
+    fn own_terms(&self, payment: &fees::Payment, amount: Minor) -> Minor {
+        let merchant = &self.merchants[payment.merchant as usize];
+        if self.ledger.currency(merchant.payable) == Some(payment.currency) {
+            merchant.fee(amount)
+        } else {
+            merchant.share(amount)
         }
     }
 }

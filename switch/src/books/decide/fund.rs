@@ -37,13 +37,10 @@ impl Books {
         if !has_purse {
             return Outcome::new(Reason::InvalidTransaction);
         }
-        let payable = self.merchants[terminal.merchant as usize].payable;
-        let in_another =
-            self.ledger.account(payable).is_none_or(|account| account.currency != request.currency);
         let pays_merchant =
             matches!(request.kind, Kind::Purchase | Kind::PreAuthorization | Kind::PreAuthorizationAddition);
-        if pays_merchant && in_another {
-            // The merchant is paid in one currency, and nothing is exchanged here.
+        if pays_merchant && self.payable_of(terminal.merchant, request.currency).is_none() {
+            // The merchant is not paid in this currency, and nothing is exchanged here.
             return Outcome::new(Reason::InvalidTransaction);
         }
         let balance = self.shown(card, request.currency);
@@ -106,8 +103,11 @@ impl Books {
         terminal: &Terminal,
         balance: Shown,
     ) -> Outcome {
-        let Some(acquirer) = terminal.acquirer.map(|id| self.acquirer(id)) else {
+        let Some(acquirer) = terminal.acquirer else {
             return Outcome::new(Reason::SystemError);
+        };
+        let Some(payable) = self.acquirer_payable_of(acquirer.0, request.currency) else {
+            return Outcome::new(Reason::InvalidTransaction);
         };
         let debit = request.amount.checked_add(request.acquirer_fee);
         // A fee above the amount is none.
@@ -122,7 +122,7 @@ impl Books {
             return Outcome::new(Reason::InsufficientFunds);
         };
         let mut postings: Postings = debits.into_iter().collect();
-        postings.push(Posting { account: acquirer.payable, amount: debit });
+        postings.push(Posting { account: payable, amount: debit });
         let outcome = self.approve_if_postable(postings, balance.plus(-debit));
         Outcome { fee: request.acquirer_fee, ..outcome }
     }
@@ -137,23 +137,25 @@ impl Books {
         balance: Shown,
     ) -> Outcome {
         let product = &self.products[usize::from(card.product)];
-        let Some((purse, kind)) = self.card_purses(card).nth(usize::from(product.load_purse)) else {
-            return Outcome::new(Reason::SystemError);
-        };
-        if kind.currency != request.currency {
+        let currency = request.currency;
+        let Some((purse, kind)) = self.load_purse_in(card, currency) else {
             return Outcome::new(Reason::InvalidTransaction);
-        }
+        };
         let (Some(total), Some(in_purse)) = (
             balance.together().checked_add(request.amount),
             self.ledger.balance(purse).checked_add(request.amount),
         ) else {
             return Outcome::new(Reason::AmountLimit);
         };
-        if total > product.balance_max || in_purse > kind.max {
+        // The maximum of all purses is an amount of the load purse's currency.
+        let together_max = if currency == self.load_currency(card) { product.balance_max } else { kind.max };
+        if total > together_max || in_purse > kind.max {
             return Outcome::new(Reason::AmountLimit);
         }
-        let float = self.orderers[usize::from(card.orderer)].float;
-        let source = self.merchants[terminal.merchant as usize].load_line.unwrap_or(float);
+        let float = || self.float_of(u32::from(card.orderer), currency);
+        let Some(source) = self.line_of(terminal.merchant, currency).or_else(float) else {
+            return Outcome::new(Reason::InvalidTransaction);
+        };
         let mut postings = Postings::new();
         postings.push(Posting { account: source, amount: -request.amount });
         postings.push(Posting { account: purse, amount: request.amount });

@@ -5,13 +5,16 @@ use arrayvec::{ArrayString, ArrayVec};
 use super::*;
 use crate::{
     books::{
+        apply::ApplyError,
+        chart::{IncomeLeg, Part, PostingRule, Taker},
+        currencies::{AccountOwner, OpenedAccount},
         event::{IssuedCard, PlacedHold, Pvv, Token},
         owed::BooksFault,
         product::{PinRule, Product},
         request::Kind,
     },
     clock::Clock,
-    ledger::holds::Leg,
+    ledger::{holds::Leg, purse::PurseType},
     settlement::testing::History,
 };
 
@@ -222,4 +225,104 @@ fn a_day_with_operations_is_settled() {
     let summary = play.history.settle(crate::clock::date_of_day(day), folder.path()).unwrap();
     let first = &summary.issuers[0];
     assert_eq!((first.debits, first.credits), (-40 - 1_300 - 40, 40));
+}
+
+/// What all accounts of this word stand at.
+fn titled(play: &Play, word: &str, currency: Currency) -> Minor {
+    let books = &play.history.books;
+    let accounts = books.ledger().accounts().iter();
+    let titled =
+        accounts.filter(|account| books.title(&account.kind) == word && account.currency == currency);
+    titled.map(|account| account.balance).sum()
+}
+
+/// Fees to the operator and the issuer, forfeited deposits of the product with deposits to an account of their own, half
+/// of them.
+fn chart() -> Chart {
+    let rule = |leg, products: &[u16], parts: [(Taker, u16); 2]| PostingRule {
+        name: "any".into(),
+        leg,
+        currency: None,
+        categories: Vec::new(),
+        channels: Vec::new(),
+        products: products.to_vec(),
+        merchants: Vec::new(),
+        parts: parts.into_iter().map(|(to, permille)| Part { to, permille }).collect(),
+    };
+    Chart {
+        accounts: vec!["operator".into(), "forfeits".into()],
+        rules: vec![
+            rule(IncomeLeg::Fee, &[], [(Taker::Account(0), 333), (Taker::Issuer, 667)]),
+            rule(IncomeLeg::ForfeitedDeposit, &[1], [(Taker::Account(1), 500), (Taker::Fees, 500)]),
+        ],
+    }
+}
+
+#[test]
+fn income_goes_where_the_chart_in_force_says() {
+    let mut play = Play::begun();
+    let fees = titled(&play, "fees", CNY);
+    play.order(&Operation::PublishChart(chart()));
+    assert_eq!(play.history.books.chart_version(), 1);
+    let force = |amount, currency| Operation::ForcePost { card: FIRST, terminal: 0, amount, currency };
+    play.order(&force(1_000, CNY));
+    let income =
+        |play: &Play, currency| (titled(play, "operator", currency), titled(play, "issuer_fees", currency));
+    assert_eq!(income(&play, CNY), (1, 5), "60 hundredths of a percent, and a third of it rounded down");
+    play.order(&Operation::ReportLost { card: FIRST });
+    assert_eq!((titled(&play, "forfeits", CNY), titled(&play, "fees", CNY) - fees), (1_000, 1_000));
+
+    let kept = Chart { rules: Vec::new(), ..chart() };
+    play.order(&Operation::PublishChart(kept));
+    play.order(&force(100, CNY));
+    assert_eq!((play.history.books.chart_version(), income(&play, CNY)), (2, (1, 5)));
+    assert_eq!(titled(&play, "fees", CNY) - fees, 1_001, "what no rule fits");
+    let beyond = PostingRule { products: vec![2], ..chart().rules[0].clone() };
+    let refused = play.decide(&Operation::PublishChart(Chart { rules: vec![beyond], ..chart() }));
+    assert_eq!(refused, Err(OperationError::Chart(ChartFault::NoSuch(0))));
+    let many = |from: usize| Chart {
+        accounts: (from..from + 40).map(|at| format!("a{at}")).collect(),
+        rules: Vec::new(),
+    };
+    play.order(&Operation::PublishChart(many(0)));
+    let refused = play.decide(&Operation::PublishChart(many(40)));
+    assert_eq!(refused, Err(OperationError::Chart(ChartFault::TooManyAccounts)));
+}
+
+/// Issues a card of the first orderer with so much in a purse of dollars, and returns its position.
+fn dollars(play: &mut Play, opening: Minor) -> u32 {
+    let (general, product) =
+        (play.history.books.purses()[1].clone(), play.history.books.products()[1].clone());
+    play.history.record(Event::PurseDefined(PurseType { name: "dollars".into(), currency: 840, ..general }));
+    let purses = [0, 1, 2].into_iter().collect();
+    play.history.record(Event::ProductDefined(Product { purses, deposit: 0, ..product }));
+    let Event::CardIssued(issued) = card(9, 0, 0, CardState::Active, 0) else { unreachable!() };
+    let opening = [0, 0, opening].into_iter().collect();
+    play.history.record(Event::CardIssued(IssuedCard { product: 2, opening, ..issued }));
+    u32::try_from(play.history.books.cards().len() - 1).unwrap()
+}
+
+#[test]
+fn a_currency_that_joins_has_accounts_of_its_own_and_of_the_chart() {
+    let mut play = Play::begun();
+    play.order(&Operation::PublishChart(chart()));
+    let opened = |owner, amount| Event::AccountOpened(OpenedAccount { owner, currency: 840, amount });
+    play.history.record(opened(AccountOwner::Orderer(0), 5_000));
+    assert_eq!((titled(&play, "orderer_float", 840), titled(&play, "bank", 840)), (5_000, -5_000));
+    let with_dollars = dollars(&mut play, 700);
+    assert_eq!((titled(&play, "orderer_float", 840), titled(&play, "purse", 840)), (4_300, 700));
+    let force = Operation::ForcePost { card: with_dollars, terminal: 0, amount: 1_000, currency: 840 };
+    let refused = play.decide(&force);
+    assert!(matches!(refused, Err(OperationError::Ledger(Refusal::Unbalanced(840)))), "{refused:?}");
+    play.history.record(opened(AccountOwner::Merchant(0), 0));
+    play.order(&force);
+    assert_eq!((titled(&play, "merchant_payable", 840), titled(&play, "receivable", 840)), (994, -300));
+    assert_eq!((titled(&play, "operator", 840), titled(&play, "issuer_fees", 840)), (1, 5));
+    assert_eq!(titled(&play, "operator", CNY), 0, "nothing of it is anything in another currency");
+    let mut books = play.history.books.clone();
+    let (seq, time_ms) = (books.seq() + 1, books.time_ms());
+    let twice = books.apply(seq, time_ms, &opened(AccountOwner::Merchant(0), 0));
+    assert_eq!(twice, Err(ApplyError::Exists { seq, what: "account in this currency" }));
+    let nobody = play.history.books.clone().apply(seq, time_ms, &opened(AccountOwner::Acquirer(9), 0));
+    assert_eq!(nobody, Err(ApplyError::NoSuch { seq, what: "owner of the account" }));
 }
