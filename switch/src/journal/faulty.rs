@@ -1,10 +1,12 @@
 //! Stores that are slow or that fail, around any other, for tests.
 //!
 //! [`DelayedStore`] holds commits back, to show that nothing is answered before its sync. [`FaultyStore`]
-//! fails one sync and is poisoned from then on.
+//! fails one sync and is poisoned from then on; what a restart then finds of the batch that was not synced is all of it,
+//! nothing, or the front part of it. What lies below the port, the engine's own writes, is none of its affair: power cuts
+//! under those are made from recorded system calls (`crash --power`).
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -93,23 +95,39 @@ impl<S: Store> Store for DelayedStore<S> {
     }
 }
 
-/// What a failed sync leaves on the disk: either may happen, and whoever starts again must bear both.
+/// What a failed sync leaves on the disk: any of it may happen, and whoever starts again must bear it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum AfterFault {
     /// The records are there, though never acknowledged.
     KeepRecords,
     /// The records are gone.
     LoseRecords,
+    /// They lie in pieces of which some arrived, in any order, drawn from this seed: dropped, torn and reordered. A start
+    /// finds those in front of the first that is missing, since a chain goes no further than its first gap.
+    Scatter(u64),
 }
 
 /// A [`Store`] that fails one sync, and is poisoned from then on.
-pub struct FaultyStore<S> {
-    inner: S,
+pub struct FaultyStore<S: Store> {
+    /// There until it is taken out, or dropped onto the disk.
+    inner: Option<S>,
     /// Appends until the one that fails; 0 once it has failed.
     left: u64,
     after: AfterFault,
-    /// What the failed append was given, if the disk is to have it after a restart.
-    kept: Option<(Seq, RecordBatch)>,
+    /// What of the failed append the disk is to have after a restart.
+    kept: Option<RecordBatch>,
+    disk: Disk<S>,
+}
+
+/// What a [`FaultyStore`] leaves behind.
+pub struct Disk<S>(Arc<Mutex<Option<S>>>);
+
+impl<S> Disk<S> {
+    /// The store as a restart finds it; `None` while the faulty one is still in use.
+    #[must_use]
+    pub fn take(&self) -> Option<S> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 impl<S: Store> FaultyStore<S> {
@@ -119,18 +137,38 @@ impl<S: Store> FaultyStore<S> {
     /// If `failing` is 0: no append is the zeroth.
     pub fn new(inner: S, failing: u64, after: AfterFault) -> Self {
         assert!(failing > 0, "appends are counted from 1");
-        Self { inner, left: failing, after, kept: None }
+        Self { inner: Some(inner), left: failing, after, kept: None, disk: Disk(Arc::default()) }
+    }
+
+    /// Where the store is found once this one is dropped: whoever runs on it may be another thread.
+    pub fn disk(&self) -> Disk<S> {
+        Disk(Arc::clone(&self.disk.0))
     }
 
     /// The store as a restart finds it.
     ///
     /// # Errors
     /// Those of the inner store, if it takes over the records that the failed sync kept.
+    ///
+    /// # Panics
+    /// Never: it is there until then.
     pub fn into_inner(mut self) -> Result<S, JournalError> {
-        if let Some((expected, batch)) = self.kept.take() {
-            self.inner.append(expected, &batch)?;
+        self.restart()?;
+        // INVARIANT: taken out here and at drop alone, and this is before the drop.
+        Ok(self.inner.take().expect("a store that was not taken"))
+    }
+
+    /// The disk has what it has.
+    fn restart(&mut self) -> Result<(), JournalError> {
+        if let (Some(inner), Some(batch)) = (&mut self.inner, self.kept.take()) {
+            inner.append(inner.head().seq + 1, &batch)?;
         }
-        Ok(self.inner)
+        Ok(())
+    }
+
+    fn inner(&self) -> &S {
+        // INVARIANT: taken out where `self` ends.
+        self.inner.as_ref().expect("a store that was not taken")
     }
 
     fn check_healthy(&self) -> Result<(), JournalError> {
@@ -138,39 +176,72 @@ impl<S: Store> FaultyStore<S> {
     }
 }
 
+impl<S: Store> Drop for FaultyStore<S> {
+    fn drop(&mut self) {
+        // A store that refuses what it was given to keep has a fault of its own, and leaves nothing.
+        if self.restart().is_ok() {
+            *self.disk.0.lock().unwrap_or_else(PoisonError::into_inner) = self.inner.take();
+        }
+    }
+}
+
+/// What a start finds of a batch that was not synced.
+fn found(batch: &RecordBatch, after: AfterFault) -> Result<Option<RecordBatch>, JournalError> {
+    let AfterFault::Scatter(mut seed) = after else {
+        return Ok((after == AfterFault::KeepRecords).then(|| batch.clone()));
+    };
+    let mut front = RecordBatch::new();
+    let mut arrived = one_in(&mut seed, 2);
+    for record in batch.iter() {
+        // Here one piece may end and the next begin, which arrived or did not.
+        if one_in(&mut seed, 3) {
+            arrived = !one_in(&mut seed, 3);
+        }
+        if !arrived {
+            break;
+        }
+        front.push(record.seq, record.time_ms, |body| body.extend_from_slice(record.body))?;
+    }
+    Ok((!front.is_empty()).then_some(front))
+}
+
+/// Knuth's MMIX generator, of which the upper half is used.
+fn one_in(seed: &mut u64, many: u64) -> bool {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*seed >> 32).is_multiple_of(many)
+}
+
 impl<S: Store> Store for FaultyStore<S> {
     fn append(&mut self, expected: Seq, batch: &RecordBatch) -> Result<Head, JournalError> {
         self.check_healthy()?;
         self.left -= 1;
-        if self.left > 0 {
-            return self.inner.append(expected, batch);
+        if let (1.., Some(inner)) = (self.left, &mut self.inner) {
+            return inner.append(expected, batch);
         }
-        if self.after == AfterFault::KeepRecords {
-            self.kept = Some((expected, batch.clone()));
-        }
+        self.kept = found(batch, self.after)?;
         let source = io::Error::other("this test makes the sync fail");
         Err(JournalError::Io { doing: "syncing the journal", source })
     }
 
     fn head(&self) -> Head {
-        self.inner.head()
+        self.inner().head()
     }
 
     fn reader(&self) -> Box<dyn Reader> {
-        self.inner.reader()
+        self.inner().reader()
     }
 
     fn checkpoints(&self) -> Arc<dyn Checkpoints> {
-        self.inner.checkpoints()
+        self.inner().checkpoints()
     }
 
     fn commit_timings(&self) -> CommitTimings {
-        self.inner.commit_timings()
+        self.inner().commit_timings()
     }
 
+    /// Keeps the inner store for a restart: it is let go of, not closed.
     fn close(self: Box<Self>) -> Result<(), JournalError> {
-        self.check_healthy()?;
-        Box::new(self.inner).close()
+        self.check_healthy()
     }
 }
 
@@ -179,7 +250,7 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::super::MemoryStore;
-    use super::super::testing::batch_of;
+    use super::super::testing::{batch_of, read_all};
     use super::*;
 
     /// Long enough for a thread to be scheduled on a busy machine.
@@ -226,5 +297,27 @@ mod tests {
             assert_eq!(store.reader().head().seq, 1, "{after:?}: no reader sees what was not acknowledged");
             assert_eq!(store.into_inner().unwrap().head().seq, want_seq, "{after:?}");
         }
+    }
+
+    #[test]
+    fn a_batch_that_was_not_synced_is_found_whole_in_part_or_not_at_all_and_from_its_front() {
+        let mut lengths = [0; 9];
+        for seed in 0..400 {
+            let mut store = FaultyStore::new(MemoryStore::new(), 2, AfterFault::Scatter(seed));
+            let disk = store.disk();
+            store.append(1, &batch_of(1, 3, 10)).unwrap();
+            let reader = store.reader();
+            store.append(4, &batch_of(4, 8, 10)).unwrap_err();
+            assert_eq!(reader.head().seq, 3, "what is not synced is not read");
+            assert!(disk.take().is_none(), "it is still in use");
+            drop(store);
+            let found = read_all(disk.take().unwrap().reader().as_ref());
+            let whole = batch_of(4, 8, 10);
+            let whole: Vec<_> = whole.iter().map(|record| (record.seq, record.body.to_vec())).collect();
+            let behind: Vec<_> = found[3..].iter().map(|(seq, _, body)| (*seq, body.clone())).collect();
+            assert_eq!(behind, whole[..behind.len()], "seed {seed}");
+            lengths[behind.len()] += 1;
+        }
+        assert!(lengths.iter().all(|count| *count > 0), "{lengths:?}");
     }
 }

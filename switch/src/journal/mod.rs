@@ -59,7 +59,7 @@ pub use cut::cut_copy;
 pub use engine::catches_store_panics;
 pub use error::{Damage, JournalError};
 pub use extent::{EXTENT_BYTES_MAX, EXTENT_BYTES_MIN};
-pub use faulty::{AfterFault, DelayedStore, FaultyStore, Gate};
+pub use faulty::{AfterFault, DelayedStore, Disk, FaultyStore, Gate};
 pub use inspection::copy_for_inspection;
 pub use memory::MemoryStore;
 pub use mirror::{MirrorFolder, copy_checkpoint};

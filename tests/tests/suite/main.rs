@@ -29,6 +29,7 @@ mod partial;
 mod power;
 mod race;
 mod recovery;
+mod restarts;
 mod rules;
 mod shares;
 mod socket_writes;
