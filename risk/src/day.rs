@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 pub struct Day(pub i32);
 
 /// A calendar period. Weeks start on Monday (ISO 8601).
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub enum Period {
     /// A day.
     Day,

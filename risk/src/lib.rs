@@ -11,10 +11,12 @@ mod cards;
 pub mod counters;
 pub mod day;
 pub mod file;
+pub mod language;
 pub mod line;
 pub mod lists;
 pub mod region;
 pub mod rule;
+pub mod rulebook;
 
 pub use counters::{CounterRow, Counters, Who};
 pub use day::{Day, Period};

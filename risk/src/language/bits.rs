@@ -1,0 +1,65 @@
+//! Which rules of a set: one bit for each, by its place.
+
+/// Most rules that are evaluated together.
+pub const RULES_MAX: usize = 256;
+
+/// A set of rules, by their places in a rule set.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct RuleBits([u64; RULES_MAX / 64]);
+
+impl RuleBits {
+    /// Takes a rule in. A place past [`RULES_MAX`] is none.
+    pub fn set(&mut self, place: usize) {
+        if let Some(word) = self.0.get_mut(place / 64) {
+            *word |= 1 << (place % 64);
+        }
+    }
+
+    /// Whether a rule is among them.
+    #[must_use]
+    pub fn contains(&self, place: usize) -> bool {
+        self.0.get(place / 64).is_some_and(|word| word >> (place % 64) & 1 == 1)
+    }
+
+    /// Those that are in both.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self(std::array::from_fn(|word| self.0[word] & other.0[word]))
+    }
+
+    /// The first of them.
+    #[must_use]
+    pub fn first(&self) -> Option<usize> {
+        let word = self.0.iter().position(|word| *word != 0)?;
+        Some(word * 64 + self.0[word].trailing_zeros() as usize)
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..RULES_MAX).filter(|place| self.contains(*place))
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.first().is_none()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_found_by_their_places_alone() {
+        let mut bits = RuleBits::default();
+        assert!(bits.is_empty());
+        [255, 3, 64, 256, usize::MAX].into_iter().for_each(|place| bits.set(place));
+        assert_eq!(bits.iter().collect::<Vec<_>>(), [3, 64, 255]);
+        assert_eq!(bits.first(), Some(3));
+        let mut other = RuleBits::default();
+        other.set(64);
+        assert_eq!(bits.and(&other), other);
+        assert!(!bits.contains(256));
+    }
+}
