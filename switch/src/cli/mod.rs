@@ -12,6 +12,7 @@ mod masked;
 mod notices;
 mod order;
 pub mod progress;
+mod rules;
 mod serve;
 mod settle;
 mod show_terminal;
@@ -54,6 +55,8 @@ enum Command {
     Decode(decode::Args),
     /// Specifications of messages: show, check, import other people's
     Spec(spec::Args),
+    /// Files of rules in the language of docs/rules.md: check them, lay them out, list the fields
+    Rules(rules::Args),
     /// The journal: prove it, watch it, back it up, restore it
     Journal(journal::Args),
     /// Look at the ledger: prove it, its balances, its entries
@@ -137,6 +140,7 @@ pub fn main() -> ExitCode {
         Command::Terminal(args) => terminal::run(args, &mut out),
         Command::Decode(args) => decode::run(args, &mut out),
         Command::Spec(args) => spec::run(args, &mut out),
+        Command::Rules(args) => rules::run(args, &mut out),
         Command::Journal(args) => journal::run(args, &mut out),
         Command::Ledger(args) => ledger::run(args, &mut out),
         Command::Settle(args) => settle::run(args, &mut out),

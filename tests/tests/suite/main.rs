@@ -30,6 +30,7 @@ mod power;
 mod race;
 mod recovery;
 mod restarts;
+mod rule_files;
 mod rules;
 mod shares;
 mod socket_writes;
