@@ -18,6 +18,7 @@ pub mod in_process;
 pub mod leaks;
 pub mod line;
 pub mod load;
+pub mod model;
 pub mod power;
 pub mod process;
 pub mod random;

@@ -1,15 +1,16 @@
 //! Kills a switch under load, again and again, and holds what its terminals were told against what is on record. Or cuts the
-//! power under the store, at any moment and with any part of what was not synced.
+//! power under the store, at any moment and with any part of what was not synced. Or walks the books beside a model of them.
 //!
 //! The switch is `cardswitch` itself, built into this program so that it is always today's: given one of its commands
 //! (`crash serve …`), this program is it. The load and the comparison are in [`switch_tests::load`]; the suite runs a few
-//! rounds of them. The power cuts are in [`switch_tests::power`].
+//! rounds of them. The power cuts are in [`switch_tests::power`], the walks in [`switch_tests::model`].
 
 use std::{io::Write, path::PathBuf, process::ExitCode, time::Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use switch_tests::{
     load::{Told, check, load},
+    model::{Start, Tally},
     power,
     process::{Launch, Process},
     random::{Random, SEED_VARIABLE},
@@ -20,10 +21,13 @@ Kills a switch under load with SIGKILL at random moments, starts it again, and c
 
 Usage: crash [--rounds N] [--per-folder N]
        crash --power N [--keep DIR]
+       crash --model SEEDS [--steps N]
 
   --rounds N      kills [100]
   --per-folder N  kills until the data folder is a fresh one; each comparison reads all of it [50]
   --power N       power cuts under the store, instead of kills
+  --model SEEDS   random histories of the books beside a model, instead of kills
+  --steps N       requests and orders in each history [100000]
   --keep DIR      leave disks that do not open as they should in this folder, as the power cut left them
 
 Six terminals send purchases, loads, wrong PINs and reversals. After each kill the stopped folder is proved (check values,
@@ -36,11 +40,17 @@ appended, checkpoints saved, processes ended, killed, or met by syncs and writes
 a power cut may leave: what was synced, and of the rest any part, torn at sectors, in any order. The store must
 open each with every record it had acknowledged, once, in order, and go on. Exit code 1 if one does not.
 
+With --model the books of a small city and a naive model of them are asked the same: purchases, loads, holds and all that
+follows them, repeated, spoiled, reversed, late, and officers' orders. Every answer and every amount that either side moved
+must agree, step by step, and now and then everything. History N of a seed has the seed plus N, so that parts can be walked
+apart. Exit code 1 at the first that differs, with what led to it.
+
 The seed is printed; CARDSWITCH_TEST_SEED gives one.
 
 Example:
   cargo run --release -p switch-tests --bin crash -- --rounds 1000
-  cargo run --release -p switch-tests --bin crash -- --power 10000";
+  cargo run --release -p switch-tests --bin crash -- --power 10000
+  cargo run --release -p switch-tests --bin crash -- --model 1000";
 
 /// A line is printed after so many rounds.
 const TELL_EVERY: u32 = 25;
@@ -55,6 +65,8 @@ struct Plan {
     rounds: u32,
     per_folder: u32,
     power: Option<u32>,
+    model: Option<u32>,
+    steps: u32,
     keep: Option<PathBuf>,
 }
 
@@ -67,6 +79,7 @@ fn main() -> ExitCode {
     }
     match arguments(std::env::args().skip(1)) {
         Ok(Some(Plan { power: Some(points), keep, .. })) => cut_power(points, keep),
+        Ok(Some(Plan { model: Some(seeds), steps, .. })) => walk(seeds, steps.into()),
         Ok(Some(plan)) => kill(&plan),
         Ok(None) => {
             say(HELP);
@@ -108,6 +121,35 @@ fn cut_power(points: u32, keep: Option<PathBuf>) -> ExitCode {
     if report.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
+fn walk(seeds: u32, steps: u64) -> ExitCode {
+    let (seed, begun) = (Random::seeded("crash --model").seed(), Instant::now());
+    let (start, mut tally) = (Start::city(), Tally::default());
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} histories, {elapsed_precise}, {eta} left");
+    let bar = ProgressBar::new(seeds.into()).with_style(style.expect("a template"));
+    for nth in 0..seeds {
+        match start.walk(seed.wrapping_add(nth.into()), steps) {
+            Ok(walked) => tally.add(&walked),
+            Err(why) => {
+                bar.finish_and_clear();
+                switch_tests::tell(&format!("crash: {why}"));
+                return ExitCode::FAILURE;
+            }
+        }
+        bar.inc(1);
+        if bar.is_hidden() && (nth + 1) % TELL_EVERY == 0 {
+            switch_tests::tell(&format!("{} histories, {} s", nth + 1, begun.elapsed().as_secs()));
+        }
+    }
+    bar.finish_and_clear();
+    let per_second = u128::from(tally.steps) * 1_000 / begun.elapsed().as_millis().max(1);
+    say(&tally.text());
+    say(&format!(
+        "{seeds} histories, {} steps, {per_second} a second: books and model agree; {SEED_VARIABLE}={seed}",
+        tally.steps
+    ));
+    ExitCode::SUCCESS
+}
+
 fn kill(plan: &Plan) -> ExitCode {
     let program = std::env::current_exe().expect("this program has a path");
     let (mut random, begun) = (Random::seeded("crash"), Instant::now());
@@ -146,13 +188,15 @@ fn say(text: &str) {
 
 /// What is to be done; `None` if help is wanted.
 fn arguments(mut given: impl Iterator<Item = String>) -> Result<Option<Plan>, String> {
-    let mut plan = Plan { rounds: 100, per_folder: 50, power: None, keep: None };
+    let mut plan = Plan { rounds: 100, per_folder: 50, power: None, model: None, steps: 100_000, keep: None };
     while let Some(option) = given.next() {
         let number = match option.as_str() {
             "--help" | "-h" => return Ok(None),
             "--rounds" => &mut plan.rounds,
             "--per-folder" => &mut plan.per_folder,
             "--power" => plan.power.insert(0),
+            "--model" => plan.model.insert(0),
+            "--steps" => &mut plan.steps,
             "--keep" => {
                 plan.keep = Some(given.next().map(PathBuf::from).ok_or("--keep needs a folder")?);
                 continue;

@@ -23,6 +23,7 @@ mod key_life;
 mod keys;
 mod leaks;
 mod limits;
+mod model;
 mod money;
 mod officers;
 mod partial;
