@@ -104,7 +104,7 @@ pub enum MirrorError {
     Thread(#[source] io::Error),
 }
 
-/// Opens the mirror and starts the thread, which first catches up with the journal. A folder that cannot be opened is told,
+/// Opens the mirror and starts the thread, which first catches up with the journal; waits for that as long as an answer would. A folder that cannot be opened is told,
 /// and tried again later.
 ///
 /// # Errors
@@ -123,8 +123,10 @@ pub fn start(task: Task) -> Result<Mirror, MirrorError> {
     }
     let thread = std::thread::Builder::new().name("mirror".into());
     let thread = thread.spawn(move || following.run(&rung)).map_err(MirrorError::Thread)?;
-    // It has something to do at once.
+    // It has something to do at once, and mostly little: then the first answer waits for it already.
     let _rung = bell.try_send(());
+    let joined = shared.moved.wait_timeout_while(shared.step(), wait, |step| !step.in_step);
+    drop(joined.unwrap_or_else(PoisonError::into_inner));
     Ok(Mirror { shared, bell, thread, folder, wait, metrics })
 }
 
