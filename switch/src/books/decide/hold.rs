@@ -126,7 +126,8 @@ impl Books {
         let card = &self.card(CardId(original.card));
         let product = &self.products[usize::from(card.product)];
         let total = hold.total();
-        if request.amount > product.completion_max(total) {
+        // Of what was authorized: a hold that stands again after a completion above it may be larger.
+        if request.amount > product.completion_max(total.min(original.amount)) {
             return Outcome::new(Reason::AmountLimit);
         }
         let purses = self.paying_purses(card, request.currency, terminal.category);

@@ -90,7 +90,7 @@ impl Naive {
         let Some(number) = about.hold else { return self.complete_late(ask, id, seq, about) };
         let hold = &self.holds[&number];
         let total = hold.total();
-        if ask.amount > self.completion_max(id, total) {
+        if ask.amount > self.completion_max(id, total.min(about.amount)) {
             return Err(Reason::AmountLimit);
         }
         let category = self.terminals[ask.name.0].category;

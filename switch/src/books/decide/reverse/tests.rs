@@ -36,7 +36,8 @@ impl Play {
         history.record(Event::SignedIn { terminal: 0, stan: 1, version: 1, pin: key(), mac: key(), told });
         history.record(Event::RulesPublished(Vec::new()));
         let product = history.books.products()[0].clone();
-        let product = crate::books::product::Product { hold_ms: 3_600_000, ..product };
+        let product =
+            crate::books::product::Product { hold_ms: 3_600_000, completion_over_pct: 10, ..product };
         history.record(Event::ProductDefined(product));
         for (at, opening) in [(0, 1_000), (1, 0)] {
             history.record(Event::CardIssued(issued(at, opening)));
@@ -203,4 +204,18 @@ fn a_debt_neither_blocks_nor_brings_back_a_card_that_was_lost_or_closed() {
     });
     assert_eq!(refund.reason, Reason::Approved);
     assert_eq!(play.card(), (CardState::Lost, 950, 0, 0), "nothing is owed, and it stays lost");
+}
+
+#[test]
+fn what_a_completion_may_be_above_its_hold_does_not_grow_when_it_is_reversed() {
+    let mut play = Play::begun();
+    let (_, authorized) = play.ask(Kind::PreAuthorization, 500, |_| ());
+    let code = authorized.seq.map(|seq| u32::try_from(seq).unwrap());
+    for _ in 0..3 {
+        let above = play.ask(Kind::Completion, 551, |request| request.original.approval = code);
+        assert_eq!(above.1.reason, Reason::AmountLimit);
+        let (done, answer) = play.ask(Kind::Completion, 550, |request| request.original.approval = code);
+        assert_eq!(answer.reason, Reason::Approved);
+        assert_eq!(play.reverse(&done).reason, Reason::Approved);
+    }
 }
