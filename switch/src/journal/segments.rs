@@ -64,6 +64,8 @@ pub(super) fn sync_names_above(folder: &Path) -> Result<(), JournalError> {
 /// verified before it is given.
 pub struct SegmentWalk {
     segments: Vec<Segment>,
+    /// Where each of them that is whole ends, in order, and which it is.
+    ends: Vec<(Seq, usize)>,
     next: Seq,
     reading: Option<SegmentReader>,
     /// What is behind the last extent given.
@@ -87,7 +89,10 @@ impl SegmentWalk {
 
     /// Through these segments, from the extent that holds record `from` on.
     pub(super) fn through(segments: Vec<Segment>, from: Seq) -> Self {
-        Self { segments, next: from.max(1), reading: None, head: None, files: 0, failed: false }
+        let whole = segments.iter().enumerate().filter(|(_, segment)| !segment.is_part());
+        let mut ends: Vec<(Seq, usize)> = whole.map(|(at, segment)| (segment.last, at)).collect();
+        ends.sort_unstable();
+        Self { segments, ends, next: from.max(1), reading: None, head: None, files: 0, failed: false }
     }
 
     /// What is behind the last extent given; nothing before the first.
@@ -130,9 +135,26 @@ impl SegmentWalk {
                 self.reading = None;
                 return Err(self.not_of_one_history());
             }
+            self.check_passed(before.seq, after)?;
             (self.next, self.head) = (after.seq + 1, Some(after));
             return Ok(Some(extent));
         }
+    }
+
+    /// Segments that are passed without being read must be of the history that is: they end where it has an extent's end, and
+    /// with its hash. Another timeline would otherwise be lost without a word.
+    fn check_passed(&self, before: Seq, after: Head) -> Result<(), JournalError> {
+        let ends = &self.ends;
+        let from = ends.partition_point(|(last, _)| *last <= before);
+        let passed = ends[from..].iter().take_while(|(last, _)| *last <= after.seq);
+        for segment in passed.map(|(_, at)| &self.segments[*at]) {
+            let end = segment.claimed_end()?;
+            if end.seq != after.seq || end.hash != after.hash {
+                let (seq, path) = (segment.last, segment.path.clone());
+                return Err(JournalError::Segment { seq, damage: Damage::Chain, path });
+            }
+        }
+        Ok(())
     }
 
     /// Opens the segment that holds the next record and goes on furthest; whether there is one.
@@ -288,6 +310,12 @@ mod tests {
         write_segments(dir.path(), &extents, &heads, 0..2);
         write_segments(dir.path(), &others, &other_heads, 2..4);
         assert_eq!(walk(&[dir.path()], 1), (4, Ok(9)), "this one is the same history");
+
+        // Records that were cut off, in front of an epoch, lie beside the longer history that went on without them.
+        let cut_off = tempfile::tempdir().unwrap();
+        write_segments(cut_off.path(), &long, &long_heads, 0..1);
+        let (count, end) = walk(&[dir.path(), cut_off.path()], 1);
+        assert!(count < 4 && end.as_ref().unwrap_err().contains("the hash chain is broken"), "{end:?}");
     }
 
     #[test]
