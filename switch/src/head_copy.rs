@@ -18,7 +18,7 @@ use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    books::Books,
+    books::{Books, order::What},
     clock::stopwatch,
     hex,
     journal::{Head, JournalError, Reader, Seq},
@@ -149,22 +149,24 @@ pub fn check(
         return Err(HeadCopyError::Older { head, epoch, told: told.seq, told_epoch: told.epoch, path });
     }
     if told.epoch == epoch {
-        let hash = reader.hash_at(told.seq)?;
-        return match hash {
-            Some(hash) if hex::digits(&hash) != told.hash => {
-                Err(HeadCopyError::OtherHistory { seq: told.seq, path: path.to_owned() })
-            }
-            _ => Ok(()),
+        // What is told is where a commit ended, so where none did the history is another.
+        return match reader.hash_at(told.seq)? {
+            Some(hash) if hex::digits(&hash) == told.hash => Ok(()),
+            _ => Err(HeadCopyError::OtherHistory { seq: told.seq, path: path.to_owned() }),
         };
     }
     for begun in books.epochs().iter().filter(|begun| begun.number > told.epoch) {
         let officers = officers.ok_or(HeadCopyError::NoOfficers(begun.number))?;
-        let Some(order) = &begun.order else { continue };
-        officers.check_signatures(order).map_err(|source| HeadCopyError::NotOrdered {
-            epoch: begun.number,
-            path: path.to_owned(),
-            source,
-        })?;
+        let not_ordered =
+            |source| HeadCopyError::NotOrdered { epoch: begun.number, path: path.to_owned(), source };
+        let order = begun.order.as_ref().ok_or_else(|| not_ordered(OrderError::Unsigned(0)))?;
+        officers.check_signatures(order).map_err(not_ordered)?;
+        // An order for another journal is good there only.
+        if let What::BeginEpoch { keeps, hash, .. } = order.order.what
+            && reader.hash_at(keeps)? != Some(hash)
+        {
+            return Err(HeadCopyError::OtherHistory { seq: keeps, path: path.to_owned() });
+        }
     }
     Ok(())
 }
@@ -258,4 +260,43 @@ impl Task {
 
 fn since(said: Instant) -> Duration {
     said.elapsed()
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "tests")]
+
+    use super::*;
+    use crate::{
+        books::event::Event,
+        journal::{MemoryStore, RecordBatch, Store},
+    };
+
+    #[test]
+    fn a_journal_is_served_only_if_a_commit_ended_where_was_told_with_the_hash_that_was_told() {
+        let mut store = MemoryStore::new();
+        for first in [1, 3] {
+            let mut batch = RecordBatch::new();
+            for seq in first..first + 2 {
+                batch.push(seq, 1, |body| Event::GenesisDone.write(body)).unwrap();
+            }
+            store.append(first, &batch).unwrap();
+        }
+        let reader = store.reader();
+        let digits = |seq| hex::digits(&reader.hash_at(seq).unwrap().unwrap());
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("head");
+        let rows = [
+            ("where a commit ended", 2, digits(2), true),
+            ("the end", 4, digits(4), true),
+            ("another hash", 4, digits(2), false),
+            ("inside a commit, as of a fork that grew past it", 3, digits(2), false),
+            ("behind the end", 5, digits(4), false),
+        ];
+        for (name, seq, hash, served) in rows {
+            write(&path, &ToldHead { epoch: 1, seq, hash }).unwrap();
+            let checked = check(&path, &Books::default(), reader.as_ref(), None);
+            assert_eq!(checked.is_ok(), served, "{name}: {checked:?}");
+        }
+    }
 }
