@@ -7,6 +7,7 @@
 use std::{
     fs::File,
     io::Write,
+    ops::ControlFlow,
     path::{Path, PathBuf},
     process::ExitCode,
     sync::mpsc::{Receiver, channel},
@@ -43,7 +44,7 @@ pub(super) struct Order {
     pub(super) anchor_sync_every: u32,
     /// It aborts after so many microseconds, wherever it is by then; 0 for never.
     pub(super) abort_after_us: u64,
-    /// How many checkpoints it saves at most. Behind the second records leave for the archive.
+    /// How many checkpoints it saves at most. Where it may save more than one, what is behind the second leaves for the archive.
     pub(super) saves_max: u64,
     /// Whether it lets go of the store without closing it.
     pub(super) drops: bool,
@@ -204,6 +205,10 @@ fn save_all(checkpoints: &dyn Checkpoints, seed: u64, max: usize, asked: &Receiv
         // It may fail where writes are made to fail; then nothing was promised.
         if saved.is_ok() {
             mark(marks, &format!("saved {}", at.seq));
+            if max > 1 {
+                // As behind the checkpoints of a switch. Where writes are made to fail it may, and the next one goes on.
+                let _stays_longer = checkpoints.trim(1, &|| ControlFlow::Continue(()));
+            }
         }
     }
 }
