@@ -134,6 +134,11 @@ pub fn begin(
     if epoch != next {
         return Err(EpochError::OtherEpoch { ordered: epoch, next });
     }
+    let before = folder.data.join(format!("journal.before-epoch-{epoch}"));
+    if before.symlink_metadata().is_ok() {
+        let there = format!("{} is there already; move it away", before.display());
+        return Err(io::Error::new(io::ErrorKind::AlreadyExists, there).into());
+    }
     let journal = journal_dir(folder.data);
     let beside = folder.data.join(format!("journal.epoch-{epoch}"));
     if beside.exists() {
@@ -145,7 +150,6 @@ pub fn begin(
         return Err(EpochError::OtherHistory { keeps });
     }
     let seq = begin_in((&beside, &archive_dir(folder.data, folder.archive)), order, clock, progress)?;
-    let before = folder.data.join(format!("journal.before-epoch-{epoch}"));
     // In one step, so that there is a journal under the name whenever the machine stops.
     renameat_with(CWD, &beside, CWD, &journal, RenameFlags::EXCHANGE).map_err(io::Error::from)?;
     fs::rename(&beside, &before)?;

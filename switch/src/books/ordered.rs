@@ -8,7 +8,7 @@ use super::{
     event::{Event, Ordered},
     order::{DoneOrder, Order, SignedOrder, What},
 };
-use crate::clock::Moment;
+use crate::{clock::Moment, journal::RECORD_BODY_MAX};
 
 /// Why an order is not carried out. Nothing happens.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -19,6 +19,22 @@ pub enum OrderRefusal {
     /// Its time is over.
     #[error("the order's time is over; make a new one")]
     Expired,
+    /// It was made before the journal went on from an earlier record, and may have been carried out behind that.
+    #[error("the order was made before this epoch began; make a new one")]
+    EarlierEpoch,
+    /// Nobody's order is good for that long.
+    #[error("the order is good for more than 168 hours; make a new one")]
+    TooLongGood,
+    /// It does not fit into a record.
+    #[error(
+        "the order would take {bytes} bytes of the journal, and a record holds {max}; a fee schedule or chart must name less"
+    )]
+    TooLong {
+        /// What it would take.
+        bytes: usize,
+        /// What there is.
+        max: usize,
+    },
     /// It is about a journal that nobody serves from.
     #[error(
         "this is carried out on the data folder of a stopped switch: cardswitch order carry-out FILE --config CONFIG"
@@ -28,6 +44,9 @@ pub enum OrderRefusal {
     #[error(transparent)]
     Operation(#[from] OperationError),
 }
+
+/// Longest that an order may be good for, milliseconds: `cardswitch order --valid-h` says the same.
+const GOOD_FOR_MS_MAX: i64 = 168 * 3_600_000;
 
 impl Books {
     /// Decides an order at `now`; what to record if it can be carried out.
@@ -39,6 +58,12 @@ impl Books {
         if now.unix_ms() > order.expires_ms {
             return Err(OrderRefusal::Expired);
         }
+        if order.made_ms < self.epoch_began_ms() {
+            return Err(OrderRefusal::EarlierEpoch);
+        }
+        if order.expires_ms.saturating_sub(order.made_ms) > GOOD_FOR_MS_MAX {
+            return Err(OrderRefusal::TooLongGood);
+        }
         if self.orders_done.iter().any(|done| done.id == order.id) {
             return Err(OrderRefusal::Done);
         }
@@ -46,7 +71,11 @@ impl Books {
             What::BeginEpoch { .. } => return Err(OrderRefusal::Stopped),
             What::Operate(operation) => self.decide_operation(operation, now)?,
         };
-        Ok(Event::Ordered(Box::new(Ordered { order: signed.clone(), done })))
+        let event = Event::Ordered(Box::new(Ordered { order: signed.clone(), done }));
+        let mut body = Vec::new();
+        event.write(&mut body);
+        let (bytes, max) = (body.len(), RECORD_BODY_MAX);
+        if bytes > max { Err(OrderRefusal::TooLong { bytes, max }) } else { Ok(event) }
     }
 
     /// An order stays known until it could not be carried out any more.

@@ -25,6 +25,7 @@ mod top;
 use std::{error::Error, io::Write, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use rustix::{fs::Mode, process::umask};
 
 use crate::{config::EXIT_USAGE, journal::JournalError};
 
@@ -122,6 +123,9 @@ pub fn chain(error: &dyn Error) -> String {
 /// Runs the command in this process's arguments.
 #[must_use]
 pub fn main() -> ExitCode {
+    // What it writes is for its owner, and for a group if the system says so: journals, backups and orders are confidential.
+    let given = umask(Mode::RWXO);
+    umask(given | Mode::RWXO);
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

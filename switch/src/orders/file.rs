@@ -96,15 +96,21 @@ pub struct SignatureText {
 /// The reason is empty, too long, or holds what may be a card number.
 pub fn draft(id: [u8; 16], now_ms: i64, valid_h: u16, what: What, why: &str) -> Result<SignedOrder, String> {
     let why = why.trim();
-    let digits = why.bytes().filter(u8::is_ascii_digit).count();
-    if why.is_empty() || why.chars().count() > WHY_MAX || why.chars().any(char::is_control) || digits > 12 {
-        return Err(format!(
-            "say why in 1 to {WHY_MAX} characters, with no card number in it: the journal keeps it for ever"
-        ));
-    }
+    check_why(why)?;
     let expires_ms = now_ms + i64::from(valid_h) * 3_600_000;
     let order = Order { id, made_ms: now_ms, expires_ms, what, why: why.to_owned() };
     Ok(SignedOrder { order, signatures: Default::default() })
+}
+
+/// The journal keeps a reason for ever, and a checker's terminal shows it: no card number, nothing that moves a cursor.
+fn check_why(why: &str) -> Result<(), &'static str> {
+    let digits = why.bytes().filter(u8::is_ascii_digit).count();
+    let fits = (1..=WHY_MAX).contains(&why.chars().count()) && !why.chars().any(char::is_control);
+    if fits && digits <= 12 {
+        Ok(())
+    } else {
+        Err("say why in 1 to 200 characters, with no card number in it: the journal keeps it for ever")
+    }
 }
 
 /// Adds an officer's signature.
@@ -189,6 +195,7 @@ impl OrderText {
     /// # Errors
     /// The first part that is none.
     pub fn order(&self) -> Result<SignedOrder, &'static str> {
+        check_why(&self.why)?;
         let what = match &self.what {
             WhatText::BeginEpoch { epoch, keeps, hash } => What::BeginEpoch {
                 epoch: *epoch,

@@ -128,7 +128,9 @@ impl OfficerKey {
 /// A name as files have it.
 pub(super) fn officer_name(text: &str) -> Option<OfficerName> {
     let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
-    OfficerName::from(text).ok().filter(|name| plain && !name.is_empty())
+    // Names are logged and printed, so none may look like a card number.
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    OfficerName::from(text).ok().filter(|name| plain && digits <= 12 && !name.is_empty())
 }
 
 fn parse(path: &Path) -> Result<OfficerKey, KeyProblem> {
