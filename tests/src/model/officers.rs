@@ -48,7 +48,10 @@ impl Walk<'_> {
         let refused = got.as_ref().err().map(|refusal| match refusal {
             OrderRefusal::Done => Refused::Done,
             OrderRefusal::Expired => Refused::Expired,
-            OrderRefusal::Stopped => unreachable!("no epoch is ordered here"),
+            OrderRefusal::Stopped | OrderRefusal::EarlierEpoch => unreachable!("no epoch is ordered here"),
+            OrderRefusal::TooLongGood | OrderRefusal::TooLong { .. } => {
+                unreachable!("orders here are short and good for a day")
+            }
             OrderRefusal::Operation(error) => Refused::Operation(*error),
         });
         if want.as_ref().err() != refused.as_ref() {
