@@ -441,25 +441,27 @@ impl Books {
     /// What a card holds in a currency, all its purses together, what is promised to merchants included.
     #[must_use]
     pub fn card_balance(&self, card: &Card, currency: Currency) -> Minor {
-        self.card_purses(card)
-            .filter(|(_, purse)| purse.currency == currency)
-            .map(|(account, _)| self.ledger.balance(account))
-            .sum()
+        self.card_money(card, currency).0
     }
 
     /// What of it is promised to merchants.
     #[must_use]
     pub fn card_held(&self, card: &Card, currency: Currency) -> Minor {
-        self.card_purses(card)
-            .filter(|(_, purse)| purse.currency == currency)
-            .map(|(account, _)| self.ledger.held(account))
-            .sum()
+        self.card_money(card, currency).1
+    }
+
+    /// Both: what a card holds in a currency, and what of it is promised to merchants.
+    fn card_money(&self, card: &Card, currency: Currency) -> (Minor, Minor) {
+        let purses = self.card_purses(card).filter(|(_, purse)| purse.currency == currency);
+        purses.fold((0, 0), |(balance, held), (account, _)| {
+            let (of_purse, promised) = self.ledger.balance_and_held(account);
+            (balance + of_purse, held + promised)
+        })
     }
 
     /// Whether an account is a purse of a card.
     fn is_purse(&self, account: AccountId) -> bool {
-        let kind = self.ledger.account(account).map(|account| account.kind);
-        matches!(kind, Some(AccountKind::Purse { .. }))
+        matches!(self.ledger.purpose(account), Some(AccountKind::Purse { .. }))
     }
 
     fn common_account(&self, which: CommonAccount, currency: Currency) -> Option<AccountId> {

@@ -122,11 +122,11 @@ impl Books {
     /// Notes what these postings say that a card owes.
     pub(super) fn note_owed(&mut self, card: u32, postings: &[Posting], blocks: bool) {
         for posting in postings {
-            let account = self.ledger.account(posting.account);
-            let Some(account) = account.filter(|account| account.kind == AccountKind::Receivable) else {
+            if self.ledger.purpose(posting.account) != Some(AccountKind::Receivable) {
                 continue;
-            };
-            self.side.owe(card, account.currency, -posting.amount, blocks);
+            }
+            let Some(currency) = self.ledger.currency(posting.account) else { continue };
+            self.side.owe(card, currency, -posting.amount, blocks);
         }
     }
 
@@ -142,9 +142,12 @@ impl Books {
         let owed = self.owed(card, currency);
         let there: Minor =
             postings.iter().filter(|leg| leg.account == receivable).map(|leg| leg.amount).sum();
+        if owed == 0 && there == 0 {
+            return 0;
+        }
         let card = self.card(card);
         let mut purses = self.card_purses(&card).filter(|(_, purse)| purse.currency == currency);
-        let (false, Some((purse, _))) = (owed == 0 && there == 0, purses.next()) else { return 0 };
+        let Some((purse, _)) = purses.next() else { return 0 };
         let goes_back = there.min(owed);
         postings.retain(|leg| leg.account != receivable);
         let mut left = owed - goes_back;

@@ -369,7 +369,7 @@ impl Request {
     pub fn particulars(&self) -> u64 {
         let name = &self.original;
         let number = |value: Option<u32>| value.map_or(u64::MAX, u64::from);
-        [
+        let said = [
             number(name.batch),
             number(name.stan),
             name.rrn.unwrap_or(u64::MAX),
@@ -377,11 +377,26 @@ impl Request {
             // Whoever may get a part and whoever may not ask for two things.
             self.replacement.unsigned_abs() ^ if self.partial_allowed { u64::MAX } else { 0 },
             self.acquirer_fee.unsigned_abs(),
-        ]
-        .into_iter()
-        .flat_map(u64::to_le_bytes)
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+        ];
+        if said == NOTHING { NO_PARTICULARS } else { fnv_1a(&said) }
     }
+}
+
+/// What most requests say beside kind, amount, currency and card.
+const NOTHING: [u64; 6] = [u64::MAX, u64::MAX, u64::MAX, u64::MAX, 0, 0];
+
+/// What [`Request::particulars`] is for them. Worked out once: 48 multiplications one after the other are a tenth of what
+/// deciding costs.
+pub(super) const NO_PARTICULARS: u64 = fnv_1a(&NOTHING);
+
+const fn fnv_1a(numbers: &[u64; 6]) -> u64 {
+    let (mut hash, mut at) = (0xcbf2_9ce4_8422_2325_u64, 0);
+    while at < 48 {
+        let byte = numbers[at / 8] >> (at % 8 * 8) & 0xFF;
+        hash = (hash ^ byte).wrapping_mul(0x0100_0000_01b3);
+        at += 1;
+    }
+    hash
 }
 
 /// Result of the check of a message's MAC.

@@ -215,6 +215,11 @@ impl AccountTable {
         };
     }
 
+    /// What an account is for, as of owner 0: whose it is takes longer to find.
+    pub(super) fn purpose(&self, id: AccountId) -> Option<AccountKind> {
+        self.rows.get(id.0 as usize).map(|row| self.class_and_balance(*row).0.kind)
+    }
+
     /// The currency of an account that is there.
     pub(super) fn currency(&self, id: AccountId) -> Currency {
         self.class_and_balance(self.rows[id.0 as usize]).0.currency

@@ -240,6 +240,13 @@ impl Ledger {
         self.accounts.bytes()
     }
 
+    /// What an account is for, with 0 in the owner's place. Whose a purse is follows from its neighbours, so whoever need
+    /// not know asks this instead of [`Ledger::account`].
+    #[must_use]
+    pub fn purpose(&self, id: AccountId) -> Option<AccountKind> {
+        self.accounts.purpose(id)
+    }
+
     fn funds(&self, id: AccountId) -> Option<Funds> {
         self.accounts.funds(id)
     }
@@ -260,6 +267,12 @@ impl Ledger {
     #[must_use]
     pub fn held(&self, id: AccountId) -> Minor {
         self.funds(id).map_or(0, |funds| funds.held)
+    }
+
+    /// The balance of an account and what of it live holds promise, zeros if there is no such account.
+    #[must_use]
+    pub fn balance_and_held(&self, id: AccountId) -> (Minor, Minor) {
+        self.funds(id).map_or((0, 0), |funds| (funds.balance, funds.held))
     }
 
     /// What may still be taken from an account ([`Account::available`]), zero if there is no such account.
@@ -302,6 +315,13 @@ impl Ledger {
     }
 
     fn check_balanced(&self, postings: &[Posting]) -> Result<(), Refusal> {
+        let Some(first) = postings.first() else { return Ok(()) };
+        // Nearly always all are in one currency, and then one sum is enough.
+        let currency = self.accounts.currency(first.account);
+        if postings.iter().all(|posting| self.accounts.currency(posting.account) == currency) {
+            let sum: i128 = postings.iter().map(|posting| i128::from(posting.amount)).sum();
+            return if sum == 0 { Ok(()) } else { Err(Refusal::Unbalanced(currency)) };
+        }
         for posting in postings {
             let currency = self.accounts.currency(posting.account);
             let sum: i128 = postings

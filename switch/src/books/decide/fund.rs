@@ -57,8 +57,8 @@ impl Books {
 
     /// What a card's holder is shown.
     pub(super) fn shown(&self, card: &Card, currency: Currency) -> Shown {
-        let held = self.card_held(card, currency);
-        Shown { available: self.card_balance(card, currency) - held, held }
+        let (balance, held) = self.card_money(card, currency);
+        Shown { available: balance - held, held }
     }
 
     /// All of a purchase; or, for a terminal that can take the rest by other means, what there is of it.
@@ -72,14 +72,12 @@ impl Books {
         let mut postings: Postings = debits.into_iter().collect();
         let Charged { fee, rule } =
             self.pay_merchant(terminal, card, amount, request.currency, &mut postings);
-        let outcome = self.approve_if_postable(postings, balance.plus(-amount));
-        let outcome = Outcome { fee, fee_rule: rule, ..outcome };
-        match outcome.reason {
-            Reason::Approved if is_part => {
-                Outcome { reason: Reason::PartlyApproved, partial: Some(amount), ..outcome }
-            }
-            _ => outcome,
+        let mut outcome = self.approve_if_postable(postings, balance.plus(-amount));
+        (outcome.fee, outcome.fee_rule) = (fee, rule);
+        if outcome.reason == Reason::Approved && is_part {
+            (outcome.reason, outcome.partial) = (Reason::PartlyApproved, Some(amount));
         }
+        outcome
     }
 
     /// The purses of a card that may pay at a merchant of this category today, in order of use.
@@ -123,8 +121,9 @@ impl Books {
         };
         let mut postings: Postings = debits.into_iter().collect();
         postings.push(Posting { account: payable, amount: debit });
-        let outcome = self.approve_if_postable(postings, balance.plus(-debit));
-        Outcome { fee: request.acquirer_fee, ..outcome }
+        let mut outcome = self.approve_if_postable(postings, balance.plus(-debit));
+        outcome.fee = request.acquirer_fee;
+        outcome
     }
 
     /// Money for the card; what it owes is paid of it first.
@@ -162,8 +161,9 @@ impl Books {
         let paid = facts.card.map_or(0, |id| self.pay_what_is_owed(id, request.currency, &mut postings));
         let unblocks = facts.card.is_some_and(|id| self.unblocks(id, request.currency, paid));
         let activates = card.state == CardState::Inactive || unblocks;
-        let outcome = self.approve_if_postable(postings, balance.plus(request.amount - paid));
-        Outcome { activates: activates && outcome.reason == Reason::Approved, ..outcome }
+        let mut outcome = self.approve_if_postable(postings, balance.plus(request.amount - paid));
+        outcome.activates = activates && outcome.reason == Reason::Approved;
+        outcome
     }
 
     /// Approves if the ledger would take the postings, so that applying them cannot fail.
