@@ -132,6 +132,33 @@ impl CardTable {
         self.rows.get(at as usize).map(|row| self.whole(at, row))
     }
 
+    /// Its state, without the rest of it.
+    pub(super) fn state(&self, at: u32) -> Option<CardState> {
+        let row = self.rows.get(at as usize)?;
+        Some(STATES[usize::from(Bits::of(row.second >> (KIND + 2 * FOUR_DIGITS + TRIES)).take_8(STATE))])
+    }
+
+    /// The position of its product, without the rest of it.
+    pub(super) fn product(&self, at: u32) -> Option<u16> {
+        let row = self.rows.get(at as usize)?;
+        Some(self.kinds[Bits::of(row.second).take_32(KIND) as usize].product)
+    }
+
+    /// The version of its PIN verification value, without the rest of it.
+    pub(super) fn pin_version(&self, at: u32) -> Option<u16> {
+        self.rows.get(at as usize).map(|row| Bits::of(row.third >> PURSE).take_16(PIN_VERSION))
+    }
+
+    /// Its first purse, without the rest of it.
+    pub(super) fn first_purse(&self, at: u32) -> Option<AccountId> {
+        self.rows.get(at as usize).map(|row| AccountId(Bits::of(row.third).take_32(PURSE)))
+    }
+
+    /// Whether a phone is linked to it, without the rest of it.
+    pub(super) fn has_phone(&self, at: u32) -> bool {
+        self.rows.get(at as usize).is_some_and(|row| Bits::of(row.first).take(PHONE) != 0)
+    }
+
     /// The place of the card that a token stands for.
     pub(super) fn find(&self, token: &Token) -> Option<CardId> {
         self.by_token.find(token, token_at(&self.rows)).map(CardId)
@@ -352,6 +379,10 @@ mod tests {
         assert_eq!(table.view().to_vec(), cards);
         for (card, at) in cards.iter().zip(0..) {
             assert_eq!(table.find(&card.token), Some(CardId(at)));
+            let parts = (table.state(at), table.product(at), table.pin_version(at), table.first_purse(at));
+            let want = (card.state, card.product, card.pin_version, card.first_purse);
+            assert_eq!(parts, (Some(want.0), Some(want.1), Some(want.2), Some(want.3)));
+            assert_eq!(table.has_phone(at), !card.phone.is_empty());
         }
         assert_eq!((table.get(9), table.find(&Token([9; 16]))), (None, None));
         assert_eq!((table.kinds.len(), table.regions.len()), (2, 2));

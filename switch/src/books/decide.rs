@@ -30,7 +30,7 @@ mod psam;
 mod reverse;
 
 use super::{
-    Books, Card, CardId, Terminal, TerminalId,
+    Books, Card, Terminal, TerminalId,
     event::{CardState, Decided, Event, OnOriginal, PlacedHold, Pvv, ReversalEffect, TerminalDialect},
     notices::Cause,
     reason::Reason,
@@ -241,7 +241,7 @@ impl Books {
             TransactionKey { terminal: id.0, batch: request.batch, stan: request.stan, class: request.class };
         let earlier = self.remembered(&key, now).filter(|earlier| earlier.standing != Standing::Tombstone);
         if let Some(earlier) = earlier {
-            return self.repeat(request, facts, earlier, id, now);
+            return self.repeat(request, facts, &earlier, id, now);
         }
         if request.kind != Kind::Reversal
             && let Err(reason) = self.check_remembered(terminal, &key, version, now)
@@ -254,7 +254,7 @@ impl Books {
             Err(reason) => return refuse(reason),
         }
         if facts.pin != Check::NotGiven
-            && facts.card.is_some_and(|card| self.card(card).pin_version != facts.pin_version)
+            && facts.card.is_some_and(|card| self.cards.pin_version(card.0) != Some(facts.pin_version))
         {
             return Verdict::VerifyAgain;
         }
@@ -366,7 +366,7 @@ impl Books {
             seq: Some(earlier.seq),
             epoch: self.epoch_of(earlier.seq),
             time_ms: earlier.time_ms,
-            partial: earlier.partial(),
+            partial: earlier.partial,
             balance: earlier.shown,
             repeat: true,
             day: earlier.day,
@@ -375,7 +375,7 @@ impl Books {
     }
 
     /// A request still inside the window; an older one may stand in the table until something makes room.
-    fn remembered(&self, key: &TransactionKey, now: &Moment) -> Option<&Transaction> {
+    fn remembered(&self, key: &TransactionKey, now: &Moment) -> Option<Transaction> {
         let window_ms = self.policy.duplicate_window_ms;
         self.transactions.find(key).filter(|earlier| now.unix_ms() - earlier.time_ms < window_ms)
     }
@@ -399,7 +399,7 @@ impl Books {
             .and_then(|()| check_capability(request, terminal))
             .and_then(|()| self.check_card(request, facts, now));
         let card = match checked {
-            Ok(card) => self.card(card),
+            Ok(card) => card,
             Err(reason) => return Outcome::new(reason),
         };
         if let Err(reason) = check_stripe(facts) {
@@ -409,11 +409,12 @@ impl Books {
             Ok(tries) => tries,
             Err((reason, tries)) => return Outcome { pin_tries: tries, ..Outcome::new(reason) },
         };
-        let outcome = match request.kind {
+        let mut outcome = match request.kind {
             kind if kind.follows() => self.follow(request, facts, terminal, key, now),
             _ => self.judge(request, &card, terminal, facts, now),
         };
-        Outcome { pin_tries, ..outcome }
+        outcome.pin_tries = pin_tries;
+        outcome
     }
 
     /// Rules, then funds.
@@ -434,15 +435,16 @@ impl Books {
             };
         }
         let assessment = self.rules.evaluate(&risk_facts, &self.counters);
-        let outcome = match assessment.decline {
+        let mut outcome = match assessment.decline {
             Some(reason) => Outcome::new(decline_reason(reason)),
             None => self.fund(request, facts, card, terminal, now),
         };
         // A rule that approves and notifies tells of what was approved.
         let notify = assessment.notify && outcome.reason.is_approval();
         let tell = assessment.fired != 0 && (assessment.decline.is_some() || notify);
-        let notice = tell.then_some(Cause::Rules).or(outcome.notice);
-        Outcome { fired: assessment.fired, notice, ..outcome }
+        outcome.notice = tell.then_some(Cause::Rules).or(outcome.notice);
+        outcome.fired = assessment.fired;
+        outcome
     }
 
     fn check_merchant(&self, request: &Request, terminal: &Terminal) -> Result<(), Reason> {
@@ -456,7 +458,7 @@ impl Books {
         Ok(())
     }
 
-    fn check_card(&self, request: &Request, facts: &Facts, now: &Moment) -> Result<CardId, Reason> {
+    fn check_card(&self, request: &Request, facts: &Facts, now: &Moment) -> Result<Card, Reason> {
         let expiry = match &request.card {
             CardInput::Read { expiry_yymm, .. } => *expiry_yymm,
             CardInput::Disagree => return Err(Reason::VerificationFailed),
@@ -466,20 +468,20 @@ impl Books {
         let card = self.card(id);
         if request.kind.follows() && card.state != CardState::Closed {
             // What was agreed when the card was good is carried out, and money goes back, whatever became of it.
-            return Ok(id);
+            return Ok(card);
         }
         let wrong_expiry = expiry.is_some_and(|expiry| expiry != card.expiry_yymm);
         if wrong_expiry || card.expiry_yymm < now.year_month() {
             return Err(Reason::Expired);
         }
         match card.state {
-            CardState::Active => Ok(id),
-            CardState::Inactive if request.kind == Kind::Load => Ok(id),
+            CardState::Active => Ok(card),
+            CardState::Inactive if request.kind == Kind::Load => Ok(card),
             CardState::Inactive => Err(Reason::NotActive),
             CardState::Lost => Err(Reason::Lost),
             CardState::Stolen => Err(Reason::Stolen),
             // A load pays what a card was blocked for.
-            CardState::Blocked if request.kind == Kind::Load && self.owes(id) => Ok(id),
+            CardState::Blocked if request.kind == Kind::Load && self.owes(id) => Ok(card),
             CardState::Blocked => Err(Reason::Restricted),
             CardState::Closed => Err(Reason::NoSuchCard),
         }

@@ -2,9 +2,14 @@
 //!
 //! Only the places are kept, so an index over a million entries stays where the processor finds it quickly; a map that
 //! repeated the keys would be several times as large. Most of what looking something up costs is waiting for memory, so
-//! each operation looks at one place of it: a slot is the entry's place and half of its key's hash, and the slots of keys
-//! that meet follow one another (linear probing, at most half of the slots taken). An entry is looked at only if 32 bits
-//! of its hash are right. What a set of control bytes in front would save in size it would cost in a second wait.
+//! each operation looks at one place of it: the slots of keys that meet follow one another (linear probing, at most half
+//! of the slots taken). What a set of control bytes in front would save in size it would cost in a second wait.
+//!
+//! A slot has 32 bits: the lower ones of the place, how far it is from where its search begins, and in what is left a part
+//! of its key's hash. The distance tells those that merely stand in the way from those whose search begins at the same
+//! slot, so an entry is looked at only if some 28 bits of its hash are right; and slots move up without a look at theirs.
+//!
+//! Start at [`Index::find`].
 
 use std::hash::{BuildHasher, Hash};
 
@@ -16,25 +21,24 @@ pub(super) struct Index {
     /// A power of two of them, or none.
     slots: Vec<Slot>,
     len: usize,
+    /// No place is before it, and none so far behind it that the bits of a slot would not tell; counted in 32 bits.
+    base: u32,
     hasher: DefaultHashBuilder,
 }
 
-/// The upper half of a key's hash, then its place and one; zero is free.
-type Slot = u64;
+/// Place, distance, part of the hash, from the lowest bit.
+type Slot = u32;
 
-const FREE: Slot = 0;
+/// No slot that is taken looks like this: no distance has all its bits set.
+const FREE: Slot = u32::MAX;
 
 /// The fewest slots there are, if there are any.
 const SLOTS_MIN: usize = 16;
 
-/// What a slot holds for an entry. The upper half of its hash stands in the upper half.
-fn slot(hash: u64, place: u32) -> Slot {
-    hash & !0xFFFF_FFFF | (u64::from(place) + 1)
-}
-
-fn place(slot: Slot) -> u32 {
-    ((slot & 0xFFFF_FFFF) as u32).wrapping_sub(1)
-}
+/// Bits of a slot that are the distance.
+const DISTANCE: u32 = 5;
+/// So far or farther; how far then follows from the key.
+const FAR: usize = 30;
 
 impl std::fmt::Debug for Index {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -52,53 +56,76 @@ impl Index {
     }
 
     /// Makes room, so that later use allocates nothing.
-    pub(super) fn reserve(&mut self, more: usize) {
-        let needed = ((self.len + more) * 2).next_power_of_two().max(SLOTS_MIN);
-        if more == 0 || needed <= self.slots.len() {
+    pub(super) fn reserve<K: Hash>(&mut self, more: usize, key_at: impl Fn(u32) -> K) {
+        if more > 0 {
+            self.grow(self.len + more, key_at);
+        }
+    }
+
+    /// Makes slots for so many entries, whose places are so many at most.
+    fn grow<K: Hash>(&mut self, entries: usize, key_at: impl Fn(u32) -> K) {
+        let needed = (entries * 2).next_power_of_two().max(SLOTS_MIN);
+        if needed <= self.slots.len() {
             return;
         }
+        let before = self.places();
         let old = std::mem::replace(&mut self.slots, vec![FREE; needed]);
+        // INVARIANT: the limits of the tables are far below what 27 bits count.
+        assert!(self.place_bits() + DISTANCE <= Slot::BITS, "an index of {needed} slots");
         for slot in old.into_iter().filter(|slot| *slot != FREE) {
-            let at = self.free_from(self.home(slot));
-            self.slots[at] = slot;
+            let place = before.of(slot);
+            self.put(self.hasher.hash_one(key_at(place)), place);
         }
     }
 
     /// The place of the entry with this key.
     pub(super) fn find<K: Hash + Eq>(&self, key: &K, key_at: impl Fn(u32) -> K) -> Option<u32> {
         let at = self.slot_of(self.hasher.hash_one(key), |other| key_at(other) == *key)?;
-        Some(place(self.slots[at]))
+        Some(self.places().of(self.slots[at]))
     }
 
     /// Puts an entry in, instead of the one with the same key if there is one.
     pub(super) fn insert<K: Hash + Eq>(&mut self, key: &K, place: u32, key_at: impl Fn(u32) -> K) {
         let hash = self.hasher.hash_one(key);
-        let new = slot(hash, place);
+        let places = place.wrapping_sub(self.base) as usize + 1;
+        self.grow(places.max(self.len + 1), &key_at);
         if let Some(known) = self.slot_of(hash, |other| key_at(other) == *key) {
-            self.slots[known] = new;
+            let mask = self.places().mask;
+            self.slots[known] = self.slots[known] & !mask | place & mask;
             return;
         }
-        self.reserve(1);
-        let at = self.free_from(self.home(new));
-        self.slots[at] = new;
+        self.put(hash, place);
         self.len += 1;
     }
 
     /// Takes an entry out, unless another with the same key has come in its place.
-    pub(super) fn remove<K: Hash>(&mut self, key: &K, place: u32) {
+    pub(super) fn remove<K: Hash>(&mut self, key: &K, place: u32, key_at: impl Fn(u32) -> K) {
         let Some(mut gap) = self.slot_of(self.hasher.hash_one(key), |other| other == place) else { return };
         self.len -= 1;
         // What stands behind moves up, as far as it may stand there, so that no search ends at the gap.
         let mut next = self.after(gap);
         while self.slots[next] != FREE {
-            let (way, to_gap) = (self.distance(self.home(self.slots[next]), next), self.distance(gap, next));
+            let slot = self.slots[next];
+            let to_gap = self.distance(gap, next);
+            let way = match self.way(slot) {
+                FAR => {
+                    let home = self.home(self.hasher.hash_one(key_at(self.places().of(slot))));
+                    self.distance(home, next)
+                }
+                way => way,
+            };
             if way >= to_gap {
-                self.slots[gap] = self.slots[next];
+                self.slots[gap] = self.with_way(slot, way - to_gap);
                 gap = next;
             }
             next = self.after(next);
         }
         self.slots[gap] = FREE;
+    }
+
+    /// No place before this one is in use any more.
+    pub(super) fn begin_at(&mut self, base: u32) {
+        self.base = base;
     }
 
     /// Has the memory fetched that looking for this key, putting it in or taking it out will look at first. What comes
@@ -107,25 +134,71 @@ impl Index {
         self.slots.get(self.home(self.hasher.hash_one(key))).copied().unwrap_or(FREE)
     }
 
+    /// Bytes that its slots own.
+    #[cfg(test)]
+    pub(super) fn bytes(&self) -> usize {
+        self.slots.capacity() * size_of::<Slot>()
+    }
+
+    /// Puts a place into the first free slot from where its search begins. There is one: half of them are.
+    fn put(&mut self, hash: u64, place: u32) {
+        let (mut at, mut way) = (self.home(hash), 0);
+        while self.slots[at] != FREE {
+            (at, way) = (self.after(at), way + 1);
+        }
+        let slot = self.part(hash) | place & self.places().mask;
+        self.slots[at] = self.with_way(slot, way);
+    }
+
     /// The slot of the entry with this hash that the caller knows by its place.
     fn slot_of(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<usize> {
-        let mut at = self.home(hash);
+        let (mut at, mut way) = (self.home(hash), 0);
+        let (places, part) = (self.places(), self.part(hash));
         loop {
             // None at all only before the first entry.
             let slot = *self.slots.get(at)?;
             if slot == FREE {
                 return None;
             }
-            if slot >> 32 == hash >> 32 && is_it(place(slot)) {
+            if slot & !places.mask == self.with_way(part, way) && is_it(places.of(slot)) {
                 return Some(at);
             }
-            at = self.after(at);
+            (at, way) = (self.after(at), way + 1);
         }
     }
 
-    /// Where the search for a hash begins: the upper half is all that a slot keeps of it.
+    /// How many bits of a slot are the place: at most half of the slots are taken.
+    fn place_bits(&self) -> u32 {
+        self.slots.len().trailing_zeros().saturating_sub(1)
+    }
+
+    fn places(&self) -> Places {
+        // Below 2^27, see `reserve`; before there are slots it is asked for nothing.
+        let mask = 1_u32.checked_shl(self.place_bits()).map_or(0, |past| past - 1);
+        Places { base: self.base, mask }
+    }
+
+    /// The part of a hash that a slot keeps, where the slot keeps it: its uppermost bits, as the lower ones say where the
+    /// search begins.
+    fn part(&self, hash: u64) -> Slot {
+        let above = u64::MAX << (self.place_bits() + DISTANCE).min(63);
+        ((hash >> 32 & above) & 0xFFFF_FFFF) as u32
+    }
+
+    fn way(&self, slot: Slot) -> usize {
+        (slot >> self.place_bits()) as usize & ((1 << DISTANCE) - 1)
+    }
+
+    /// A slot with this distance instead of its own.
+    fn with_way(&self, slot: Slot, way: usize) -> Slot {
+        let bits = self.place_bits();
+        let mask = ((1 << DISTANCE) - 1) << bits;
+        slot & !mask | Slot::try_from(way.min(FAR)).unwrap_or(0) << bits
+    }
+
+    /// Where the search for a hash begins.
     fn home(&self, hash: u64) -> usize {
-        (hash >> 32) as usize & self.slots.len().wrapping_sub(1)
+        (hash & 0xFFFF_FFFF) as usize & self.slots.len().wrapping_sub(1)
     }
 
     fn after(&self, at: usize) -> usize {
@@ -136,13 +209,18 @@ impl Index {
     fn distance(&self, from: usize, to: usize) -> usize {
         to.wrapping_sub(from) & (self.slots.len() - 1)
     }
+}
 
-    /// The first free slot from here on. There is one: half of them are.
-    fn free_from(&self, mut at: usize) -> usize {
-        while self.slots[at] != FREE {
-            at = self.after(at);
-        }
-        at
+/// How a place follows from the lower bits that a slot keeps of it.
+#[derive(Clone, Copy, Debug)]
+struct Places {
+    base: u32,
+    mask: u32,
+}
+
+impl Places {
+    fn of(self, slot: Slot) -> u32 {
+        self.base.wrapping_add(slot.wrapping_sub(self.base) & self.mask)
     }
 }
 
@@ -158,16 +236,16 @@ mod tests {
         let key_at = |place: u32| keys[place as usize];
         let mut index = Index::default();
         assert_eq!(index.find(&"a", key_at), None, "before there is room");
-        index.remove(&"a", 0);
-        index.reserve(8);
+        index.remove(&"a", 0, key_at);
+        index.reserve(8, key_at);
         for place in [0, 1, 2] {
             index.insert(&key_at(place), place, key_at);
         }
         assert_eq!((index.len(), index.find(&"a", key_at), index.find(&"c", key_at)), (2, Some(2), None));
-        index.remove(&"a", 0);
+        index.remove(&"a", 0, key_at);
         assert_eq!(index.find(&"a", key_at), Some(2));
-        index.remove(&"a", 2);
-        index.remove(&"b", 1);
+        index.remove(&"a", 2, key_at);
+        index.remove(&"b", 1, key_at);
         assert!(index.is_empty());
     }
 
@@ -183,7 +261,7 @@ mod tests {
     fn what_was_reserved_is_not_grown() {
         let key_at = |place: u32| place;
         let mut index = Index::default();
-        index.reserve(1_000);
+        index.reserve(1_000, key_at);
         let slots = index.slots.as_ptr();
         (0..1_000).for_each(|place| index.insert(&place, place, key_at));
         assert_eq!(index.slots.as_ptr(), slots);
@@ -201,7 +279,7 @@ mod tests {
             let (place, takes_out) = ((seed >> 8) % 200, seed >> 31 == 1);
             let key = key_at(place);
             if takes_out {
-                index.remove(&key, place);
+                index.remove(&key, place, key_at);
                 if naive.get(&key) == Some(&place) {
                     naive.remove(&key);
                 }
@@ -214,5 +292,48 @@ mod tests {
             assert_eq!(index.find(&asked, key_at), naive.get(&asked).copied(), "step {step}");
         }
         (0..61).for_each(|key| assert_eq!(index.find(&key, key_at), naive.get(&key).copied()));
+    }
+
+    /// Places that go on counting, of which the oldest leave, as the originals' do; over the end of 32 bits.
+    #[test]
+    fn places_may_be_counted_on_for_ever() {
+        let key_at = |place: u32| place.wrapping_mul(7);
+        let mut index = Index::default();
+        let first = u32::MAX - 5_000;
+        index.begin_at(first);
+        for step in 0..10_000 {
+            let place = first.wrapping_add(step);
+            index.insert(&key_at(place), place, key_at);
+            if step >= 300 {
+                let oldest = place.wrapping_sub(300);
+                assert_eq!(index.find(&key_at(oldest), key_at), Some(oldest));
+                index.remove(&key_at(oldest), oldest, key_at);
+                index.begin_at(oldest.wrapping_add(1));
+                assert_eq!(index.find(&key_at(oldest), key_at), None);
+            }
+            assert_eq!(index.find(&key_at(place), key_at), Some(place));
+        }
+        assert_eq!((index.len(), index.slots.len()), (300, 1_024));
+    }
+
+    /// A hash that makes all keys meet, so that what is far from where its search begins moves up, too.
+    #[test]
+    fn what_stands_far_away_is_found_and_moves_up() {
+        #[derive(Clone, Copy, Eq, PartialEq)]
+        struct Same(u32);
+        impl Hash for Same {
+            fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+                (self.0 % 2).hash(state);
+            }
+        }
+        let mut index = Index::default();
+        (0..100).for_each(|place| index.insert(&Same(place), place, Same));
+        for gone in (0..100).step_by(3) {
+            index.remove(&Same(gone), gone, Same);
+        }
+        for place in 0..100 {
+            let want = (place % 3 != 0).then_some(place);
+            assert_eq!(index.find(&Same(place), Same), want);
+        }
     }
 }

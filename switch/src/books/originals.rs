@@ -138,25 +138,27 @@ impl Originals {
         let more = (policy.originals_max as usize).saturating_sub(self.entries.len());
         self.entries.reserve(more);
         self.leaving.reserve(more);
-        self.by_code.reserve(more);
-        self.by_key.reserve(more);
+        let Self { leaving, left, by_code, by_key, .. } = self;
+        by_code.reserve(more, |number| numbered(leaving, *left, number).code());
+        by_key.reserve(more, |number| numbered(leaving, *left, number).key);
     }
 
     /// The approved transaction of this card with this approval code.
     #[must_use]
     pub fn find(&self, card: u32, approval: u32) -> Option<&Original> {
-        let found = self.by_code.find(&(card, approval), |number| code(self.numbered(number)))?;
-        Some(self.numbered(found))
+        let found = self.by_code.find(&(card, approval), |number| self.leaving(number).code())?;
+        Some(numbered(&self.entries, self.left, found))
     }
 
-    fn numbered(&self, number: u32) -> &Original {
-        numbered(&self.entries, self.left, number)
+    fn leaving(&self, number: u32) -> &Leaving {
+        numbered(&self.leaving, self.left, number)
     }
 
     /// The approved transaction whose request was known by this, if a reversal of it would still move something.
     #[must_use]
     pub fn reversible(&self, key: &TransactionKey) -> Option<&Original> {
-        let original = self.numbered(self.by_key.find(key, |number| self.numbered(number).key)?);
+        let found = self.by_key.find(key, |number| self.leaving(number).key)?;
+        let original = numbered(&self.entries, self.left, found);
         let moves = original.hold.is_some() || original.returned < original.debited();
         (moves && !original.reversed).then_some(original)
     }
@@ -164,13 +166,40 @@ impl Originals {
     /// The approved transaction that this record holds.
     #[must_use]
     pub fn at(&self, seq: Seq) -> Option<&Original> {
-        let at = self.entries.binary_search_by_key(&seq, |entry| entry.seq).ok()?;
-        self.entries.get(at)
+        self.entries.get(self.position(seq)?)
     }
 
     fn at_mut(&mut self, seq: Seq) -> Option<&mut Original> {
-        let at = self.entries.binary_search_by_key(&seq, |entry| entry.seq).ok()?;
+        let at = self.position(seq)?;
         self.entries.get_mut(at)
+    }
+
+    /// Where the transaction of a record stands. Records that are kept stand among the others about evenly, so the search
+    /// begins where it would stand if they did exactly, and from there takes steps that double: a few places are looked at,
+    /// which lie together, where halving a million would wait for memory twenty times.
+    fn position(&self, seq: Seq) -> Option<usize> {
+        let seq_at = |at: usize| self.leaving.get(at).map(|entry| entry.seq);
+        let last = self.leaving.len().checked_sub(1)?;
+        let (begin, end) = (seq_at(0)?, seq_at(last)?);
+        if !(begin..=end).contains(&seq) {
+            return None;
+        }
+        let part = u128::from(seq - begin) * last as u128 / u128::from((end - begin).max(1));
+        let guess = usize::try_from(part).ok()?;
+        let (mut low, mut high, mut step) = (guess, guess, 1);
+        while low > 0 && seq_at(low)? > seq {
+            (high, low) = (low, low.saturating_sub(step));
+            step *= 2;
+        }
+        while high < last && seq_at(high)? < seq {
+            (low, high) = (high, (high + step).min(last));
+            step *= 2;
+        }
+        while low < high {
+            let middle = low + (high - low) / 2;
+            if seq_at(middle)? < seq { low = middle + 1 } else { high = middle }
+        }
+        (seq_at(low)? == seq).then_some(low)
     }
 
     /// The pre-authorization whose hold this is.
@@ -241,15 +270,17 @@ impl Originals {
             self.holders.insert(hold, entry.seq);
         }
         self.entries.push_back(entry);
-        let Self { entries, left, by_code, by_key, .. } = self;
-        by_code.insert(&(card, approval_code(seq)), number, |number| code(numbered(entries, *left, number)));
-        by_key.insert(&key, number, |number| numbered(entries, *left, number).key);
+        let Self { leaving, left, by_code, by_key, .. } = self;
+        by_code.insert(&(card, approval_code(seq)), number, |number| numbered(leaving, *left, number).code());
+        by_key.insert(&key, number, |number| numbered(leaving, *left, number).key);
     }
 
     fn drop_oldest(&mut self) {
-        let Some(old) = self.leaving.pop_front() else { return };
-        self.by_code.remove(&(old.card, approval_code(old.seq)), self.left);
-        self.by_key.remove(&old.key, self.left);
+        let Self { leaving, left, by_code, by_key, .. } = self;
+        let Some(old) = leaving.front() else { return };
+        by_code.remove(&old.code(), *left, |number| numbered(leaving, *left, number).code());
+        by_key.remove(&old.key, *left, |number| numbered(leaving, *left, number).key);
+        leaving.pop_front();
         if !self.holders.is_empty()
             && let Some(hold) = self.entries.front().and_then(|entry| entry.hold)
         {
@@ -257,6 +288,8 @@ impl Originals {
         }
         self.entries.pop_front();
         self.left = self.left.wrapping_add(1);
+        self.by_code.begin_at(self.left);
+        self.by_key.begin_at(self.left);
     }
 
     /// Has the memory fetched that adding a transaction with this key and record, of this card, will look at.
@@ -270,7 +303,7 @@ impl Originals {
         let over = (self.entries.len() + more).saturating_sub(policy.originals_max as usize);
         for old in self.leaving.iter().take(over.min(more)) {
             black_box(self.by_key.warm(&old.key));
-            black_box(self.by_code.warm(&(old.card, approval_code(old.seq))));
+            black_box(self.by_code.warm(&old.code()));
         }
     }
 
@@ -307,13 +340,15 @@ impl Originals {
     }
 }
 
-/// What an original is found by on a receipt.
-fn code(entry: &Original) -> (u32, u32) {
-    (entry.card, approval_code(entry.seq))
+impl Leaving {
+    /// What an original is found by on a receipt.
+    fn code(&self) -> (u32, u32) {
+        (self.card, approval_code(self.seq))
+    }
 }
 
 /// The entry with a number that an index holds.
-fn numbered(entries: &VecDeque<Original>, left: u32, number: u32) -> &Original {
+fn numbered<T>(entries: &VecDeque<T>, left: u32, number: u32) -> &T {
     &entries[number.wrapping_sub(left) as usize]
 }
 
@@ -341,6 +376,33 @@ mod tests {
             completes: None,
             lapsed: false,
             reversed: false,
+        }
+    }
+
+    /// Records that are kept stand anywhere among those that are not: evenly, in heaps, far apart.
+    #[test]
+    fn every_record_is_found_wherever_it_stands() {
+        let policy = Policy { originals_max: 700, ..Policy::default() };
+        let mut table = Originals::default();
+        let (mut seq, mut seqs) = (1_u64, Vec::new());
+        for step in 0..1_000_u64 {
+            seq += match step / 100 % 4 {
+                0 => 2,
+                1 => 1 + step % 7,
+                2 => 1_000_000,
+                _ => 1,
+            };
+            table.add(entry(seq, 0), &policy);
+            seqs.push(seq);
+            if step % 97 == 0 || step == 999 {
+                let kept = &seqs[seqs.len().saturating_sub(700)..];
+                assert!(kept.iter().all(|seq| table.at(*seq).map(|found| found.seq) == Some(*seq)), "{step}");
+                let between = kept.iter().map(|seq| seq + 1).filter(|seq| kept.binary_search(seq).is_err());
+                assert!(
+                    between.chain([0, kept[0] - 1, u64::MAX]).all(|seq| table.at(seq).is_none()),
+                    "{step}"
+                );
+            }
         }
     }
 

@@ -20,7 +20,7 @@ use super::{
 use crate::ledger::{Account, holds::Hold, purse::PurseType};
 
 /// Version of the snapshot's layout.
-const SNAPSHOT_VERSION: u8 = 6;
+const SNAPSHOT_VERSION: u8 = 7;
 
 /// Bytes after which a chunk is handed out. Rows are not split, so a chunk may be a row longer.
 const CHUNK_BYTES: usize = 32 << 10;
@@ -87,7 +87,9 @@ impl Books {
             writer.row(&account);
         }
         writer.rows(self.transactions.lacks());
-        writer.rows(self.transactions.iter());
+        for entry in self.transactions.iter() {
+            writer.row(&entry);
+        }
         writer.rows(&self.listed);
         writer.rows(&self.fee_schedule);
         writer.row(&self.chart.chart);
@@ -155,7 +157,7 @@ impl Books {
             if entry.key.terminal as usize >= books.terminals.len() {
                 return Err(SnapshotError);
             }
-            books.transactions.restore(entry);
+            books.transactions.restore(&entry);
         }
         books.transactions.restore_evicted(header.evicted);
         books.listed = reader.rows::<Listed>(header.listed)?;

@@ -3,10 +3,22 @@
 //! Bounded three ways: by age, by a quota for each terminal (so that one terminal cannot push out another's), and
 //! in all. An entry that leaves before its time is counted. Everything here happens in `apply`, so a replay keeps
 //! and evicts exactly what the books did.
+//!
+//! An entry takes 48 bytes: forty of its own (`packed`) and eight of the index. It stands in the list of its terminal,
+//! oldest first; which is the oldest of all, a queue of the terminals knows.
 
-use std::hint::black_box;
+mod packed;
 
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, binary_heap::PeekMut},
+    hint::black_box,
+};
+
+use arrayvec::ArrayVec;
 use serde::{Deserialize, Serialize};
+
+use packed::{NONE, Rows};
 
 use super::{
     Seq,
@@ -80,28 +92,11 @@ pub struct Transaction {
     pub particulars: u64,
     /// Where it stands.
     pub standing: Standing,
-    /// What it moved.
-    pub postings: Postings,
-}
-
-impl Transaction {
-    /// What was approved of the amount, if that was not all of it: what the purses gave.
-    #[must_use]
-    pub fn partial(&self) -> Option<Minor> {
-        let taken = self.postings.iter().map(|leg| leg.amount).filter(|amount| *amount < 0).sum::<Minor>();
-        (self.reason == Reason::PartlyApproved).then_some(-taken)
-    }
-}
-
-const NONE: u32 = u32::MAX;
-
-/// Where an entry stands in the list of all (oldest first) and in its terminal's list. Apart from the entries: whoever
-/// leaves touches its neighbours' links, and an entry of them would be some five times as much memory to wait for.
-#[derive(Clone, Copy, Debug)]
-struct Links {
-    older: u32,
-    newer: u32,
-    newer_of_terminal: u32,
+    /// What was approved of the amount, if that was not all of it.
+    pub partial: Option<Minor>,
+    /// What it moved, where only that says what a reversal takes back: of loads and voids. What was paid goes back by its
+    /// original, see [`super::originals`].
+    pub moved: Postings,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -109,6 +104,8 @@ struct TerminalList {
     oldest: u32,
     newest: u32,
     count: u32,
+    /// It stands in the queue of all terminals.
+    queued: bool,
     lacks: Lacks,
 }
 
@@ -150,47 +147,36 @@ fn is_newer(one: u32, other: u32) -> bool {
     }
 }
 
-/// Whose entry a terminal at its quota loses next, while memory is fetched for several of its requests.
+/// What leaves for requests of which memory is fetched, see [`Transactions::warm`].
 #[derive(Debug, Default)]
 pub(super) struct Leaving {
     /// The terminal and the place of the entry that its last request pushes out.
     last: Option<(u32, u32)>,
+    /// Places of all that are pushed out.
+    places: ArrayVec<u32, LEAVING_MAX>,
 }
+
+/// For so many requests memory is fetched at a time; for what is more, less is.
+const LEAVING_MAX: usize = 64;
 
 impl Default for TerminalList {
     fn default() -> Self {
-        Self { oldest: NONE, newest: NONE, count: 0, lacks: Lacks::NOTHING }
+        Self { oldest: NONE, newest: NONE, count: 0, queued: false, lacks: Lacks::NOTHING }
     }
 }
 
 /// The table.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Transactions {
-    /// The entries, each in a place that it keeps.
-    entries: Vec<Transaction>,
-    /// The links of the entry in the same place.
-    links: Vec<Links>,
-    free: Vec<u32>,
+    rows: Rows,
     by_key: Index,
     by_terminal: Vec<TerminalList>,
-    oldest: u32,
-    newest: u32,
+    /// Terminals by the record of their oldest entry, or of one that was their oldest before: it is looked at anew when it
+    /// comes to the front. So nothing has to be moved in it when a terminal's list changes.
+    queue: BinaryHeap<Reverse<(Seq, u32)>>,
+    /// No entry is older than this; which one is the oldest need not be known before something may be too old.
+    none_before_ms: i64,
     evicted: u64,
-}
-
-impl Default for Transactions {
-    fn default() -> Self {
-        Self {
-            entries: Vec::new(),
-            links: Vec::new(),
-            free: Vec::new(),
-            by_key: Index::default(),
-            by_terminal: Vec::new(),
-            oldest: NONE,
-            newest: NONE,
-            evicted: 0,
-        }
-    }
 }
 
 impl Transactions {
@@ -198,25 +184,24 @@ impl Transactions {
     /// touched only as entries come.
     pub fn reserve(&mut self, policy: &Policy) {
         let max = policy.duplicates_max as usize;
-        self.entries.reserve(max.saturating_sub(self.entries.len()));
-        self.links.reserve(max.saturating_sub(self.links.len()));
-        self.free.reserve(max.saturating_sub(self.free.len()));
-        self.by_key.reserve(max.saturating_sub(self.by_key.len()));
+        self.rows.reserve(max);
+        let Self { rows, by_key, .. } = self;
+        by_key.reserve(max.saturating_sub(by_key.len()), |at| rows.key(at));
     }
 
     /// Makes room for a terminal's list; called when the terminal is installed.
     pub fn add_terminal(&mut self) {
-        self.by_terminal.push(TerminalList::default());
+        self.restore_terminal(Lacks::NOTHING);
     }
 
     /// The request remembered under this key.
     #[must_use]
-    pub fn find(&self, key: &TransactionKey) -> Option<&Transaction> {
-        Some(&self.entries[self.place(key)? as usize])
+    pub fn find(&self, key: &TransactionKey) -> Option<Transaction> {
+        self.place(key).map(|at| self.rows.get(at))
     }
 
     fn place(&self, key: &TransactionKey) -> Option<u32> {
-        self.by_key.find(key, |at| self.entries[at as usize].key)
+        self.by_key.find(key, |at| self.rows.key(at))
     }
 
     /// How many requests are remembered.
@@ -258,67 +243,94 @@ impl Transactions {
     /// Makes room for a terminal's list as a checkpoint saved it.
     pub fn restore_terminal(&mut self, lacks: Lacks) {
         self.by_terminal.push(TerminalList { lacks, ..TerminalList::default() });
+        self.queue.reserve(self.by_terminal.len() - self.queue.len());
     }
 
     /// Remembers a request; one under the same key (a tombstone) gives way to it.
-    pub fn remember(&mut self, entry: Transaction, policy: &Policy) {
+    pub fn remember(&mut self, entry: &Transaction, policy: &Policy) {
         self.expire(entry.time_ms, policy);
-        self.forget(&entry.key);
+        if let Some(at) = self.place(&entry.key) {
+            self.remove(at);
+        }
         let list = self.by_terminal[entry.key.terminal as usize];
         if list.count >= policy.duplicates_per_terminal {
             self.evict(list.oldest, policy);
-        } else if self.by_key.len() >= policy.duplicates_max as usize {
-            self.evict(self.oldest, policy);
+        } else if self.by_key.len() >= policy.duplicates_max as usize
+            && let Some(oldest) = self.oldest()
+        {
+            self.evict(oldest, policy);
         }
         self.insert(entry);
     }
 
-    /// Has the memory fetched that remembering a request under this key will look at. `leaving` goes with the caller
-    /// from one request to the next.
+    /// Has the memory fetched that remembering a request under this key will look at first. `leaving` goes with the caller
+    /// from one request to the next, and then to [`Transactions::warm_leaving`].
     pub(super) fn warm(&self, key: &TransactionKey, leaving: &mut Leaving, policy: &Policy) {
         black_box(self.by_key.warm(key));
         let list = &self.by_terminal[key.terminal as usize];
+        if self.rows.has(list.newest) {
+            black_box(self.rows.next(list.newest));
+        }
         if list.count < policy.duplicates_per_terminal {
             return;
         }
         // It is at its quota, so its oldest makes room; for its next request the next one does.
         let at = match leaving.last {
-            Some((terminal, last)) if terminal == key.terminal => self.links[last as usize].newer_of_terminal,
+            Some((terminal, last)) if terminal == key.terminal => self.rows.next(last),
             _ => list.oldest,
         };
-        if let Some(oldest) = self.entries.get(at as usize) {
-            black_box(self.by_key.warm(&oldest.key));
+        if self.rows.has(at) {
             leaving.last = Some((key.terminal, at));
+            self.leaves(at, leaving);
         }
     }
 
-    /// Has the memory fetched that those look at which so many more requests will push out.
-    pub(super) fn warm_leaving(&self, more: usize, policy: &Policy) {
+    /// The same for those of all terminals that so many more requests will push out.
+    pub(super) fn warm_oldest(&self, more: usize, leaving: &mut Leaving, policy: &Policy) {
         let over = (self.by_key.len() + more).saturating_sub(policy.duplicates_max as usize);
-        for leaving in self.iter().take(over.min(more)) {
-            black_box(self.by_key.warm(&leaving.key));
+        for Reverse((_, terminal)) in self.queue.iter().take(over.min(more)) {
+            let at = self.by_terminal[*terminal as usize].oldest;
+            if self.rows.has(at) {
+                self.leaves(at, leaving);
+            }
+        }
+    }
+
+    fn leaves(&self, at: u32, leaving: &mut Leaving) {
+        black_box(self.rows.next(at));
+        // One too many is not waited for.
+        let _ = leaving.places.try_push(at);
+    }
+
+    /// Has the memory fetched where the index knows those that leave, once they are there themselves.
+    pub(super) fn warm_leaving(&self, leaving: &Leaving) {
+        for at in &leaving.places {
+            black_box(self.by_key.warm(&self.rows.key(*at)));
         }
     }
 
     /// Marks a request as taken back.
     pub fn mark_reversed(&mut self, key: &TransactionKey) {
         if let Some(at) = self.place(key) {
-            self.entries[at as usize].standing = Standing::Reversed;
+            self.rows.set_standing(at, Standing::Reversed);
         }
     }
 
     /// All entries, oldest first, as a checkpoint saves them.
-    pub fn iter(&self) -> impl Iterator<Item = &Transaction> {
-        let mut at = self.oldest;
-        std::iter::from_fn(move || {
-            let entry = self.entries.get(at as usize)?;
-            at = self.links[at as usize].newer;
-            Some(entry)
-        })
+    pub fn iter(&self) -> impl Iterator<Item = Transaction> {
+        let of_terminal = |list: &TerminalList| {
+            let next = |at: &u32| Some(self.rows.next(*at)).filter(|next| *next != NONE);
+            std::iter::successors(Some(list.oldest).filter(|at| *at != NONE), next)
+        };
+        let places = self.by_terminal.iter().flat_map(of_terminal);
+        let mut places: Vec<(Seq, u32)> = places.map(|at| (self.rows.seq(at), at)).collect();
+        // Those of one record are of one terminal, and stay as they stand in its list.
+        places.sort_by_key(|(seq, _)| *seq);
+        places.into_iter().map(|(_, at)| self.rows.get(at))
     }
 
     /// Puts an entry back as a checkpoint saved it. The caller restores them in order, oldest first.
-    pub fn restore(&mut self, entry: Transaction) {
+    pub fn restore(&mut self, entry: &Transaction) {
         self.insert(entry);
     }
 
@@ -327,83 +339,82 @@ impl Transactions {
         self.evicted = evicted;
     }
 
+    /// The place of the oldest of all.
+    fn oldest(&mut self) -> Option<u32> {
+        let Self { queue, by_terminal, rows, .. } = self;
+        while let Some(mut front) = queue.peek_mut() {
+            let Reverse((seq, terminal)) = *front;
+            let list = &mut by_terminal[terminal as usize];
+            if list.oldest == NONE {
+                list.queued = false;
+                PeekMut::pop(front);
+                continue;
+            }
+            let now = rows.seq(list.oldest);
+            if now == seq {
+                return Some(list.oldest);
+            }
+            *front = Reverse((now, terminal));
+        }
+        None
+    }
+
     /// Drops a few entries older than the window: at most twice as many as come in, so the cost stays even.
     fn expire(&mut self, now_ms: i64, policy: &Policy) {
         for _ in 0..2 {
-            let Some(oldest) = self.entries.get(self.oldest as usize) else { return };
-            if now_ms - oldest.time_ms < policy.duplicate_window_ms {
+            if now_ms - self.none_before_ms < policy.duplicate_window_ms {
                 return;
             }
-            self.remove(self.oldest);
-        }
-    }
-
-    fn forget(&mut self, key: &TransactionKey) {
-        if let Some(at) = self.place(key) {
-            self.remove(at);
+            let Some(oldest) = self.oldest() else { return };
+            self.none_before_ms = self.rows.time_ms(oldest);
+            if now_ms - self.none_before_ms < policy.duplicate_window_ms {
+                return;
+            }
+            self.remove(oldest);
         }
     }
 
     fn evict(&mut self, at: u32, policy: &Policy) {
-        let Some(entry) = self.entries.get(at as usize) else { return };
-        let until_ms = entry.time_ms.saturating_add(policy.duplicate_window_ms);
-        let key = entry.key;
+        if !self.rows.has(at) {
+            return;
+        }
+        let (key, time_ms) = (self.rows.key(at), self.rows.time_ms(at));
+        let until_ms = time_ms.saturating_add(policy.duplicate_window_ms);
         self.by_terminal[key.terminal as usize].lacks.add(&key, until_ms);
         self.remove(at);
         self.evicted += 1;
     }
 
-    fn insert(&mut self, entry: Transaction) {
+    fn insert(&mut self, entry: &Transaction) {
         let key = entry.key;
-        let links = Links { older: self.newest, newer: NONE, newer_of_terminal: NONE };
-        let at = match self.free.pop() {
-            Some(at) => {
-                self.entries[at as usize] = entry;
-                self.links[at as usize] = links;
-                at
-            }
-            None => {
-                self.entries.push(entry);
-                self.links.push(links);
-                // INVARIANT: the policy's maximum is 32 bits and `remember` keeps to it.
-                u32::try_from(self.entries.len() - 1).expect("fewer than 2^32 places")
-            }
-        };
-        match self.links.get_mut(self.newest as usize) {
-            Some(newest) => newest.newer = at,
-            None => self.oldest = at,
-        }
-        self.newest = at;
+        let at = self.rows.put(entry);
         let list = &mut self.by_terminal[key.terminal as usize];
-        match self.links.get_mut(list.newest as usize) {
-            Some(newest) => newest.newer_of_terminal = at,
-            None => list.oldest = at,
+        match list.newest {
+            NONE => list.oldest = at,
+            newest => self.rows.set_next(newest, at),
         }
         list.newest = at;
         list.count += 1;
-        let Self { entries, by_key, .. } = self;
-        by_key.insert(&key, at, |at| entries[at as usize].key);
+        if !list.queued {
+            list.queued = true;
+            self.queue.push(Reverse((entry.seq, key.terminal)));
+        }
+        let Self { rows, by_key, .. } = self;
+        by_key.insert(&key, at, |at| rows.key(at));
     }
 
     fn remove(&mut self, at: u32) {
-        let Links { older, newer, newer_of_terminal } = self.links[at as usize];
-        let key = self.entries[at as usize].key;
-        match self.links.get_mut(older as usize) {
-            Some(links) => links.newer = newer,
-            None => self.oldest = newer,
-        }
-        match self.links.get_mut(newer as usize) {
-            Some(links) => links.older = older,
-            None => self.newest = older,
-        }
-        self.unlink_from_terminal(at, key.terminal, newer_of_terminal);
-        self.by_key.remove(&key, at);
-        self.free.push(at);
+        let key = self.rows.key(at);
+        self.unlink_from_terminal(at, key.terminal);
+        let Self { rows, by_key, .. } = self;
+        by_key.remove(&key, at, |at| rows.key(at));
+        rows.take(at);
     }
 
     /// Nearly always the terminal's oldest; a tombstone that its original replaces may stand further on, and is
     /// found by walking at most the terminal's quota.
-    fn unlink_from_terminal(&mut self, at: u32, terminal: u32, next: u32) {
+    fn unlink_from_terminal(&mut self, at: u32, terminal: u32) {
+        let next = self.rows.next(at);
         let list = &mut self.by_terminal[terminal as usize];
         list.count -= 1;
         if list.oldest == at {
@@ -414,10 +425,10 @@ impl Transactions {
             return;
         }
         let mut before = list.oldest;
-        while self.links[before as usize].newer_of_terminal != at {
-            before = self.links[before as usize].newer_of_terminal;
+        while self.rows.next(before) != at {
+            before = self.rows.next(before);
         }
-        self.links[before as usize].newer_of_terminal = next;
+        self.rows.set_next(before, next);
         if list.newest == at {
             list.newest = before;
         }
@@ -425,145 +436,4 @@ impl Transactions {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn policy(max: u32, per_terminal: u32) -> Policy {
-        Policy {
-            duplicates_max: max,
-            duplicates_per_terminal: per_terminal,
-            duplicate_window_ms: 1_000,
-            ..Policy::default()
-        }
-    }
-
-    fn entry(terminal: u32, stan: u32, time_ms: i64) -> Transaction {
-        Transaction {
-            key: TransactionKey { terminal, batch: 1, stan, class: 2 },
-            seq: u64::from(stan),
-            time_ms,
-            kind: Kind::Purchase,
-            card: None,
-            amount: 1,
-            currency: 156,
-            reason: Reason::Approved,
-            shown: None,
-            day: 0,
-            random: None,
-            pin_change: None,
-            original: None,
-            returned: 0,
-            released: None,
-            particulars: 0,
-            standing: Standing::Answered,
-            postings: Postings::new(),
-        }
-    }
-
-    fn table(terminals: u32) -> Transactions {
-        let mut table = Transactions::default();
-        (0..terminals).for_each(|_| table.add_terminal());
-        table
-    }
-
-    fn stans(table: &Transactions) -> Vec<(u32, u32)> {
-        table.iter().map(|entry| (entry.key.terminal, entry.key.stan)).collect()
-    }
-
-    #[test]
-    fn one_past_its_quota_a_terminal_loses_its_own_oldest() {
-        let mut table = table(2);
-        let policy = policy(100, 2);
-        table.remember(entry(1, 1, 0), &policy);
-        for stan in 1..=3 {
-            table.remember(entry(0, stan, 0), &policy);
-        }
-        assert_eq!(stans(&table), [(1, 1), (0, 2), (0, 3)]);
-        assert_eq!(table.evicted(), 1);
-        let lacks = [table.may_lack(0, 999), table.may_lack(0, 1_000), table.may_lack(1, 0)];
-        assert_eq!(lacks, [true, false, false], "as long as the lost entry would have been there");
-    }
-
-    #[test]
-    fn one_past_the_maximum_the_oldest_of_all_goes() {
-        let mut table = table(3);
-        let policy = policy(2, 100);
-        for terminal in 0..3 {
-            table.remember(entry(terminal, 7, 0), &policy);
-        }
-        assert_eq!(stans(&table), [(1, 7), (2, 7)]);
-        assert_eq!(table.evicted(), 1);
-    }
-
-    #[test]
-    fn what_is_older_than_the_window_goes_uncounted() {
-        let mut table = table(1);
-        let policy = policy(100, 100);
-        table.remember(entry(0, 1, 0), &policy);
-        table.remember(entry(0, 2, 999), &policy);
-        assert_eq!(table.len(), 2);
-        table.remember(entry(0, 3, 1_000), &policy);
-        assert_eq!(stans(&table), [(0, 2), (0, 3)]);
-        assert_eq!(table.evicted(), 0);
-    }
-
-    #[test]
-    fn the_same_key_is_kept_once_wherever_it_stands() {
-        let mut table = table(1);
-        let policy = policy(100, 100);
-        for stan in [1, 2, 3, 2, 3, 1] {
-            table.remember(entry(0, stan, 0), &policy);
-        }
-        assert_eq!(stans(&table), [(0, 2), (0, 3), (0, 1)]);
-        assert_eq!(table.by_terminal[0].count, 3);
-        assert_eq!(table.evicted(), 0);
-    }
-
-    #[test]
-    fn what_left_early_covers_what_is_not_newer() {
-        let key = |batch, stan| TransactionKey { terminal: 0, batch, stan, class: 2 };
-        let mut lacks = Lacks::NOTHING;
-        assert!(!lacks.covers(&key(1, 1)));
-        for (batch, stan) in [(5, 10), (5, 7), (4, 99)] {
-            lacks.add(&key(batch, stan), 1_000);
-        }
-        let rows = [((4, 500), true), ((5, 10), true), ((5, 11), false), ((6, 1), false)];
-        for ((batch, stan), want) in rows {
-            assert_eq!(lacks.covers(&key(batch, stan)), want, "{batch} {stan}");
-        }
-        // Field 7 over the turn of the year.
-        let mut lacks = Lacks::NOTHING;
-        lacks.add(&key(1_231_235_959, 3), 1_000);
-        assert!(!lacks.covers(&key(101_000_000, 1)), "the new year is newer");
-        lacks.add(&key(101_000_000, 1), 1_000);
-        assert!(lacks.covers(&key(1_231_235_959, 3)), "the old year is older");
-    }
-
-    #[test]
-    fn long_use_agrees_with_a_plain_list() {
-        let mut table = table(5);
-        let policy = policy(40, 10);
-        let mut naive: Vec<(u32, u32, i64)> = Vec::new();
-        let mut seed = 12_345_u32;
-        for step in 0..20_000_i64 {
-            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let (terminal, stan, now) = ((seed >> 8) % 5, (seed >> 16) % 30, step * 40);
-            table.remember(entry(terminal, stan, now), &policy);
-            for _ in 0..2 {
-                if naive.first().is_some_and(|old| now - old.2 >= 1_000) {
-                    naive.remove(0);
-                }
-            }
-            naive.retain(|old| (old.0, old.1) != (terminal, stan));
-            if naive.iter().filter(|old| old.0 == terminal).count() >= 10 {
-                let at = naive.iter().position(|old| old.0 == terminal).expect("it has ten");
-                naive.remove(at);
-            } else if naive.len() >= 40 {
-                naive.remove(0);
-            }
-            naive.push((terminal, stan, now));
-            let want: Vec<(u32, u32)> = naive.iter().map(|old| (old.0, old.1)).collect();
-            assert_eq!(stans(&table), want, "step {step}");
-        }
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@
 //! entries. One request after the other waits for each of them. Looked at for many requests first, with nothing that
 //! depends on what is found, the waits run side by side. It changes nothing: a request that was not warmed for is decided
 //! alike. What does depend is looked at in a second round: a card's purse and counters are where the card and its place
-//! among the counters say.
+//! among the counters say, and where the index knows a request that leaves says that request.
 //!
 //! Start at [`Books::warm`].
 
@@ -20,18 +20,12 @@ impl Books {
     /// Has the memory fetched that deciding these requests, next and in this order, will look at. A few dozen at a time:
     /// what is fetched must still be near when its turn comes.
     pub fn warm<'a>(&self, requests: impl Iterator<Item = (&'a Request, &'a Facts)> + Clone) {
-        for card in requests.clone().filter_map(|(_, facts)| facts.card) {
-            black_box(self.cards.warm(card.0));
-            black_box(self.counters.is_used(card.0));
-        }
         let (mut count, mut leaving) = (0_usize, Leaving::default());
-        for (request, facts) in requests {
+        for (request, facts) in requests.clone() {
             let (Some(terminal), Some(card)) = (facts.terminal, facts.card) else { continue };
             count += 1;
-            let merchant = self.terminal(terminal).merchant;
-            black_box(self.counters.card_line(card.0).clone());
-            black_box(self.counters.visits(card.0, merchant, self.counters.visits_day()));
-            black_box(self.ledger.balance(self.card(card).first_purse));
+            black_box(self.cards.warm(card.0));
+            black_box(self.counters.is_used(card.0));
             let key = TransactionKey {
                 terminal: terminal.0,
                 batch: request.batch,
@@ -41,7 +35,15 @@ impl Books {
             self.transactions.warm(&key, &mut leaving, &self.policy);
             self.originals.warm(&key, card.0, self.seq + count as u64);
         }
-        self.transactions.warm_leaving(count, &self.policy);
+        self.transactions.warm_oldest(count, &mut leaving, &self.policy);
         self.originals.warm_leaving(count, &self.policy);
+        for (_, facts) in requests {
+            let (Some(terminal), Some(card)) = (facts.terminal, facts.card) else { continue };
+            let merchant = self.terminal(terminal).merchant;
+            black_box(self.counters.card_line(card.0).clone());
+            black_box(self.counters.visits(card.0, merchant, self.counters.visits_day()));
+            black_box(self.cards.first_purse(card.0).map(|purse| self.ledger.balance(purse)));
+        }
+        self.transactions.warm_leaving(&leaving);
     }
 }

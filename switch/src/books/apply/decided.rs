@@ -13,7 +13,7 @@ use crate::{
         request::Kind,
         transactions::{Standing, Transaction},
     },
-    ledger::{AccountId, AccountKind, Minor, holds::Hold, holds::HoldId},
+    ledger::{AccountId, AccountKind, Minor, Postings, holds::Hold, holds::HoldId},
 };
 
 impl Books {
@@ -45,8 +45,8 @@ impl Books {
             self.ledger.place_hold(hold).map_err(refused)?;
         }
         if let Some(card) = decided.card {
-            let was_active = self.cards.get(card).is_some_and(|card| card.state == CardState::Active);
-            self.note_owed(card, &decided.postings, decided.blocks && was_active);
+            let blocks = decided.blocks && self.cards.state(card) == Some(CardState::Active);
+            self.note_owed(card, &decided.postings, blocks);
         }
         let Some(about) = decided.hold_of else { return Ok(()) };
         let placed = decided.places.is_some().then_some(HoldId(seq));
@@ -89,6 +89,8 @@ impl Books {
     }
 
     fn remember(&mut self, decided: &Decided, pin_change: Option<(Pvv, u16)>) {
+        // A reversal of anything else goes by what its original took.
+        let taken_back = matches!(decided.kind, Kind::Load | Kind::Void | Kind::CompletionVoid);
         let entry = Transaction {
             key: decided.key,
             seq: self.seq,
@@ -107,7 +109,8 @@ impl Books {
             released: decided.releases,
             particulars: decided.particulars,
             standing: Standing::Answered,
-            postings: decided.postings.clone(),
+            partial: decided.partial.filter(|_| decided.reason == Reason::PartlyApproved),
+            moved: if taken_back { decided.postings.clone() } else { Postings::new() },
         };
         match decided.reversal {
             Some((original, ReversalEffect::Reversed)) => {
@@ -129,11 +132,11 @@ impl Books {
                     random: None,
                     ..entry.clone()
                 };
-                self.transactions.remember(tombstone, &self.policy);
+                self.transactions.remember(&tombstone, &self.policy);
             }
             Some((_, ReversalEffect::Nothing)) | None => {}
         }
-        self.transactions.remember(entry, &self.policy);
+        self.transactions.remember(&entry, &self.policy);
     }
 
     /// Keeps an approved transaction for what may follow it, and notes on an earlier one what went back of it.
@@ -152,14 +155,14 @@ impl Books {
         let (true, true, Some(card)) = (kept, decided.reason.is_approval(), decided.card) else { return };
         let merchant = self.terminals[decided.key.terminal as usize].merchant;
         let is_payer = |account: AccountId| {
-            let kind = self.ledger.account(account).map(|account| account.kind);
-            matches!(kind, Some(AccountKind::Purse { .. } | AccountKind::Receivable))
+            let purpose = self.ledger.purpose(account);
+            matches!(purpose, Some(AccountKind::Purse { .. } | AccountKind::Receivable))
         };
         let postings = &decided.postings;
         let debits = postings.iter().filter(|leg| is_payer(leg.account) && leg.amount < 0).copied();
         let payee = postings.iter().find(|leg| {
-            let kind = self.ledger.account(leg.account).map(|account| account.kind);
-            matches!(kind, Some(AccountKind::MerchantPayable { .. } | AccountKind::AcquirerPayable { .. }))
+            let purpose = self.ledger.purpose(leg.account);
+            matches!(purpose, Some(AccountKind::MerchantPayable { .. } | AccountKind::AcquirerPayable { .. }))
         });
         let entry = Original {
             seq: self.seq,
@@ -195,7 +198,7 @@ impl Books {
     /// What went to accounts of income.
     fn income(&self, decided: &Decided) -> impl Iterator<Item = (AccountId, Minor)> {
         let is_income =
-            |account: AccountId| self.ledger.account(account).is_some_and(|account| account.kind.is_income());
+            |account: AccountId| self.ledger.purpose(account).is_some_and(|kind| kind.is_income());
         let legs = decided.postings.iter().filter(move |leg| is_income(leg.account));
         legs.map(|leg| (leg.account, leg.amount))
     }
@@ -219,7 +222,7 @@ impl Books {
 
     fn who(&self, decided: &Decided) -> Option<risk::Who> {
         let card = decided.card?;
-        let product = self.cards.get(card)?.product;
+        let product = self.cards.product(card)?;
         let merchant = self.terminals.get(decided.key.terminal as usize)?.merchant;
         Some(risk::Who { card, terminal: decided.key.terminal, merchant, product })
     }
@@ -232,12 +235,12 @@ impl Books {
         let Some(original) = self.originals.at(on.seq) else { return };
         // A completion is counted as its pre-authorization.
         let counted = original.completes.and_then(|seq| self.originals.at(seq)).unwrap_or(original);
-        let Some(card) = self.cards.get(counted.card) else { return };
+        let Some(product) = self.cards.product(counted.card) else { return };
         let who = risk::Who {
             card: counted.card,
             terminal: counted.key.terminal,
             merchant: counted.merchant,
-            product: card.product,
+            product,
         };
         let (currency, day) = (counted.currency, risk::Day(counted.day));
         if on.uncounted < 0 && on.uncounts_whole {
@@ -273,8 +276,7 @@ impl Books {
 
     /// Card management is told of everything, the cardholder of what a rule says, where a phone is linked.
     pub(super) fn notify(&mut self, subject: Subject) {
-        let linked =
-            subject.card.and_then(|card| self.cards.get(card)).is_some_and(|card| !card.phone.is_empty());
+        let linked = subject.card.is_some_and(|card| self.cards.has_phone(card));
         let max = self.policy.notices_max;
         if linked && subject.cause == Cause::Rules {
             self.notices.add(Recipient::Cardholder, subject.clone(), max);

@@ -63,7 +63,7 @@ impl Books {
             return nothing_to_reverse(original.key);
         }
         // Who heard of a part may name it; who heard nothing can only name what was asked.
-        let amount_fits = request.amount == original.amount || Some(request.amount) == original.partial();
+        let amount_fits = request.amount == original.amount || Some(request.amount) == original.partial;
         if !amount_fits || original.currency != request.currency {
             return Outcome::new(Reason::AmountDiffers);
         }
@@ -91,7 +91,7 @@ impl Books {
         if original.standing != Standing::Answered || !original.reason.is_approval() {
             return nothing_to_reverse(original.key);
         }
-        let outcome = self.undo(request, original, now);
+        let outcome = self.undo(request, &original, now);
         if outcome.reason != Reason::Approved {
             return outcome;
         }
@@ -234,7 +234,7 @@ impl Books {
         let receivable = self.common_account(CommonAccount::Receivable, done.currency);
         let mut postings = Postings::new();
         let mut shortfall = 0;
-        for posting in done.postings.iter().rev() {
+        for posting in done.moved.iter().rev() {
             let mut amount = -posting.amount;
             if amount < 0 && self.is_purse(posting.account) {
                 let taken = (-amount).min(self.ledger.available(posting.account));
