@@ -81,12 +81,11 @@ impl Walk<'_> {
         let class = if kind == Kind::PreAuthorization { 1 } else { 2 };
         let mut ask = self.blank(kind, terminal, class);
         ask.card = Some(card);
+        if kind == Kind::Load || kind == Kind::Withdrawal {
+            ask.currency = if kind == Kind::Load { self.load_currency(card) } else { HOME };
+        }
         if self.one_in(60) {
             ask.currency = if ask.currency == HOME { ABROAD } else { HOME };
-        }
-        if kind == Kind::Load || kind == Kind::Withdrawal {
-            // A line and a machine have money in one currency, and so has a float.
-            ask.currency = if kind == Kind::Load { self.load_currency(card) } else { HOME };
         }
         ask.amount = if kind == Kind::Balance { 0 } else { self.amount(card, ask.currency) };
         if kind == Kind::Load {

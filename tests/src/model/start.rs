@@ -124,6 +124,8 @@ impl Start {
         match event {
             Event::PurseDefined(purse) => naive.purse_types.push(purse),
             Event::ProductDefined(product) => naive.products.push(product),
+            Event::OrdererOpened { currency, .. } => naive.float_currencies.push(currency),
+            Event::AcquirerJoined(acquirer) => naive.acquirer_currencies.push(acquirer.currency),
             Event::MerchantOpened(merchant) => naive.merchants.push(merchant),
             Event::TerminalInstalled(terminal) => naive.terminals.push(terminal),
             Event::CutOver { opens } => naive.day = opens,

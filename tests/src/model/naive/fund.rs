@@ -1,7 +1,11 @@
 //! What a request comes to that stands for itself: whether there is the money, and where it goes.
 
 use cardswitch::{
-    books::{event::CardState, fees::FeeRule, reason::Reason},
+    books::{
+        event::{CardState, OpenedMerchant},
+        fees::FeeRule,
+        reason::Reason,
+    },
     ledger::purse::PurseType,
 };
 
@@ -105,6 +109,9 @@ impl Naive {
     /// Cash, and the acquirer's fee on top.
     pub(super) fn withdraw(&self, ask: &Ask, id: usize) -> Result<Outcome, Reason> {
         let acquirer = self.terminals[ask.name.0].acquirer.ok_or(Reason::SystemError)?;
+        if self.acquirer_currencies[usize::from(acquirer)] != ask.currency {
+            return Err(Reason::InvalidTransaction);
+        }
         if ask.acquirer_fee > ask.amount {
             return Err(Reason::AmountLimit);
         }
@@ -119,13 +126,14 @@ impl Naive {
         Ok(Outcome { moved, fee: ask.acquirer_fee, shown, ..Outcome::approved() })
     }
 
-    /// Whether so much more would be more than a card may hold after a load.
-    pub(super) fn is_too_much(&self, card: usize, currency: u16, more: i64) -> bool {
+    /// Whether so much more in a purse would be more than a card may hold after a load. What all purses may hold together is
+    /// said in the currency of the product's load purse.
+    pub(super) fn is_too_much(&self, card: usize, purse: usize, more: i64) -> bool {
         let product = self.product(card);
-        let load_purse = usize::from(product.load_purse);
-        let max = self.purse_types[usize::from(product.purses[load_purse])].max;
+        let PurseType { currency, max, .. } = self.purse_types[usize::from(product.purses[purse])];
+        let together_max = if currency == self.load_currency(card) { product.balance_max } else { max };
         let (available, held) = self.shown(card, currency);
-        available + held + more > product.balance_max || self.cards[card].balances[load_purse] + more > max
+        available + held + more > together_max || self.cards[card].balances[purse] + more > max
     }
 
     pub(super) fn load_currency(&self, card: usize) -> u16 {
@@ -135,22 +143,28 @@ impl Naive {
 
     pub(super) fn load(&self, ask: &Ask, id: usize) -> Result<Outcome, Reason> {
         let card = &self.cards[id];
-        if self.load_currency(id) != ask.currency {
-            return Err(Reason::InvalidTransaction);
-        }
-        if self.is_too_much(id, ask.currency, ask.amount) {
+        // The product's load purse or, in another currency, the first there is.
+        let load_purse = usize::from(self.product(id).load_purse);
+        let in_currency =
+            |purse: &usize| self.purses(id).any(|(at, of)| at == *purse && of.currency == ask.currency);
+        let mut purses = std::iter::once(load_purse).chain(0..card.balances.len());
+        let to = purses.find(in_currency).ok_or(Reason::InvalidTransaction)?;
+        if self.is_too_much(id, to, ask.amount) {
             return Err(Reason::AmountLimit);
         }
         let merchant = self.terminals[ask.name.0].merchant as usize;
-        let (from, lowest) = match self.merchants[merchant].load_line {
-            0 => (Place::Float(card.orderer), 0),
-            line => (Place::Line(merchant), -line),
+        let OpenedMerchant { load_line, currency, .. } = self.merchants[merchant];
+        let (from, lowest) = if load_line > 0 && currency == ask.currency {
+            (Place::Line(merchant), -load_line)
+        } else if self.float_currencies[card.orderer] == ask.currency {
+            (Place::Float(card.orderer), 0)
+        } else {
+            return Err(Reason::InvalidTransaction);
         };
         let covers = self.balance(from) - ask.amount >= lowest;
         if !covers && !self.is_flipped(Rule::FloatCovers) {
             return Err(Reason::InsufficientFunds);
         }
-        let to = usize::from(self.product(id).load_purse);
         let mut moved = vec![(from, -ask.amount)];
         let debt = if self.is_flipped(Rule::DebtsFirst) { 0 } else { self.owed(id, ask.currency) };
         let paid = debt.min(ask.amount);

@@ -184,10 +184,10 @@ impl Naive {
         if payer.orderer != payee.orderer || currency != self.load_currency(to) || from == to {
             return Err(Error::NotAlike);
         }
-        if amount <= 0 || self.is_too_much(to, currency, amount) {
+        let [source, target] = [from, to].map(|card| usize::from(self.product(card).load_purse));
+        if amount <= 0 || self.is_too_much(to, target, amount) {
             return Err(Error::Amount);
         }
-        let [source, target] = [from, to].map(|card| usize::from(self.product(card).load_purse));
         if self.available(from, source) < amount {
             return Err(Error::NotEnough);
         }

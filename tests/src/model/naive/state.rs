@@ -303,6 +303,9 @@ pub(in crate::model) struct Naive {
     pub(in crate::model) products: Vec<Product>,
     pub(in crate::model) merchants: Vec<OpenedMerchant>,
     pub(in crate::model) terminals: Vec<InstalledTerminal>,
+    /// Of each orderer's float, and of each acquirer's account.
+    pub(in crate::model) float_currencies: Vec<u16>,
+    pub(in crate::model) acquirer_currencies: Vec<u16>,
     pub(in crate::model) cards: Vec<Card>,
     pub(in crate::model) fees: Vec<FeeRule>,
     /// What lies anywhere but in purses.
@@ -331,6 +334,8 @@ impl Naive {
             products: Vec::new(),
             merchants: Vec::new(),
             terminals: Vec::new(),
+            float_currencies: Vec::new(),
+            acquirer_currencies: Vec::new(),
             cards: Vec::new(),
             fees: Vec::new(),
             money: BTreeMap::new(),
