@@ -8,7 +8,7 @@ use super::{
     event::{Event, Ordered},
     order::{DoneOrder, Order, SignedOrder, What},
 };
-use crate::{clock::Moment, journal::RECORD_BODY_MAX};
+use crate::clock::Moment;
 
 /// Why an order is not carried out. Nothing happens.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -45,6 +45,9 @@ pub enum OrderRefusal {
     Operation(#[from] OperationError),
 }
 
+/// Most bytes that the event of an order may take: what a record of the journal holds.
+pub const ORDER_BYTES_MAX: usize = 16 * 1024;
+
 /// Longest that an order may be good for, milliseconds: `cardswitch order --valid-h` says the same.
 const GOOD_FOR_MS_MAX: i64 = 168 * 3_600_000;
 
@@ -74,7 +77,7 @@ impl Books {
         let event = Event::Ordered(Box::new(Ordered { order: signed.clone(), done }));
         let mut body = Vec::new();
         event.write(&mut body);
-        let (bytes, max) = (body.len(), RECORD_BODY_MAX);
+        let (bytes, max) = (body.len(), ORDER_BYTES_MAX);
         if bytes > max { Err(OrderRefusal::TooLong { bytes, max }) } else { Ok(event) }
     }
 

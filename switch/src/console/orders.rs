@@ -13,7 +13,16 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 
 use super::{Admin, failed, joined, stopping};
-use crate::{app::Control, audit, journal::Seq, orders::file};
+use crate::{
+    app::Control,
+    audit,
+    books::ordered::ORDER_BYTES_MAX,
+    journal::{RECORD_BODY_MAX, Seq},
+    orders::file,
+};
+
+// What the books let pass fits into a record; else an order would be called carried out that is not.
+const _: () = assert!(ORDER_BYTES_MAX <= RECORD_BODY_MAX);
 
 /// Where an order stands in the journal.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
