@@ -14,6 +14,7 @@ pub mod file;
 pub mod language;
 pub mod line;
 pub mod lists;
+pub mod past;
 pub mod region;
 pub mod rule;
 pub mod rulebook;

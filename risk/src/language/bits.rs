@@ -1,4 +1,7 @@
-//! Which rules of a set: one bit for each, by its place.
+//! Which rules of a set: one bit for each, by its place. Written down, it is as long as its last rule needs.
+
+use arrayvec::ArrayVec;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// Most rules that are evaluated together.
 pub const RULES_MAX: usize = 256;
@@ -43,6 +46,22 @@ impl RuleBits {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.first().is_none()
+    }
+}
+
+impl Serialize for RuleBits {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let words = self.0.iter().rposition(|word| *word != 0).map_or(0, |last| last + 1);
+        serializer.collect_seq(&self.0[..words])
+    }
+}
+
+impl<'de> Deserialize<'de> for RuleBits {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let written = ArrayVec::<u64, { RULES_MAX / 64 }>::deserialize(deserializer)?;
+        let mut words = [0; RULES_MAX / 64];
+        words[..written.len()].copy_from_slice(&written);
+        Ok(Self(words))
     }
 }
 

@@ -5,9 +5,10 @@
 use super::ast::Expr;
 use super::check::{Checker, Names};
 use super::emit::{Root, emit};
+use super::facts::Fact;
 use super::fault::Fault;
 use super::graph::{Graph, NamedList, NodeId};
-use super::machine::{Hits, Program, SLOTS_MAX};
+use super::machine::{Hits, Op, Program, SLOTS_MAX};
 use super::request::{Past, Request};
 use super::window::Window;
 use crate::Day;
@@ -85,6 +86,26 @@ impl Code {
     #[must_use]
     pub fn windows(&self) -> &[Window] {
         &self.program.tables.windows
+    }
+
+    /// Whether a rule of the set asks for a window; those of drafts are listed too.
+    #[must_use]
+    pub fn asks_window(&self, number: usize) -> bool {
+        let asks = |op: &Op| matches!(op, Op::Window { window, .. } if usize::from(*window) == number);
+        self.program.ops.iter().any(asks)
+    }
+
+    /// Whether a rule of the set looks something up in a list, by its place; those of drafts are listed too.
+    #[must_use]
+    pub fn asks_list(&self, number: usize) -> bool {
+        let asks = |op: &Op| matches!(op, Op::Listed { list, .. } if usize::from(*list) == number);
+        self.program.ops.iter().any(asks)
+    }
+
+    /// Whether a rule of the set looks at a number, a word or a flag of a request.
+    #[must_use]
+    pub fn asks_fact(&self, fact: Fact) -> bool {
+        self.program.ops.iter().any(|op| op.reads(fact))
     }
 
     /// The lists that the rules look things up in.

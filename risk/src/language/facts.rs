@@ -131,11 +131,12 @@ catalogue! {
     PhoneBinding "device.phone_binding", Sort::Word(DEVICES), "the line", Missing::NoAnswer, "Whether the telephone line is the one that the terminal is known with.";
     LastRegion "last.region", Sort::Number(Unit::Region, 0, 999_999), "events before", Missing::NoAnswer, "The region of the card's last approved request.";
     LastSeconds "last.seconds", Sort::Number(Unit::Seconds, 0, i64::MAX), "events before", Missing::NoAnswer, "Seconds since the card's last approved request.";
-    LastSpeed "last.speed", Sort::Number(Unit::KilometresAnHour, 0, i64::MAX), "events before", Missing::NoAnswer, "How fast the card would have travelled since its last approved request.";
+    LastSpeed "last.speed", Sort::Number(Unit::KilometresAnHour, 0, i64::MAX), "events before", Missing::NoAnswer, "How fast the card would have travelled since its last approved request; missing where no spots are known.";
+    FirstSeconds "first.seconds", Sort::Number(Unit::Seconds, 0, i64::MAX), "events before", Missing::NoAnswer, "Seconds since the card's first approved request that is known.";
 }
 
 /// How many facts there are.
-pub(super) const COUNT: usize = Fact::LastSpeed as usize + 1;
+pub(super) const COUNT: usize = Fact::FirstSeconds as usize + 1;
 
 /// How many of them are texts or keys; they come first.
 pub(super) const TEXTS: usize = Fact::CardRegions as usize;

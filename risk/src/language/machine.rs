@@ -150,22 +150,67 @@ pub struct Hits {
     pub not_applicable: RuleBits,
 }
 
+impl Op {
+    /// Whether it looks at the slot of a fact.
+    pub(super) fn reads(&self, fact: Fact) -> bool {
+        let slot = |slot: Slot| usize::from(slot) == fact as usize;
+        match *self {
+            Self::Has { fact: asked, .. } => asked == fact,
+            Self::Compare { left, right, .. } | Self::Calc { left, right, .. } => slot(left) || slot(right),
+            Self::Copy { from, .. }
+            | Self::NumberIn { from, .. }
+            | Self::WithinFact { from, .. }
+            | Self::WithinSet { from, .. }
+            | Self::OnlyIn { from, .. }
+            | Self::Not { from, .. }
+            | Self::And { from, .. }
+            | Self::Or { from, .. }
+            | Self::JumpIf { from, .. }
+            | Self::Rule { from, .. } => slot(from),
+            _ => false,
+        }
+    }
+}
+
 impl Program {
     /// Runs all rules on one request.
     pub(super) fn run<P: Past>(&self, request: &Request<'_>, past: &P) -> Hits {
+        let mut hits = Hits::default();
+        self.run_telling(request, past, |rule, value| match value {
+            0 => {}
+            MISSING => hits.not_applicable.set(rule),
+            _ => hits.fired.set(rule),
+        });
+        hits
+    }
+
+    /// What a program of one root comes to, which need not be a flag.
+    pub(super) fn answer<P: Past>(&self, request: &Request<'_>, past: &P) -> i64 {
+        let mut answer = MISSING;
+        self.run_telling(request, past, |_, value| answer = value);
+        answer
+    }
+
+    /// Runs all rules; `tell` hears of each by its place and what it came to.
+    fn run_telling<P: Past>(&self, request: &Request<'_>, past: &P, tell: impl FnMut(usize, i64)) {
         // Slots are cleared for every request; most sets need few.
         match self.slots {
-            ..=128 => self.run_in::<128, P>(request, past),
-            129..=384 => self.run_in::<384, P>(request, past),
-            _ => self.run_in::<SLOTS_MAX, P>(request, past),
+            ..=128 => self.run_in::<128, P, _>(request, past, tell),
+            129..=384 => self.run_in::<384, P, _>(request, past, tell),
+            _ => self.run_in::<SLOTS_MAX, P, _>(request, past, tell),
         }
     }
 
-    fn run_in<const SLOTS: usize, P: Past>(&self, request: &Request<'_>, past: &P) -> Hits {
+    fn run_in<const SLOTS: usize, P: Past, T: FnMut(usize, i64)>(
+        &self,
+        request: &Request<'_>,
+        past: &P,
+        mut tell: T,
+    ) {
         let mut slots = [0_i64; SLOTS];
         slots[..facts::COUNT].copy_from_slice(&request.numbers);
         slots[facts::COUNT..facts::COUNT + self.constants.len()].copy_from_slice(&self.constants);
-        let (mut known, mut hits, mut at) = ([0_u64; SHARED_MAX / 64], Hits::default(), 0);
+        let (mut known, mut at) = ([0_u64; SHARED_MAX / 64], 0);
         while let Some(op) = self.ops.get(at) {
             at += 1;
             match *op {
@@ -185,18 +230,13 @@ impl Program {
                         at = target as usize;
                     }
                 }
-                Op::Rule { from, rule } => match slots[usize::from(from)] {
-                    0 => {}
-                    MISSING => hits.not_applicable.set(usize::from(rule)),
-                    _ => hits.fired.set(usize::from(rule)),
-                },
+                Op::Rule { from, rule } => tell(usize::from(rule), slots[usize::from(from)]),
                 op => {
                     let (to, value) = self.value(op, &slots, request, past);
                     slots[usize::from(to)] = value;
                 }
             }
         }
-        hits
     }
 
     /// What a step that computes something computes, and for which slot.

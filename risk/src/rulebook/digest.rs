@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::outcome::{Outcome, Reason, RuleState, word};
@@ -12,7 +13,7 @@ use super::read::{Rulebook, WrittenRule};
 use crate::language::on_one_line;
 
 /// SHA-256 of a set of rules.
-#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct SetHash(pub [u8; 32]);
 
 /// Changes with every change of what is hashed.

@@ -13,7 +13,8 @@ use super::outcome::{Outcome, Reason, RuleState, Verdict, Wishes};
 use crate::Day;
 use crate::language::ast::Expr;
 use crate::language::{
-    Code, Compiler, Currency, LISTED, NamedList, Names, Past, Place, RULES_MAX, Request, parse,
+    Code, Compiler, Currency, Explained, Hits, LISTED, NamedList, Names, Past, Place, RULES_MAX, Request,
+    explain, parse,
 };
 use crate::rule::RuleId;
 
@@ -63,6 +64,8 @@ pub struct Rulebook {
     code: Code,
     wishes: Wishes,
     hash: SetHash,
+    /// Drafts are evaluated, too.
+    rehearsal: bool,
 }
 
 /// Why files are no set of rules.
@@ -90,6 +93,18 @@ impl Rulebook {
     /// # Errors
     /// Everything that is wrong with them.
     pub fn read(files: &[&str]) -> Result<Self, BookError> {
+        Self::read_as(files, false)
+    }
+
+    /// The same, for a rehearsal: drafts, and rules in shadow, are evaluated as if they were live.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn rehearse(files: &[&str]) -> Result<Self, BookError> {
+        Self::read_as(files, true)
+    }
+
+    fn read_as(files: &[&str], rehearsal: bool) -> Result<Self, BookError> {
         let mut faults = Vec::new();
         let mut documents = Vec::new();
         for (number, text) in files.iter().enumerate() {
@@ -124,7 +139,7 @@ impl Rulebook {
             faults.sort_by_key(|(file, fault)| (*file, fault.place));
             return Err(BookError::Faults(faults));
         }
-        Self::compiled(currency, lists, kept, compiler, &checked)
+        Self::compiled(currency, lists, kept, compiler, &checked, rehearsal)
     }
 
     fn compiled(
@@ -133,9 +148,12 @@ impl Rulebook {
         rules: Vec<WrittenRule>,
         mut compiler: Compiler,
         checked: &[crate::language::Checked],
+        rehearsal: bool,
     ) -> Result<Self, BookError> {
         let mut wishes = Wishes::default();
-        let evaluated = rules.iter().zip(checked).filter(|(rule, _)| rule.state.is_evaluated());
+        let is_evaluated =
+            |rule: &WrittenRule| rule.state.is_evaluated() || rehearsal && rule.state == RuleState::Draft;
+        let evaluated = rules.iter().zip(checked).filter(|(rule, _)| is_evaluated(rule));
         let found = evaluated.clone().count();
         if found > RULES_MAX {
             return Err(BookError::TooMany { found, most: RULES_MAX });
@@ -144,12 +162,12 @@ impl Rulebook {
             let limited = rule.from.is_some() || rule.until.is_some();
             let days = (rule.from.unwrap_or(Day(i32::MIN)), rule.until.unwrap_or(Day(i32::MAX)));
             compiler.add(*checked, limited.then_some(days));
-            if rule.state == RuleState::Live {
+            if rule.state == RuleState::Live || rehearsal {
                 wishes.add(place, rule.outcome);
             }
         }
         let code = compiler.finish()?;
-        let mut book = Self { currency, lists, rules, code, wishes, hash: SetHash([0; 32]) };
+        let mut book = Self { currency, lists, rules, code, wishes, hash: SetHash([0; 32]), rehearsal };
         book.hash = digest::of(&book);
         Ok(book)
     }
@@ -161,8 +179,11 @@ impl Rulebook {
     }
 
     /// The rules that are evaluated, in their order: a rule's place here is its place in a [`Verdict`].
-    pub fn evaluated(&self) -> impl Iterator<Item = &WrittenRule> {
-        self.rules.iter().filter(|rule| rule.state.is_evaluated())
+    pub fn evaluated(&self) -> impl Iterator<Item = &WrittenRule> + Clone {
+        let drafts = self.rehearsal;
+        self.rules
+            .iter()
+            .filter(move |rule| rule.state.is_evaluated() || drafts && rule.state == RuleState::Draft)
     }
 
     /// The currency in which sums are kept, if the files name one.
@@ -192,7 +213,26 @@ impl Rulebook {
     /// Evaluates the set on one request. Allocates nothing, cannot fail.
     #[must_use]
     pub fn evaluate<P: Past>(&self, request: &Request<'_>, past: &P) -> Verdict {
-        self.wishes.verdict(self.code.run(request, past))
+        self.verdict(self.code.run(request, past))
+    }
+
+    /// What a rule of the set and its pieces come to for one request.
+    #[must_use]
+    pub fn explain<P: Past>(&self, rule: &WrittenRule, request: &Request<'_>, past: &P) -> Explained {
+        let names = Names { currency: self.currency, lists: self.lists.clone() };
+        explain(&rule.when, &names, self.code.windows(), request, past)
+    }
+
+    /// What the set says where these rules fired.
+    #[must_use]
+    pub fn verdict(&self, hits: Hits) -> Verdict {
+        self.wishes.verdict(hits)
+    }
+
+    /// A rule by its place in a [`Verdict`].
+    #[must_use]
+    pub fn rule(&self, place: usize) -> Option<&WrittenRule> {
+        self.evaluated().nth(place)
     }
 }
 

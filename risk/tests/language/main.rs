@@ -5,6 +5,7 @@ mod allocation;
 mod cel;
 mod equal;
 mod errors;
+mod explaining;
 mod files;
 mod formatting;
 mod generate;
