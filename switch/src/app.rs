@@ -40,7 +40,7 @@ use crate::{
     recovery::{self, RecoveryError},
     stages::{
         FaultLog, Stages,
-        thread::{self, Follows, Order, Queue},
+        thread::{self, Errand, Follows, Queue},
     },
     telemetry::{
         cost::Laps,
@@ -202,7 +202,7 @@ pub fn start(config: &Config, progress: &mut dyn FnMut(Seq)) -> Result<Running, 
             "records behind the anchor: the last stop was not a clean one"
         );
     }
-    start_on(config, Box::new(store), Box::new(die), progress)
+    start_on(config, Box::new(store), Arc::new(die), progress)
 }
 
 /// Starts the switch on a store of the caller's; `fatal` is called when that fails.
@@ -220,8 +220,8 @@ pub fn start_on(
     let _none_there = std::fs::remove_file(&ports_file);
     let (metrics, page) = metrics::recorder();
     metrics.limits(config);
-    let officers = config.orders.officers.as_deref().map(Officers::read).transpose()?;
-    let stages = prepare(config, store.as_mut(), metrics.clone(), progress)?;
+    let officers = officers(config)?;
+    let stages = prepare_for(officers.as_ref(), config, store.as_mut(), metrics.clone(), progress)?;
     let sizes = stages.books.card_sizes();
     tracing::info!(
         cards = sizes.cards,
@@ -231,9 +231,6 @@ pub fn start_on(
     );
     wipe::deep_stack();
     let reader: Box<dyn Reader> = store.reader();
-    if let Some(path) = &config.journal.head_copy {
-        head_copy::check(path, &stages.books, reader.as_ref(), officers.as_ref())?;
-    }
     metrics.epoch(stages.books.epoch());
     let pos = listen("pos.listen", config.pos.listen)?;
     let epos = listen("epos.listen", config.epos.listen)?;
@@ -324,9 +321,23 @@ pub fn start_on(
 /// The stages over a store's books, ready to work on batches: what [`start_on`] gives the stages' thread.
 ///
 /// # Errors
-/// The books cannot be made, or their keys not be used.
-#[inline(never)] // So that its caller can overwrite the stack it has used.
+/// The journal is not the one that was told of, the books cannot be made, or their keys not be used.
 pub fn prepare(
+    config: &Config,
+    store: &mut dyn Store,
+    metrics: Metrics,
+    progress: &mut dyn FnMut(Seq),
+) -> Result<Stages, AppError> {
+    prepare_for(officers(config)?.as_ref(), config, store, metrics, progress)
+}
+
+fn officers(config: &Config) -> Result<Option<Officers>, AppError> {
+    Ok(config.orders.officers.as_deref().map(Officers::read).transpose()?)
+}
+
+#[inline(never)] // So that its caller can overwrite the stack it has used.
+fn prepare_for(
+    officers: Option<&Officers>,
     config: &Config,
     store: &mut dyn Store,
     metrics: Metrics,
@@ -335,7 +346,15 @@ pub fn prepare(
     let mut clock = Clock::new(&config.time.zone)?;
     let (mut hsm, _) = keys::open(&config.hsm)?;
     let mut entropy = system_entropy;
-    let books = recovery::open_books(store, config, &mut hsm, &mut entropy, &mut clock, progress)?;
+    let books = recovery::restore(store, progress)?;
+    // Before the first record of this start: a journal that is not served must stay as it was found.
+    if let Some(path) = &config.journal.head_copy {
+        head_copy::check(path, &books, store.reader().as_ref(), officers)?;
+    }
+    if let Some(folder) = &config.journal.mirror {
+        mirror::check(folder, store.reader().as_ref())?;
+    }
+    let books = recovery::go_on(books, store, config, &mut hsm, &mut entropy, &mut clock, progress)?;
     let verifier = Verifier::new(hsm, Box::new(entropy), &books)?;
     let lmk = CheckValue(verifier.lmk_check_value());
     metrics.hsm(verifier.is_test(), lmk);
@@ -449,7 +468,7 @@ struct Io {
     /// Hosts that the switch dials itself.
     hosts: Vec<(SocketAddr, Form)>,
     desk: Desk,
-    to_stages: Sender<Order>,
+    to_stages: Sender<Errand>,
     metrics: Metrics,
     released: Arc<Released>,
     orders: mpsc::Receiver<Control>,
@@ -478,8 +497,8 @@ impl Io {
 
         while let Some(order) = self.orders.recv().await {
             match order {
-                Control::Look(look) => give(&self.to_stages, Order::Look(look)),
-                Control::Record(follows) => give(&self.to_stages, Order::Record(follows)),
+                Control::Look(look) => give(&self.to_stages, Errand::Look(look)),
+                Control::Record(follows) => give(&self.to_stages, Errand::Record(follows)),
                 Control::Stop => break,
             }
         }
@@ -492,19 +511,19 @@ impl Io {
             let (requests, connections) = (hub.permits_in_use(), hub.connections_open());
             tracing::warn!(requests, connections, "stopping although not everything was answered");
         }
-        give(&self.to_stages, Order::Finish);
+        give(&self.to_stages, Errand::Finish);
         Ok(())
     }
 }
 
-fn give(to_stages: &Sender<Order>, order: Order) {
+fn give(to_stages: &Sender<Errand>, errand: Errand) {
     // If that thread is gone, it has panicked, and the process is on its way out.
-    let _stages_gone = to_stages.send(order);
+    let _stages_gone = to_stages.send(errand);
 }
 
 /// Where the io thread gives batches over, and what it needs to turn frames away by itself.
 struct Desk {
-    to_stages: Sender<Order>,
+    to_stages: Sender<Errand>,
     queue: Arc<Queue>,
     clock: Clock,
     /// The moment of the turn under way: in a flood, asking for the time is a good part of what a frame costs.
@@ -516,7 +535,7 @@ struct Desk {
 impl Work for Desk {
     fn give(&mut self, batch: Box<Batch>) {
         self.queue.given();
-        give(&self.to_stages, Order::Batch(batch));
+        give(&self.to_stages, Errand::Batch(batch));
     }
 
     fn is_idle(&self) -> bool {

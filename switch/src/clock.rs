@@ -135,6 +135,24 @@ impl Moment {
         part(self.local.hour()) * 10_000 + part(self.local.minute()) * 100 + part(self.local.second())
     }
 
+    /// Hour of the local day, 0 to 23.
+    #[must_use]
+    pub fn hour(&self) -> u8 {
+        self.local.hour().unsigned_abs()
+    }
+
+    /// Weekday of the local day, 0 for Monday.
+    #[must_use]
+    pub fn weekday(&self) -> u8 {
+        self.local.weekday().to_monday_zero_offset().unsigned_abs()
+    }
+
+    /// Day of the local month, from 1.
+    #[must_use]
+    pub fn day_of_month(&self) -> u8 {
+        self.local.day().unsigned_abs()
+    }
+
     /// `MMDD`, field 13.
     #[must_use]
     pub fn mmdd(&self) -> u64 {

@@ -15,11 +15,12 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use crate::{
     app::{archive_dir, journal_dir},
     books::{
+        Acquirer, Books, ZoneKeys,
         event::Event,
         order::{SignedOrder, What},
     },
     clock::Clock,
-    journal::{self, Head, JournalError, RecordBatch, Seq, SledStore, Store, StoreOptions},
+    journal::{self, Head, JournalError, RecordBatch, Seq, SledStore, StoppedJournal, Store, StoreOptions},
     orders::{Officers, OrderError},
     recovery::{self, RecoveryError},
 };
@@ -78,6 +79,21 @@ pub struct Begun {
     pub seq: Seq,
     /// Where the journal of before lies.
     pub before: PathBuf,
+    /// The zone keys that each acquirer has in the books now.
+    pub acquirers: Vec<AcquirerKeys>,
+}
+
+/// An acquirer's zone keys, by their check values: PIN, MAC to the switch, MAC from the switch.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AcquirerKeys {
+    /// Field 32.
+    pub acquirer: String,
+    /// Those in use.
+    pub current: [[u8; 3]; 3],
+    /// Those that it was given and has not used yet, if there are any.
+    pub pending: Option<[[u8; 3]; 3]>,
+    /// Whether it was given newer ones behind the record that is kept, which are lost.
+    pub changed_since: bool,
 }
 
 /// What an order has to say to begin the next epoch of a stopped data folder behind `keeps`, or, if that is not given,
@@ -90,25 +106,59 @@ pub fn point(
     keeps: Option<Seq>,
     progress: &mut dyn FnMut(Seq),
 ) -> Result<What, EpochError> {
-    let (epoch, mut head) = as_far_as_whole(folder, progress)?;
+    let stopped = StoppedJournal::lock(&journal_dir(folder.data))?;
+    let (before, mut head) = as_far_as_whole(&stopped, folder, progress)?;
     if keeps.is_some_and(|keeps| keeps != head.seq) {
         let copy = temporary()?;
-        head = journal::cut_copy(&journal_dir(folder.data), copy.path(), keeps, progress)?;
+        head = stopped.cut_copy(copy.path(), keeps, progress)?;
     }
-    Ok(What::BeginEpoch { epoch: epoch + 1, keeps: head.seq, hash: head.hash })
+    Ok(What::BeginEpoch { epoch: before.epoch + 1, keeps: head.seq, hash: head.hash })
 }
 
-/// The epoch of a stopped data folder, and where its journal ends or ceases to be whole.
-fn as_far_as_whole(folder: Folder<'_>, progress: &mut dyn FnMut(Seq)) -> Result<(u32, Head), EpochError> {
+/// What is known of the journal that an epoch ends.
+struct Before {
+    epoch: u32,
+    /// By how many versions each acquirer's zone keys have been changed.
+    key_versions: Vec<u32>,
+}
+
+impl Before {
+    fn of(books: &Books) -> Self {
+        let newest = |acquirer: &Acquirer| newest_keys(acquirer).version;
+        Self { epoch: books.epoch(), key_versions: books.acquirers().iter().map(newest).collect() }
+    }
+
+    /// The zone keys in books that go on from an earlier record.
+    fn keys_in(&self, books: &Books) -> Vec<AcquirerKeys> {
+        let keys = |(acquirer, version): (&Acquirer, &u32)| AcquirerKeys {
+            acquirer: acquirer.id.to_string(),
+            current: acquirer.current.texts.check_values,
+            pending: acquirer.pending.as_ref().map(|keys| keys.texts.check_values),
+            changed_since: newest_keys(acquirer).version < *version,
+        };
+        books.acquirers().iter().zip(&self.key_versions).map(keys).collect()
+    }
+}
+
+fn newest_keys(acquirer: &Acquirer) -> &ZoneKeys {
+    acquirer.pending.as_ref().unwrap_or(&acquirer.current)
+}
+
+/// The epoch of a stopped data folder and its acquirers' keys, and where its journal ends or ceases to be whole.
+fn as_far_as_whole(
+    stopped: &StoppedJournal,
+    folder: Folder<'_>,
+    progress: &mut dyn FnMut(Seq),
+) -> Result<(Before, Head), EpochError> {
     let copy = temporary()?;
-    let head = journal::cut_copy(&journal_dir(folder.data), copy.path(), None, progress)?;
+    let head = stopped.cut_copy(copy.path(), None, progress)?;
     let (store, _) = SledStore::open_archived(
         copy.path(),
         &archive_dir(folder.data, folder.archive),
         StoreOptions::default(),
         progress,
     )?;
-    Ok((recovery::restore(&store, progress)?.epoch(), head))
+    Ok((Before::of(&recovery::restore(&store, progress)?), head))
 }
 
 fn temporary() -> io::Result<tempfile::TempDir> {
@@ -129,8 +179,12 @@ pub fn begin(
 ) -> Result<Begun, EpochError> {
     officers.check(order, clock.now().unix_ms())?;
     let (epoch, keeps, hash) = what(order)?;
+    let journal = journal_dir(folder.data);
+    // Until the folders have changed places: what a switch recorded meanwhile would go with the journal of before.
+    let stopped = StoppedJournal::lock(&journal)?;
     // Of the whole journal, not of what is kept: an order that was carried out must not be carried out again.
-    let next = as_far_as_whole(folder, progress)?.0 + 1;
+    let whole = as_far_as_whole(&stopped, folder, progress)?.0;
+    let next = whole.epoch + 1;
     if epoch != next {
         return Err(EpochError::OtherEpoch { ordered: epoch, next });
     }
@@ -139,22 +193,22 @@ pub fn begin(
         let there = format!("{} is there already; move it away", before.display());
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, there).into());
     }
-    let journal = journal_dir(folder.data);
     let beside = folder.data.join(format!("journal.epoch-{epoch}"));
     if beside.exists() {
         // Of a try that was cut off before the folders changed places; nothing in it counts.
         fs::remove_dir_all(&beside)?;
     }
-    let head = journal::cut_copy(&journal, &beside, Some(keeps), progress)?;
+    let head = stopped.cut_copy(&beside, Some(keeps), progress)?;
     if head.hash != hash {
         return Err(EpochError::OtherHistory { keeps });
     }
-    let seq = begin_in((&beside, &archive_dir(folder.data, folder.archive)), order, clock, progress)?;
+    let books = begin_in((&beside, &archive_dir(folder.data, folder.archive)), order, clock, progress)?;
+    journal::sync_tree(&beside)?;
     // In one step, so that there is a journal under the name whenever the machine stops.
     renameat_with(CWD, &beside, CWD, &journal, RenameFlags::EXCHANGE).map_err(io::Error::from)?;
     fs::rename(&beside, &before)?;
     File::open(folder.data)?.sync_all()?;
-    Ok(Begun { epoch, seq, before })
+    Ok(Begun { epoch, seq: books.seq(), before, acquirers: whole.keys_in(&books) })
 }
 
 fn what(order: &SignedOrder) -> Result<(u32, Seq, [u8; 32]), EpochError> {
@@ -169,7 +223,7 @@ fn begin_in(
     order: &SignedOrder,
     clock: &mut Clock,
     progress: &mut dyn FnMut(Seq),
-) -> Result<Seq, EpochError> {
+) -> Result<Books, EpochError> {
     let (mut store, _) = SledStore::open_archived(journal, archive, StoreOptions::default(), progress)?;
     let mut books = recovery::restore(&store, progress)?;
     clock.not_before(books.time_ms());
@@ -180,5 +234,5 @@ fn begin_in(
     books.apply(seq, time_ms, &event).map_err(RecoveryError::from)?;
     store.append(seq, &batch)?;
     Box::new(store).close()?;
-    Ok(seq)
+    Ok(books)
 }

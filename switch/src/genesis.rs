@@ -248,7 +248,7 @@ pub fn fee_rule(row: &FeeRow) -> FeeRule {
     FeeRule {
         name: row.name.clone(),
         currency: row.currency,
-        share_bp: row.percent_bp,
+        percent_bp: row.percent_bp,
         fixed: row.fixed_minor,
         min: row.min_minor,
         max: row.max_minor,

@@ -10,6 +10,7 @@
 
 pub mod app;
 pub mod audit;
+pub mod backtest;
 pub mod batch;
 pub mod books;
 pub mod channel;
@@ -26,6 +27,7 @@ pub mod epoch;
 pub mod genesis;
 pub mod head_copy;
 pub mod hex;
+pub mod interrupt;
 pub mod journal;
 pub mod keys;
 pub mod ledger;

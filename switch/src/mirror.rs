@@ -12,7 +12,7 @@
 
 use std::{
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc, Condvar, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
@@ -102,6 +102,20 @@ pub enum MirrorError {
     /// The system gives no thread.
     #[error("the mirror's thread cannot be started")]
     Thread(#[source] io::Error),
+}
+
+/// Whether a mirror lets the journal be served, asked before anything is appended. A folder that cannot be opened says
+/// nothing; [`start`] tells of it.
+///
+/// # Errors
+/// It is in front of the journal or of another history.
+pub fn check(folder: &Path, reader: &dyn Reader) -> Result<(), MirrorError> {
+    match MirrorFolder::open(folder).and_then(|folder| folder.check(reader)) {
+        Err(error @ (JournalError::MirrorAhead { .. } | JournalError::MirrorOfOther { .. })) => {
+            Err(error.into())
+        }
+        Err(_) | Ok(()) => Ok(()),
+    }
 }
 
 /// Opens the mirror and starts the thread, which first catches up with the journal; waits for that as long as an answer would. A folder that cannot be opened is told,

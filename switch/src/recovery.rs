@@ -199,7 +199,23 @@ pub fn open_books(
     clock: &mut Clock,
     progress: &mut dyn FnMut(Seq),
 ) -> Result<Books, RecoveryError> {
-    let mut books = restore(store, progress)?;
+    let books = restore(store, progress)?;
+    go_on(books, store, config, hsm, entropy, clock, progress)
+}
+
+/// Restored books, brought to where a switch can serve on them. The first thing of a start that appends to the journal.
+///
+/// # Errors
+/// A city that cannot be imported, an import that was cut off, keys under another local master key.
+pub fn go_on(
+    mut books: Books,
+    store: &mut dyn Store,
+    config: &Config,
+    hsm: &mut Hsm,
+    entropy: &mut dyn Entropy,
+    clock: &mut Clock,
+    progress: &mut dyn FnMut(Seq),
+) -> Result<Books, RecoveryError> {
     let behind_ms = clock.not_before(books.time_ms());
     if behind_ms > CLOCK_BEHIND_MS {
         tracing::warn!(

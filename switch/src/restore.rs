@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// What is to be restored.
-pub struct Order<'a> {
+pub struct Wanted<'a> {
     /// Folders of segments: archives and backups, with the checkpoints beside them.
     pub from: &'a [PathBuf],
     /// The data folder to be made; it must not be there.
@@ -26,9 +26,9 @@ pub struct Order<'a> {
     pub until: Until,
 }
 
-impl std::fmt::Debug for Order<'_> {
+impl std::fmt::Debug for Wanted<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Order").field("to", &self.to).field("until", &self.until).finish_non_exhaustive()
+        f.debug_struct("Wanted").field("to", &self.to).field("until", &self.until).finish_non_exhaustive()
     }
 }
 
@@ -74,16 +74,16 @@ pub enum RestoreError {
 ///
 /// # Errors
 /// Whatever keeps the folder from being whole; none is left under its name then.
-pub fn restore(order: Order<'_>, progress: &mut dyn FnMut(Seq)) -> Result<Restored, RestoreError> {
-    let building = building(order.to)?;
-    let made = build(&building, order.from, order.until, progress);
+pub fn restore(wanted: Wanted<'_>, progress: &mut dyn FnMut(Seq)) -> Result<Restored, RestoreError> {
+    let building = building(wanted.to)?;
+    let made = build(&building, wanted.from, wanted.until, progress);
     if made.is_err() {
         // What counts is why it failed; what stays of it says so by its name.
         let _stays = fs::remove_dir_all(&building);
     }
     let restored = made?;
-    fs::rename(&building, order.to)?;
-    sync_parent(order.to)?;
+    fs::rename(&building, wanted.to)?;
+    sync_parent(wanted.to)?;
     Ok(restored)
 }
 

@@ -154,6 +154,9 @@ impl Stages {
         let remembered = self.books.transactions();
         self.metrics.duplicates(remembered.len(), remembered.evicted());
         self.metrics.books(self.books.ledger().holds().len(), self.books.notices().last_id());
+        if let Some(rules) = self.books.rules_in_force() {
+            self.metrics.rules(rules.published().number, rules.hits());
+        }
     }
 
     fn decide_one(

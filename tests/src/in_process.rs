@@ -87,7 +87,7 @@ impl InProcess {
         let journal_failed = Arc::new(AtomicBool::new(false));
         let failed = Arc::clone(&journal_failed);
         let journal = Mutex::new(store.reader());
-        let fatal = Box::new(move |_: &_| failed.store(true, Ordering::SeqCst));
+        let fatal = Arc::new(move |_: &_| failed.store(true, Ordering::SeqCst));
         let running = app::start_on(&config, store, fatal, replayed).expect("the switch starts");
         Self { running, city: City::open(), journal, journal_failed, _folder: folder }
     }

@@ -39,6 +39,8 @@ pub enum Kind {
     ZoneKey,
     /// The local master key.
     Lmk,
+    /// The key with which an officer signs orders.
+    OfficerKey,
 }
 
 impl Kind {
@@ -60,6 +62,7 @@ impl Kind {
             Self::ZoneMaster => "zone master key",
             Self::ZoneKey => "zone key",
             Self::Lmk => "local master key",
+            Self::OfficerKey => "officer's key",
         }
     }
 }

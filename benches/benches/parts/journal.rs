@@ -8,6 +8,8 @@ use std::{
     io::Write,
     ops::ControlFlow,
     os::unix::fs::FileExt,
+    sync::mpsc::sync_channel,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -141,8 +143,12 @@ fn raw_bytes(bodies: &[Vec<u8>]) -> Vec<u8> {
     bytes
 }
 
-/// One commit here, one there, in turns: a disk that is slower for a while is slower for both. At the end everything that
-/// was appended is read again and adds up to the chain's end.
+/// Commits in a turn of [`beside`].
+const TURN: usize = 16;
+
+/// Some commits here, as many there, in turns: a disk that is slower for a while is slower for both. Commits are as the
+/// switch makes them, one being written while another is synced; the file knows no halves. At the end everything that was
+/// appended is read again and adds up to the chain's end.
 fn beside(bodies: &[Vec<u8>]) {
     let folder = folder();
     let path = folder.path().join("journal");
@@ -151,13 +157,10 @@ fn beside(bodies: &[Vec<u8>]) {
     let (mut commits, mut in_sled, mut in_file) = (0_usize, Vec::new(), Vec::new());
     let until = if proof::measuring() { Duration::from_secs(3) } else { Duration::from_millis(20) };
     let begun = Instant::now();
-    while commits < 3 || begun.elapsed() < until {
-        fill(&mut batch, store.head().seq + 1, bodies);
-        in_sled.push(took(|| {
-            store.append(store.head().seq + 1, &batch).expect("an append");
-        }));
-        in_file.push(took(|| file.write(&bytes)));
-        commits += 1;
+    while commits < TURN || begun.elapsed() < until {
+        in_sled.push(took(|| commit_in_halves(&mut store, &mut batch, bodies)));
+        in_file.push(took(|| (0..TURN).for_each(|_| file.write(&bytes))));
+        commits += TURN;
     }
     file.prove(&bytes);
     let (head, mut read) = (store.head(), 0_usize);
@@ -175,13 +178,32 @@ fn beside(bodies: &[Vec<u8>]) {
         read as u128 * 1_000_000 / micros
     };
     let (sled, raw) = (rate(&in_sled), rate(&in_file));
-    let [middle_of_sled, middle_of_raw] = [&mut in_sled, &mut in_file].map(|spent| middle(spent).as_micros());
+    let middles = [&mut in_sled, &mut in_file].map(|spent| middle(spent).as_micros() / TURN as u128);
+    let [middle_of_sled, middle_of_raw] = middles;
     let what = format!(
         "{commits} commits each, sled {sled} records/s, raw file {raw} records/s, {} % of it; \
-         the middle commit {middle_of_sled} µs, {middle_of_raw} µs",
+         a commit of the middle turn {middle_of_sled} µs, {middle_of_raw} µs",
         sled * 100 / raw.max(1)
     );
     proof::told(&format!("journal beside a raw file, {} at a time", bodies.len()), &what);
+}
+
+/// A turn of commits, durable when it returns.
+fn commit_in_halves(store: &mut SledStore, batch: &mut RecordBatch, bodies: &[Vec<u8>]) {
+    let (handover, written) = sync_channel(0);
+    let (mut syncer, mut first) = (store.syncer(), store.head().seq + 1);
+    thread::scope(|threads| {
+        threads.spawn(move || {
+            written.iter().for_each(|()| _ = syncer.sync().expect("a sync"));
+        });
+        for _ in 0..TURN {
+            fill(batch, first, bodies);
+            first = store.write(first, batch).expect("a write").seq + 1;
+            handover.send(()).expect("a thread that syncs");
+        }
+        drop(handover);
+    });
+    assert_eq!(store.head().seq + 1, first, "all of it is durable");
 }
 
 fn took(work: impl FnOnce()) -> Duration {

@@ -17,7 +17,7 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 const PAGE_MAX: u64 = 4 << 20;
 
 /// The stages that are counted one by one, in the order of a request's way.
-pub const STAGES: [&str; 7] = ["channel", "parse", "verify", "decide", "encode", "seal", "commit"];
+pub const STAGES: [&str; 8] = ["channel", "parse", "verify", "decide", "encode", "seal", "commit", "sync"];
 
 /// All series of a page with their values.
 #[derive(Clone, Debug, Default)]

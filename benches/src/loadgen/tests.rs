@@ -37,7 +37,7 @@ fn switch(change: impl FnOnce(&mut Config)) -> (Running, TempDir) {
     let mut config = Config::load(&city().join("cardswitch.toml"), ports.into_iter()).unwrap();
     folder.path().clone_into(&mut config.data.dir);
     change(&mut config);
-    let fatal = Box::new(|error: &_| panic!("the journal in memory fails: {error}"));
+    let fatal = std::sync::Arc::new(|error: &_| panic!("the journal in memory fails: {error}"));
     let running = app::start_on(&config, Box::new(MemoryStore::new()), fatal, &mut |_| ()).unwrap();
     (running, folder)
 }

@@ -1,27 +1,25 @@
 //! One card for people: its state, purses, holds, counters and last transactions. Found by what may be shown of its
 //! number, never by the number.
 
-use std::{collections::VecDeque, str::FromStr};
+mod search;
+
+use std::str::FromStr;
 
 use risk::{Counts, Day, Period};
 use serde::{Deserialize, Serialize};
 
 use super::{masked_phone, terminal_name, utc};
 use crate::{
-    books::{
-        Books, Card, CardId,
-        event::CardState,
-        originals::{Original, approval_code},
-    },
+    books::{Books, Card, CardId, event::CardState, originals::approval_code},
     journal::Seq,
-    ledger::{AccountKind, Currency, Minor, holds::Hold},
+    ledger::{Currency, Minor, holds::HoldId},
 };
+
+use search::Found;
+pub use search::Search;
 
 /// The most cards shown at once: few cards of one BIN share their last four digits.
 pub const CARDS_MAX: usize = 10;
-
-/// Approved transactions shown of a card.
-const LAST: usize = 10;
 
 /// What may be shown of a card number: BIN and last four digits.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -165,12 +163,13 @@ pub struct OriginalView {
 /// The cards of which this may be shown, at most [`CARDS_MAX`].
 #[must_use]
 pub fn cards(books: &Books, mask: CardMask) -> Vec<CardView> {
-    let fits = |(_, card): &(CardId, Card)| card.bin == mask.bin && card.last_four == mask.last_four;
-    let found = books.cards().behind(0).filter(fits).take(CARDS_MAX);
-    found.map(|(at, card)| view(books, at, &card)).collect()
+    let mut search = Search::new(mask);
+    while !search.step(books) {}
+    search.views(books)
 }
 
-fn view(books: &Books, id: CardId, card: &Card) -> CardView {
+fn view(books: &Books, Found { card: id, last, holds }: &Found) -> CardView {
+    let (id, card) = (*id, &books.card(*id));
     let product = books.products().get(usize::from(card.product));
     let orderer = books.orderers().get(usize::from(card.orderer));
     CardView {
@@ -185,9 +184,9 @@ fn view(books: &Books, id: CardId, card: &Card) -> CardView {
         pin_tries: card.pin_tries,
         pin_tries_max: books.policy().pin_tries_max,
         purses: purses(books, card),
-        holds: holds(books, id),
+        holds: holds.iter().filter_map(|hold| hold_view(books, *hold)).collect(),
         approved: approved(books, id),
-        last: last(books, id),
+        last: last.iter().filter_map(|seq| original_view(books, *seq)).collect(),
     }
 }
 
@@ -214,23 +213,16 @@ fn purses(books: &Books, card: &Card) -> Vec<PurseView> {
     books.card_purses(card).map(purse).collect()
 }
 
-fn holds(books: &Books, id: CardId) -> Vec<HoldView> {
-    let is_mine = |hold: &&Hold| {
-        let first = hold.legs.first().and_then(|leg| books.ledger().account(leg.account));
-        matches!(first.map(|account| account.kind), Some(AccountKind::Purse { card, .. }) if card == id.0)
-    };
-    let terminal = |hold: &Hold| {
-        let original = books.originals().at(books.originals().holding(hold.id)?)?;
-        terminal_name(books, original.key.terminal)
-    };
-    let mine = books.ledger().holds().iter().filter(is_mine).map(|hold| HoldView {
-        record: hold.id.0,
+fn hold_view(books: &Books, id: HoldId) -> Option<HoldView> {
+    let hold = books.ledger().holds().find(id)?;
+    let original = books.originals().holding(id).and_then(|seq| books.originals().at(seq));
+    Some(HoldView {
+        record: id.0,
         amount: hold.total(),
         currency: hold.currency,
         expires: utc(hold.expires_ms),
-        terminal: terminal(hold),
-    });
-    mine.collect()
+        terminal: original.and_then(|original| terminal_name(books, original.key.terminal)),
+    })
 }
 
 fn approved(books: &Books, id: CardId) -> Vec<CounterView> {
@@ -243,13 +235,9 @@ fn approved(books: &Books, id: CardId) -> Vec<CounterView> {
         .collect()
 }
 
-fn last(books: &Books, id: CardId) -> Vec<OriginalView> {
-    let mut newest: VecDeque<&Original> = VecDeque::with_capacity(LAST + 1);
-    for original in books.originals().iter().filter(|original| original.card == id.0) {
-        newest.push_front(original);
-        newest.truncate(LAST);
-    }
-    let shown = newest.into_iter().map(|original| OriginalView {
+fn original_view(books: &Books, seq: Seq) -> Option<OriginalView> {
+    let original = books.originals().at(seq)?;
+    Some(OriginalView {
         record: original.seq,
         approval_code: format!("{:06}", approval_code(original.seq)),
         time: utc(original.time_ms),
@@ -258,8 +246,7 @@ fn last(books: &Books, id: CardId) -> Vec<OriginalView> {
         amount: original.amount,
         currency: original.currency,
         returned: original.returned,
-    });
-    shown.collect()
+    })
 }
 
 #[cfg(test)]

@@ -2,13 +2,16 @@
 //! stopped folder and, through the admin port, from a running switch.
 //!
 //! One card stands in [`card`], its purses over a period in [`statement`], an orderer's float and cards in [`orderer`],
-//! the accounts over a business day in [`trial`], what they are for in [`mod@chart`], one terminal in [`terminal`], the outbox in [`notices`].
+//! the accounts over a business day in [`trial`], what they are for in [`mod@chart`], one terminal in [`terminal`], the outbox in [`notices`],
+//! the rules in force in [`rules`], why they decided in [`mod@explain`].
 
 pub mod card;
 pub mod chart;
+pub mod explain;
 mod movements;
 pub mod notices;
 pub mod orderer;
+pub mod rules;
 pub mod statement;
 pub mod terminal;
 pub mod trial;

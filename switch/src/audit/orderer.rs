@@ -32,6 +32,9 @@ use crate::{
 /// The most cards listed one by one; the sums are of all.
 pub const CARDS_MAX: usize = 1_000_000;
 
+/// The most movements of the float listed one by one, the first; the sums are of all.
+pub const ENTRIES_MAX: usize = 1_000_000;
+
 /// An orderer over a period.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct OrdererStatement {
@@ -58,6 +61,12 @@ pub struct OrdererCapital {
     pub opening: Minor,
     /// What moved it, in order.
     pub entries: Vec<StatementEntry>,
+    /// How many movements are not listed.
+    #[serde(default)]
+    pub entries_left_out: u64,
+    /// What those came to.
+    #[serde(default)]
+    pub left_out: Minor,
     /// The free part behind the last day: the opening balance and all entries together.
     pub closing: Minor,
     /// What its cards held together before the first day.
@@ -193,7 +202,10 @@ impl Watch {
             capital.cards_opening += effect.cards;
             return;
         }
-        if effect.float != 0 {
+        if effect.float != 0 && capital.entries.len() == ENTRIES_MAX {
+            capital.entries_left_out += 1;
+            capital.left_out += effect.float;
+        } else if effect.float != 0 {
             capital.entries.push(entry(books, day, time_ms, event, effect.float, capital.closing));
         }
         let given = effect.merchants + effect.acquirers + effect.fees;
@@ -263,7 +275,7 @@ impl OrdererCapital {
             ));
         }
         let moved: Minor = self.entries.iter().map(|entry| entry.amount).sum();
-        if opening + moved != *closing || float.is_some_and(|float| float != *closing) {
+        if opening + moved + self.left_out != *closing || float.is_some_and(|float| float != *closing) {
             faults.push(format!("the float in {currency:03} is not what the entries come to, {closing}"));
         }
         for Position { day, net, merchants, acquirers, fees, .. } in &self.days {

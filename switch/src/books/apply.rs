@@ -21,6 +21,7 @@ use crate::ledger::{AccountKind, Currency, Minor, Posting, Refusal};
 
 mod decided;
 mod outside;
+mod past;
 
 /// A list entry as the books keep it, for checkpoints; the rules hold it in the form they search.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
@@ -93,6 +94,9 @@ impl Books {
         self.time_ms = time_ms;
         if let Event::Ordered(ordered) = event {
             self.remember_order(&ordered.order.order);
+            if let Event::RulebookPublished(published) = &ordered.done {
+                return self.publish_rules(published, Some(&ordered.order));
+            }
         }
         self.apply_done(event.done())
     }
@@ -134,6 +138,7 @@ impl Books {
             Event::EpochBegun(order) => self.begin_epoch(order),
             Event::PinTriesReset { card } => self.reset_pin_tries(*card),
             Event::Operated(operated) => self.apply_operated(operated),
+            Event::RulebookPublished(published) => self.publish_rules(published, None),
             genesis => self.apply_genesis(genesis),
         }
     }
@@ -215,7 +220,8 @@ impl Books {
             | Event::EpochBegun(_)
             | Event::Ordered(_)
             | Event::PinTriesReset { .. }
-            | Event::Operated(_) => {
+            | Event::Operated(_)
+            | Event::RulebookPublished(_) => {
                 return Err(ApplyError::NoSuch { seq, what: "way to apply this event" });
             }
         }

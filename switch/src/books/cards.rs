@@ -311,8 +311,10 @@ impl<'a> Cards<'a> {
     /// Those behind the first so many, with their positions.
     pub fn behind(self, seen: usize) -> impl Iterator<Item = (CardId, Card)> + use<'a> {
         let table = self.table;
-        let rows = (0..).zip(table.rows.iter()).skip(seen);
-        rows.map(|(at, row)| (CardId(at), table.whole(at, row)))
+        let seen = seen.min(table.len());
+        // INVARIANT: positions of cards are 32 bits.
+        let first = u32::try_from(seen).expect("fewer than 2^32 cards");
+        (first..).zip(table.rows[seen..].iter()).map(|(at, row)| (CardId(at), table.whole(at, row)))
     }
 
     /// A copy of all.

@@ -32,9 +32,10 @@ mod reverse;
 use super::{
     Books, Card, Terminal, TerminalId,
     event::{CardState, Decided, Event, OnOriginal, PlacedHold, Pvv, ReversalEffect, TerminalDialect},
+    judged::{Asking, Hits, Judged, Seen, Stranger},
     notices::Cause,
     reason::Reason,
-    request::{Answer, CardInput, Check, EntryMode, Facts, Kind, MacFact, NewKeys, Request, Shown},
+    request::{Answer, CardInput, Check, EntryMode, Facts, Kind, MacFact, NewKeys, Phone, Request, Shown},
     transactions::{Standing, Transaction, TransactionKey},
 };
 use crate::{
@@ -71,6 +72,7 @@ struct Outcome {
     places: Option<PlacedHold>,
     hold_of: Option<u64>,
     fired: u64,
+    judged: Option<Judged>,
     notice: Option<Cause>,
     partial: Option<Minor>,
     forced: bool,
@@ -94,6 +96,7 @@ impl Outcome {
             places: None,
             hold_of: None,
             fired: 0,
+            judged: None,
             notice: None,
             partial: None,
             forced: false,
@@ -304,7 +307,7 @@ impl Books {
             forced: outcome.forced,
             adopts,
             random: psam.and_then(|psam| psam.random),
-            calling: request.dialled_from.or_else(|| psam.and_then(|psam| psam.calling)),
+            calling: calling(request),
             reversal: outcome.reversal,
             original: outcome.original,
             particulars: request.particulars(),
@@ -312,6 +315,8 @@ impl Books {
             places: outcome.places,
             hold_of: outcome.hold_of,
             fired: outcome.fired,
+            judged: outcome.judged,
+            stranger: stranger(request, facts),
             notice: outcome.notice,
             postings: outcome.postings,
         };
@@ -435,15 +440,36 @@ impl Books {
             };
         }
         let assessment = self.rules.evaluate(&risk_facts, &self.counters);
-        let mut outcome = match assessment.decline {
-            Some(reason) => Outcome::new(decline_reason(reason)),
+        let seen = Seen::of(request, facts, now);
+        let calling = calling(request);
+        let asking = Asking {
+            whose: self.whose(risk_facts.card_index, card, TerminalId(risk_facts.terminal_index)),
+            card,
+            terminal,
+            amount: risk_facts.amount,
+            currency: request.currency,
+            seen,
+            calling: calling.as_ref(),
+        };
+        let ruling = self.ruling(&asking, now.unix_ms());
+        // The city's rules come first: where they decline, theirs is the reason.
+        let of_city = assessment.decline.map(decline_reason);
+        let of_set = ruling.and_then(|ruling| ruling.decline).filter(|_| of_city.is_none());
+        let mut outcome = match of_city.or(of_set) {
+            Some(reason) => Outcome::new(reason),
             None => self.fund(request, facts, card, terminal, now),
         };
         // A rule that approves and notifies tells of what was approved.
-        let notify = assessment.notify && outcome.reason.is_approval();
-        let tell = assessment.fired != 0 && (assessment.decline.is_some() || notify);
-        outcome.notice = tell.then_some(Cause::Rules).or(outcome.notice);
+        let approved = outcome.reason.is_approval();
+        let city_tells = assessment.fired != 0
+            && (of_city.is_some() || (assessment.notify && approved && of_set.is_none()));
+        let set_tells =
+            ruling.is_some_and(|ruling| ruling.tells) && !city_tells && (approved || of_set.is_some());
+        outcome.notice = (city_tells || set_tells).then_some(Cause::Rules).or(outcome.notice);
         outcome.fired = assessment.fired;
+        let ruled = of_set.is_some() || set_tells;
+        let hits = ruling.and_then(|ruling| ruling.hits).map(|hits| Hits { ruled, ..hits });
+        outcome.judged = Some(Judged { seen, surcharge: request.acquirer_fee, hits });
         outcome
     }
 
@@ -568,6 +594,17 @@ impl Books {
     fn answer(&self, reason: Reason, now: &Moment) -> Answer {
         Answer { day: self.business_day, ..Answer::unrecorded(reason, now.unix_ms()) }
     }
+}
+
+/// The number that was called from.
+fn calling(request: &Request) -> Option<Phone> {
+    request.dialled_from.or_else(|| request.psam.as_ref().and_then(|psam| psam.calling))
+}
+
+/// A card that is none of ours, for what counts by numbers that are tried out.
+fn stranger(request: &Request, facts: &Facts) -> Option<Stranger> {
+    let token = facts.stranger?;
+    Some(Stranger { bin: request.card.pan()?.bin(), token })
 }
 
 fn decline_reason(reason: risk::DeclineReason) -> Reason {

@@ -47,11 +47,52 @@ impl Books {
             psam.nonce = None;
         }
         for acquirer in &mut self.acquirers {
-            (acquirer.pending, acquirer.previous, acquirer.signed_on) = (None, None, false);
+            // What it was given and has not used yet stays good: it may be in use by now, for what the record of that said
+            // is lost. Messages of before are told by their field 7, whatever keys they came under.
+            (acquirer.previous, acquirer.signed_on) = (None, false);
         }
         let began =
             Epoch { number: epoch, seq: self.seq, began_ms: self.time_ms, order: Some(order.clone()) };
         self.epochs.push(began);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        books::{
+            event::{Event, KeyText, ZoneKeyTexts},
+            order::Order,
+        },
+        settlement::testing::History,
+    };
+
+    #[test]
+    fn zone_keys_that_were_given_and_not_used_yet_outlive_an_epoch_and_those_of_before_do_not() {
+        let mut history = History::begun();
+        let given = |version: u8, adopts| Event::ZoneKeysChanged {
+            acquirer: 0,
+            version: version.into(),
+            keys: ZoneKeyTexts {
+                pin: KeyText("no key".into()),
+                mac_to_switch: KeyText("no key".into()),
+                mac_from_switch: KeyText("no key".into()),
+                check_values: [1, 2, 3].map(|key| [version, key, 0]),
+            },
+            sent: (i64::from(version), 1),
+            adopts,
+        };
+        history.record(given(2, None));
+        history.record(given(3, Some(2)));
+        let what = What::BeginEpoch { epoch: 2, keeps: history.books.seq(), hash: [0; 32] };
+        let order = Order { id: [1; 16], made_ms: 0, expires_ms: 0, what, why: "a test".into() };
+        let signed = SignedOrder { order, signatures: Default::default() };
+        history.record(Event::EpochBegun(Box::new(signed)));
+        let acquirer = &history.books.acquirers()[0];
+        let pending = acquirer.pending.as_ref().map(|keys| keys.version);
+        assert_eq!((acquirer.current.version, pending), (2, Some(3)));
+        assert!(acquirer.previous.is_none() && !acquirer.signed_on);
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! The first byte of a record's body is the version of its encoding, the rest is the event in `postcard`'s
 //! format. A field joins under a new version; an event joins behind the last. `fixtures/events` holds a golden file
-//! of each version, and a test reads them all. What older versions looked like stands in `v1` and `v2`.
+//! of each version, and a test reads them all. What older versions looked like stands in `v1`, `v2` and `v3`.
 
 mod v1;
 mod v2;
+mod v3;
 
 use std::fmt;
 
@@ -16,12 +17,14 @@ use super::{
     chart::Chart,
     currencies::OpenedAccount,
     fees::FeeRule,
+    judged::{Judged, Stranger},
     notices::Cause,
     order::SignedOrder,
     policy::Policy,
     product::{Product, Regions},
     reason::Reason,
     request::{Kind, Phone, Shown},
+    rulebook::PublishedRules,
     transactions::TransactionKey,
 };
 use crate::ledger::{
@@ -31,7 +34,7 @@ use crate::ledger::{
 };
 
 /// Version of the encoding written now.
-pub const EVENT_VERSION: u8 = 3;
+pub const EVENT_VERSION: u8 = 4;
 
 /// A TR-31 key block in text form. It is encrypted; still, only its header is ever shown.
 #[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
@@ -252,8 +255,12 @@ pub struct Decided {
     pub places: Option<PlacedHold>,
     /// The pre-authorization whose hold that is, where it is not this request itself.
     pub hold_of: Option<u64>,
-    /// Rules that fired, a bit for each position in the set.
+    /// Rules of the city that fired, a bit for each position among them.
     pub fired: u64,
+    /// What rules were told and what a published set said, where rules were asked.
+    pub judged: Option<Judged>,
+    /// The card, if it is none of ours.
+    pub stranger: Option<Stranger>,
     /// Who is told of it, and why.
     pub notice: Option<Cause>,
     /// What moved.
@@ -379,8 +386,8 @@ pub struct InstalledTerminal {
     pub acquirer: Option<u16>,
 }
 
-/// A card as it was issued.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+/// A card as it was issued. `Debug` does not show its phone.
+#[derive(Clone, Deserialize, PartialEq, Serialize)]
 pub struct IssuedCard {
     /// Stands for the number.
     pub token: Token,
@@ -408,6 +415,26 @@ pub struct IssuedCard {
     pub opening: ArrayVec<Minor, PURSES_MAX>,
     /// The deposit paid for the card itself, minor units of its load purse's currency; held apart, not to be spent.
     pub deposit: Minor,
+}
+
+impl fmt::Debug for IssuedCard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IssuedCard")
+            .field("token", &self.token)
+            .field("bin", &self.bin)
+            .field("last_four", &self.last_four)
+            .field("product", &self.product)
+            .field("orderer", &self.orderer)
+            .field("state", &self.state)
+            .field("expiry_yymm", &self.expiry_yymm)
+            .field("pvki", &self.pvki)
+            .field("pvv", &self.pvv)
+            .field("phone", &format_args!("{} digits", self.phone.len()))
+            .field("regions", &self.regions)
+            .field("opening", &self.opening)
+            .field("deposit", &self.deposit)
+            .finish()
+    }
 }
 
 /// The master keys of one version from which PSAM keys are derived.
@@ -642,6 +669,8 @@ pub enum Event {
     ChartPublished(Chart),
     /// A party got an account in another currency than its first.
     AccountOpened(OpenedAccount),
+    /// A set of rules in files came into force, in place of the one before.
+    RulebookPublished(PublishedRules),
 }
 
 /// What happened by order.
@@ -682,6 +711,7 @@ impl Event {
     pub fn read(body: &[u8]) -> Result<Self, EventError> {
         match body.split_first() {
             Some((&EVENT_VERSION, rest)) => postcard::from_bytes(rest).map_err(|_| EventError::Malformed),
+            Some((&3, rest)) => v3::read(rest).map_err(|_| EventError::Malformed),
             Some((&2, rest)) => v2::read(rest).map_err(|_| EventError::Malformed),
             Some((&1, rest)) => v1::read(rest).map_err(|_| EventError::Malformed),
             Some((&version, _)) => Err(EventError::UnknownVersion(version)),
@@ -734,6 +764,7 @@ impl Event {
             Self::Operated(operated) => operated.kind.name(),
             Self::ChartPublished(_) => "chart_published",
             Self::AccountOpened(_) => "account_opened",
+            Self::RulebookPublished(_) => "rulebook_published",
         }
     }
 }

@@ -22,8 +22,9 @@ pub struct FeeRule {
     pub name: String,
     /// The currency of its amounts, and of the payments it is for.
     pub currency: Currency,
-    /// Share of the amount, hundredths of a percent.
-    pub share_bp: u32,
+    /// Share of the amount, hundredths of a percent: `percent_bp` in a city's `fees.toml`.
+    #[serde(alias = "share_bp")]
+    pub percent_bp: u32,
     /// What is added to the share, minor units.
     pub fixed: Minor,
     /// The lowest fee, minor units.
@@ -101,7 +102,7 @@ impl FeeRule {
     /// the amount.
     #[must_use]
     pub fn fee(&self, amount: Minor) -> Minor {
-        let share = (i128::from(amount) * i128::from(self.share_bp) + 5_000) / 10_000;
+        let share = (i128::from(amount) * i128::from(self.percent_bp) + 5_000) / 10_000;
         let sum = Minor::try_from(share + i128::from(self.fixed)).unwrap_or(self.max);
         sum.max(self.min).min(self.max).min(amount)
     }
@@ -111,7 +112,7 @@ impl FeeRule {
             && self.merchants.iter().all(|merchant| (*merchant as usize) < merchants);
         let ends_first = self.first_day.zip(self.last_day).is_some_and(|(first, last)| last < first);
         match () {
-            () if self.share_bp > 10_000 => Err(FeeFault::Share(at)),
+            () if self.percent_bp > 10_000 => Err(FeeFault::Share(at)),
             () if [self.fixed, self.min, self.max].iter().any(|amount| *amount < 0) => {
                 Err(FeeFault::Negative(at))
             }
@@ -161,7 +162,7 @@ mod tests {
         FeeRule {
             name: "any".into(),
             currency: 156,
-            share_bp: 60,
+            percent_bp: 60,
             fixed: 10,
             min: 12,
             max: 8_000,
@@ -203,17 +204,17 @@ mod tests {
         }
         let schedule = [
             FeeRule { last_day: Some(19_999), ..rule() },
-            FeeRule { share_bp: 1, ..rule() },
-            FeeRule { share_bp: 2, ..rule() },
+            FeeRule { percent_bp: 1, ..rule() },
+            FeeRule { percent_bp: 2, ..rule() },
         ];
-        assert_eq!(find(&schedule, &PAYMENT).map(|(at, rule)| (at, rule.share_bp)), Some((1, 1)));
+        assert_eq!(find(&schedule, &PAYMENT).map(|(at, rule)| (at, rule.percent_bp)), Some((1, 1)));
         assert_eq!(find(&schedule[..1], &PAYMENT), None);
     }
 
     #[test]
     fn an_impossible_schedule_is_refused() {
         let rows = [
-            (FeeRule { share_bp: 10_001, ..rule() }, FeeFault::Share(1)),
+            (FeeRule { percent_bp: 10_001, ..rule() }, FeeFault::Share(1)),
             (FeeRule { fixed: -1, ..rule() }, FeeFault::Negative(1)),
             (FeeRule { min: 8_001, ..rule() }, FeeFault::MinAboveMax(1)),
             (FeeRule { first_day: Some(2), last_day: Some(1), ..rule() }, FeeFault::Days(1)),

@@ -16,6 +16,7 @@ mod epochs;
 pub mod event;
 pub mod fees;
 mod index;
+pub mod judged;
 mod key_blocks;
 pub mod notices;
 pub mod order;
@@ -27,6 +28,7 @@ pub mod policy;
 pub mod product;
 pub mod reason;
 pub mod request;
+pub mod rulebook;
 pub mod sizes;
 pub mod snapshot;
 mod tokens;
@@ -49,6 +51,7 @@ use self::{
     policy::Policy,
     product::Product,
     request::Phone,
+    rulebook::RulesInForce,
     transactions::Transactions,
 };
 use crate::ledger::{AccountId, AccountKind, Currency, Ledger, Minor, purse::PurseType};
@@ -233,6 +236,7 @@ pub struct Books {
     side: SideLedger,
     chart: ChartInForce,
     further: FurtherAccounts,
+    rulebook: Option<Box<RulesInForce>>,
 }
 
 /// Accounts that exist once per currency.

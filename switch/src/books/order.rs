@@ -4,7 +4,7 @@
 use arrayvec::{ArrayString, ArrayVec};
 use serde::{Deserialize, Serialize};
 
-use super::{Seq, decide::operations::Operation};
+use super::{Seq, decide::operations::Operation, rulebook::RuleText};
 
 /// An officer's name in files, at most 32 characters.
 pub type OfficerName = ArrayString<32>;
@@ -39,8 +39,45 @@ pub enum What {
         /// The chain's hash there.
         hash: [u8; 32],
     },
-    /// What is done for a card, or with the fees.
+    /// What is done for a card, or with the fees, in whatever journal. Records of before orders named theirs; it is no longer
+    /// carried out.
     Operate(Operation),
+    /// A set of rules in files comes into force, in whatever journal; no longer carried out.
+    PublishRules(Vec<RuleText>),
+    /// What is done for a card, or with the fees.
+    OperateIn {
+        /// A place of the journal that it is for.
+        journal: JournalPlace,
+        /// What is done.
+        operation: Operation,
+    },
+    /// A set of rules in files comes into force, in place of the one before: its first officer wrote it, its second approves it.
+    PublishRulesIn {
+        /// A place of the journal that it is for.
+        journal: JournalPlace,
+        /// The files.
+        files: Vec<RuleText>,
+    },
+}
+
+impl What {
+    /// The place of the journal that it is for, if it names one.
+    #[must_use]
+    pub fn journal(&self) -> Option<JournalPlace> {
+        match self {
+            Self::OperateIn { journal, .. } | Self::PublishRulesIn { journal, .. } => Some(*journal),
+            Self::BeginEpoch { .. } | Self::Operate(_) | Self::PublishRules(_) => None,
+        }
+    }
+}
+
+/// A place that only one history has: where a commit ended, and the chain's hash there.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct JournalPlace {
+    /// The commit's last record.
+    pub record: Seq,
+    /// The chain's hash there.
+    pub hash: [u8; 32],
 }
 
 impl What {
@@ -49,7 +86,8 @@ impl What {
     pub fn name(&self) -> &'static str {
         match self {
             Self::BeginEpoch { .. } => "begin_epoch",
-            Self::Operate(_) => "operate",
+            Self::Operate(_) | Self::OperateIn { .. } => "operate",
+            Self::PublishRules(_) | Self::PublishRulesIn { .. } => "publish_rules",
         }
     }
 }

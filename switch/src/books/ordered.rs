@@ -7,11 +7,12 @@ use super::{
     decide::operations::OperationError,
     event::{Event, Ordered},
     order::{DoneOrder, Order, SignedOrder, What},
+    rulebook::RulesFault,
 };
 use crate::clock::Moment;
 
 /// Why an order is not carried out. Nothing happens.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum OrderRefusal {
     /// It was carried out before.
     #[error("the order was carried out before")]
@@ -25,9 +26,12 @@ pub enum OrderRefusal {
     /// Nobody's order is good for that long.
     #[error("the order is good for more than 168 hours; make a new one")]
     TooLongGood,
+    /// It says nothing of the journal that it is for.
+    #[error("the order names no journal, so it would be good in every one; make a new one")]
+    AnyJournal,
     /// It does not fit into a record.
     #[error(
-        "the order would take {bytes} bytes of the journal, and a record holds {max}; a fee schedule or chart must name less"
+        "the order would take {bytes} bytes of the journal, and a record holds {max}; a fee schedule or chart must name less, a set of rules must be shorter"
     )]
     TooLong {
         /// What it would take.
@@ -43,6 +47,9 @@ pub enum OrderRefusal {
     /// It cannot be done.
     #[error(transparent)]
     Operation(#[from] OperationError),
+    /// The rules cannot be put in force.
+    #[error(transparent)]
+    Rules(#[from] RulesFault),
 }
 
 /// Most bytes that the event of an order may take: what a record of the journal holds.
@@ -52,7 +59,8 @@ pub const ORDER_BYTES_MAX: usize = 16 * 1024;
 const GOOD_FOR_MS_MAX: i64 = 168 * 3_600_000;
 
 impl Books {
-    /// Decides an order at `now`; what to record if it can be carried out.
+    /// Decides an order at `now`; what to record if it can be carried out. Whether the place that it names is one of this
+    /// journal is asked before, because books know no journal.
     ///
     /// # Errors
     /// See [`OrderRefusal`].
@@ -72,7 +80,9 @@ impl Books {
         }
         let done = match &order.what {
             What::BeginEpoch { .. } => return Err(OrderRefusal::Stopped),
-            What::Operate(operation) => self.decide_operation(operation, now)?,
+            What::Operate(_) | What::PublishRules(_) => return Err(OrderRefusal::AnyJournal),
+            What::OperateIn { operation, .. } => self.decide_operation(operation, now)?,
+            What::PublishRulesIn { files, .. } => self.decide_rules(files)?,
         };
         let event = Event::Ordered(Box::new(Ordered { order: signed.clone(), done }));
         let mut body = Vec::new();

@@ -312,6 +312,12 @@ impl Originals {
         self.entries.iter()
     }
 
+    /// Those of earlier records than this one, the newest first.
+    pub fn newest_before(&self, seq: Seq) -> impl Iterator<Item = &Original> {
+        let earlier = self.leaving.partition_point(|entry| entry.seq < seq);
+        self.entries.range(..earlier).rev()
+    }
+
     /// How many there are.
     #[must_use]
     pub fn len(&self) -> usize {

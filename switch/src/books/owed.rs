@@ -81,8 +81,15 @@ impl SideLedger {
         let owed = self.owed.entry((card, currency)).or_default();
         owed.amount += more;
         owed.blocked_by_it |= blocks;
-        if owed.amount == 0 {
-            self.owed.remove(&(card, currency));
+        if owed.amount != 0 {
+            return;
+        }
+        let blocked_by_it = owed.blocked_by_it;
+        self.owed.remove(&(card, currency));
+        // Why the card is out of use stands beside what it owes still.
+        let rest = self.owed.range_mut((card, 0)..=(card, Currency::MAX)).next();
+        if let (true, Some((_, rest))) = (blocked_by_it, rest) {
+            rest.blocked_by_it = true;
         }
     }
 }
@@ -97,7 +104,17 @@ impl Books {
     /// Whether a card's holder owes anything.
     #[must_use]
     pub fn owes(&self, card: CardId) -> bool {
-        self.side.owed.range((card.0, 0)..=(card.0, Currency::MAX)).next().is_some()
+        self.debts(card).next().is_some()
+    }
+
+    /// Whether a card's holder owes anything once this much is paid in a currency.
+    pub(super) fn owes_besides(&self, card: CardId, currency: Currency, paid: Minor) -> bool {
+        self.debts(card).any(|(of, owed)| owed.amount != if of == currency { paid } else { 0 })
+    }
+
+    fn debts(&self, card: CardId) -> impl Iterator<Item = (Currency, &Owed)> {
+        let of_card = self.side.owed.range((card.0, 0)..=(card.0, Currency::MAX));
+        of_card.map(|((_, currency), owed)| (*currency, owed))
     }
 
     /// The deposit that was paid for a card, minor units of the currency of its load purse.
@@ -106,11 +123,11 @@ impl Books {
         self.side.deposits.get(&card.0).copied().unwrap_or(0)
     }
 
-    /// Whether paying this much makes a card good again that was blocked for what it owed. One that was lost since stays
-    /// lost.
+    /// Whether paying this much makes a card good again that was blocked for what it owed: nothing is left then, in any
+    /// currency. One that was lost since stays lost.
     pub(super) fn unblocks(&self, card: CardId, currency: Currency, paid: Minor) -> bool {
-        let owed = self.side.owed.get(&(card.0, currency));
-        owed.is_some_and(|owed| owed.blocked_by_it && owed.amount == paid)
+        self.debts(card).any(|(_, owed)| owed.blocked_by_it)
+            && !self.owes_besides(card, currency, paid)
             && self.card(card).state == CardState::Blocked
     }
 

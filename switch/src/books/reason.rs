@@ -88,11 +88,15 @@ pub enum Reason {
     KeyRefused,
     /// Less than was asked: what there was.
     PartlyApproved,
+    /// A rule suspects fraud and wants the card kept.
+    CaptureFraud,
+    /// A rule wants the card kept.
+    Capture,
 }
 
 impl Reason {
     /// Every reason, for tables and metric labels.
-    pub const ALL: [Self; 40] = [
+    pub const ALL: [Self; 42] = [
         Self::Approved,
         Self::FormatError,
         Self::TerminalUnknown,
@@ -133,6 +137,8 @@ impl Reason {
         Self::TimeOutOfRange,
         Self::KeyRefused,
         Self::PartlyApproved,
+        Self::CaptureFraud,
+        Self::Capture,
     ];
 
     /// The word for this reason in metrics, tables and files.
@@ -179,6 +185,8 @@ impl Reason {
             Self::TimeOutOfRange => "time_out_of_range",
             Self::KeyRefused => "key_refused",
             Self::PartlyApproved => "partly_approved",
+            Self::CaptureFraud => "capture_fraud",
+            Self::Capture => "capture",
         }
     }
 

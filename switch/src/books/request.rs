@@ -9,7 +9,7 @@ use hsm_sim::PsamNumber;
 
 use super::{
     AcquirerId, CardId, PsamId, Seq, TerminalId, WorkingKeys, ZoneKeys,
-    event::{KeysForTerminal, Pvv, TerminalDialect},
+    event::{KeysForTerminal, Pvv, TerminalDialect, Token},
     reason::Reason,
 };
 use crate::ledger::{Currency, Minor};
@@ -446,6 +446,8 @@ pub struct Facts {
     pub mac: MacFact,
     /// The card, if it is one of ours.
     pub card: Option<CardId>,
+    /// What stands for its number, if it is none of ours.
+    pub stranger: Option<Token>,
     /// The track's verification value.
     pub cvv: Check,
     /// The PIN.

@@ -3,6 +3,7 @@
 //! State is written table by table, row by row, so that neither side ever needs it in one piece twice. The hash
 //! is SHA-256 over the same bytes; indexes and everything else that follows from the tables is left out.
 
+use risk::past::PastRow;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use sha2::{Digest, Sha256};
 
@@ -15,12 +16,13 @@ use super::{
     originals::Original,
     policy::Policy,
     product::Product,
+    rulebook::RulesInForce,
     transactions::Transaction,
 };
 use crate::ledger::{Account, holds::Hold, purse::PurseType};
 
 /// Version of the snapshot's layout.
-const SNAPSHOT_VERSION: u8 = 7;
+const SNAPSHOT_VERSION: u8 = 9;
 
 /// Bytes after which a chunk is handed out. Rows are not split, so a chunk may be a row longer.
 const CHUNK_BYTES: usize = 32 << 10;
@@ -61,6 +63,7 @@ struct Header {
     deposits: u64,
     chart_version: u32,
     income_names: u64,
+    rulebooks: u64,
 }
 
 /// The bytes are no snapshot of this version.
@@ -108,6 +111,11 @@ impl Books {
         }
         writer.rows(&self.epochs);
         writer.rows(&self.orders_done);
+        if let Some(rules) = self.rules_in_force() {
+            writer.row(rules.published());
+            rules.past().rows().for_each(|row| writer.row(&Some(row)));
+            writer.row(&None::<PastRow>);
+        }
         writer.finish();
     }
 
@@ -196,6 +204,14 @@ impl Books {
         }
         books.epochs = reader.rows::<Epoch>(header.epochs)?;
         books.orders_done = reader.rows::<DoneOrder>(header.orders_done)?;
+        for _ in 0..header.rulebooks {
+            let currency = books.counters.currency();
+            let mut rules = RulesInForce::restore(reader.row()?, currency).map_err(|_| SnapshotError)?;
+            while let Some(row) = reader.row::<Option<PastRow>>()? {
+                rules.past_mut().restore(row);
+            }
+            books.rulebook = Some(Box::new(rules));
+        }
         let currency = books.counters.currency();
         books.rules.rules = risk::Rules::new(rules, currency).map_err(|_| SnapshotError)?;
         if !reader.is_at_end() {
@@ -252,6 +268,7 @@ impl Books {
             deposits: self.side.lengths().1,
             chart_version: self.chart.version,
             income_names: self.chart.names.len() as u64,
+            rulebooks: u64::from(self.rulebook.is_some()),
         }
     }
 }

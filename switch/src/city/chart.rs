@@ -11,7 +11,7 @@ use toml::Spanned;
 use super::{
     document,
     error::{CityError, Problem},
-    fees::{RawChannel, resolved},
+    fees::{RawChannel, merchants_named, products_named},
     parties::MerchantRow,
     products::ProductsFile,
     table,
@@ -116,15 +116,6 @@ fn read(
     if raw.mcc.iter().any(|mcc| *mcc > 9999) {
         return Err(at.fault(&raw.name, key("mcc"), Problem::Form("codes of 4 digits")));
     }
-    let product_at = |name: &String| {
-        let at = products.products.iter().position(|product| product.name == *name);
-        at.and_then(|at| u16::try_from(at).ok())
-    };
-    let merchant_at = |id: &String| {
-        let id = table::padded_id(id)?;
-        let at = merchants.iter().position(|merchant| merchant.merchant_id == id);
-        at.and_then(|at| u32::try_from(at).ok())
-    };
     let mut parts = Vec::new();
     for part in raw.to.get_ref() {
         parts.push(Part { to: taker(&part.account, accounts, key("to"), at)?, permille: part.permille });
@@ -135,9 +126,8 @@ fn read(
         currency: raw.currency,
         categories: raw.mcc.clone(),
         channels: raw.channels.iter().map(|channel| TerminalDialect::from(*channel)).collect(),
-        products: resolved(&raw.products, product_at, key("products"), "products.toml").map_err(in_rule)?,
-        merchants: resolved(&raw.merchants, merchant_at, key("merchants"), "merchants.csv")
-            .map_err(in_rule)?,
+        products: products_named(&raw.products, products, key("products")).map_err(in_rule)?,
+        merchants: merchants_named(&raw.merchants, merchants, key("merchants")).map_err(in_rule)?,
         parts,
     })
 }

@@ -136,15 +136,6 @@ fn read(
         (day(raw.first_day.as_deref(), key("first_day"))?, day(raw.last_day.as_deref(), key("last_day"))?);
     let backwards = first_day.zip(last_day).is_some_and(|(first, last)| last < first);
     require(!backwards, key("last_day"), "must not be before first_day")?;
-    let product_at = |name: &String| {
-        let at = products.products.iter().position(|product| product.name == *name);
-        at.and_then(|at| u16::try_from(at).ok())
-    };
-    let merchant_at = |id: &String| {
-        let id = table::padded_id(id)?;
-        let at = merchants.iter().position(|merchant| merchant.merchant_id == id);
-        at.and_then(|at| u32::try_from(at).ok())
-    };
     Ok(FeeRow {
         name,
         currency: raw.currency,
@@ -154,8 +145,8 @@ fn read(
         max_minor: max,
         mcc: raw.mcc.clone(),
         channels: raw.channels.iter().map(|channel| channel.dialect()).collect(),
-        products: resolved(&raw.products, product_at, key("products"), "products.toml")?,
-        merchants: resolved(&raw.merchants, merchant_at, key("merchants"), "merchants.csv")?,
+        products: products_named(&raw.products, products, key("products"))?,
+        merchants: merchants_named(&raw.merchants, merchants, key("merchants"))?,
         first_day,
         last_day,
     })
@@ -181,7 +172,34 @@ impl RawChannel {
     }
 }
 
-pub(super) fn resolved<T>(
+/// Positions of products, by name.
+pub(super) fn products_named(
+    names: &[String],
+    products: &ProductsFile,
+    key: String,
+) -> Result<Vec<u16>, CityError> {
+    let find = |name: &String| {
+        let at = products.products.iter().position(|product| product.name == *name);
+        at.and_then(|at| u16::try_from(at).ok())
+    };
+    resolved(names, find, key, "products.toml")
+}
+
+/// Positions of merchants, by field 42.
+pub(super) fn merchants_named(
+    ids: &[String],
+    merchants: &[MerchantRow],
+    key: String,
+) -> Result<Vec<u32>, CityError> {
+    let find = |id: &String| {
+        let id = table::padded_id(id)?;
+        let at = merchants.iter().position(|merchant| merchant.merchant_id == id);
+        at.and_then(|at| u32::try_from(at).ok())
+    };
+    resolved(ids, find, key, "merchants.csv")
+}
+
+fn resolved<T>(
     names: &[String],
     find: impl Fn(&String) -> Option<T>,
     key: String,

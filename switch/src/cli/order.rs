@@ -2,6 +2,8 @@
 //! anyone may have it carried out.
 
 mod operate;
+mod rules;
+mod terms;
 
 use std::{
     io::Write,
@@ -17,14 +19,15 @@ use crate::{
     app::system_entropy,
     books::{
         decide::operations::Operation,
-        order::{SignedOrder, What},
+        order::{JournalPlace, SignedOrder, What},
     },
     city::City,
     clock::Clock,
     config::Config,
-    console::{CarriedOut, Parties},
+    console::{CarriedOut, HeadView, Parties},
     epoch, genesis, hex,
     journal::Seq,
+    keys::CheckValue,
     orders::{
         OfficerKey, Officers, VALID_H,
         file::{self, OrderText, WhatText},
@@ -95,6 +98,22 @@ enum Action {
         #[command(flatten)]
         made: Made,
     },
+    /// Order that a set of rules comes into force, in place of the one before
+    #[command(
+        after_help = "Example:\n  cardswitch order rules cards.toml cash.toml --admin http://127.0.0.1:18580 --why \"night cash, tried since October\" --officer \
+                            alice.officer --out rules.order\n\nThe files are those that `cardswitch rules check` finds good; \
+                            docs/rules.md describes them. Whoever makes the order is their author, whoever signs it approves \
+                            them."
+    )]
+    Rules {
+        /// The files of the set
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        of: Of,
+        #[command(flatten)]
+        made: Made,
+    },
     /// Read an order, and sign it
     #[command(after_help = "Example:\n  cardswitch order sign epoch.order --officer bob.officer")]
     Sign {
@@ -159,6 +178,36 @@ struct Made {
     out: PathBuf,
 }
 
+/// Which journal it is for. An order is good in that one alone.
+#[derive(Debug, clap::Args)]
+#[group(required = true, multiple = false)]
+struct Of {
+    /// The admin port of the running switch that it is for, such as http://127.0.0.1:18580
+    #[arg(long, value_name = "URL")]
+    admin: Option<String>,
+    /// A record of the journal that it is for and the chain's hash there, from its log or from /journal/head, if that port
+    /// cannot be reached from here
+    #[arg(long, value_name = "RECORD:HASH", value_parser = place)]
+    at: Option<JournalPlace>,
+}
+
+impl Of {
+    fn place(&self) -> Result<JournalPlace, Failure> {
+        match &self.at {
+            Some(place) => Ok(*place),
+            None => head_of(self.admin.as_deref().unwrap_or_default()),
+        }
+    }
+}
+
+/// A place of a journal as `RECORD:HASH`.
+fn place(text: &str) -> Result<JournalPlace, &'static str> {
+    let (record, hash) = text.split_once(':').ok_or(PLACE)?;
+    Ok(JournalPlace { record: record.parse().map_err(|_| PLACE)?, hash: hex::bytes(hash).ok_or(PLACE)? })
+}
+
+const PLACE: &str = "it must be a record, a colon, and the 64 hex digits of the chain's hash there";
+
 /// Arguments of `order carry-out`.
 #[derive(Debug, clap::Args)]
 #[command(
@@ -203,13 +252,34 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
             drop(progress);
             make(what.map_err(|error| Failure::of(&error))?, &args.made, out)
         }
-        Action::Card(args) => make(What::Operate(args.operation()), args.made(), out),
-        Action::Fees { city, admin, made } => make(What::Operate(fees(city, admin)?), made, out),
-        Action::Chart { city, admin, made } => make(What::Operate(chart(city, admin)?), made, out),
+        Action::Card(args) => {
+            let what = What::OperateIn { journal: args.journal()?, operation: args.operation() };
+            make(what, args.made(), out)
+        }
+        Action::Fees { city, admin, made } => {
+            let what = What::OperateIn { operation: fees(city, admin)?, journal: head_of(admin)? };
+            make(what, made, out)
+        }
+        Action::Chart { city, admin, made } => {
+            let what = What::OperateIn { operation: chart(city, admin)?, journal: head_of(admin)? };
+            make(what, made, out)
+        }
+        Action::Rules { files, of, made } => {
+            let files = rules::ordered(files)?;
+            make(What::PublishRulesIn { journal: of.place()?, files }, made, out)
+        }
         Action::Sign { file, officer } => sign(file, officer, out),
         Action::Show { file, officers, json } => show(file, officers.as_deref(), *json, out),
         Action::CarryOut(args) => carry_out(args, out),
     }
+}
+
+/// Where a running switch's journal ends: a place that no other journal has.
+fn head_of(admin: &str) -> Result<JournalPlace, Failure> {
+    let head: HeadView = ask(admin, "/journal/head")?;
+    let no_hash =
+        || Failure { message: format!("{admin}/journal/head: its hash is not 64 hex digits"), code: 1 };
+    Ok(JournalPlace { record: head.record, hash: hex::bytes(&head.hash).ok_or_else(no_hash)? })
 }
 
 /// A city's fee schedule.
@@ -227,7 +297,7 @@ fn chart(city: &Path, admin: &str) -> Result<Operation, Failure> {
 /// the same order.
 fn served_city(city: &Path, admin: &str) -> Result<City, Failure> {
     let city = City::open(city).map_err(|error| Failure::usage(&error))?;
-    let served: Parties = ask(admin, "/parties")?;
+    let served = served_parties(admin)?;
     let products = city.products.products.iter().map(|product| product.name.clone());
     let name = |id: &[u8; 15]| String::from_utf8_lossy(id).trim_end().to_owned();
     let merchants = city.merchants.iter().map(|merchant| name(&merchant.merchant_id));
@@ -238,6 +308,18 @@ fn served_city(city: &Path, admin: &str) -> Result<City, Failure> {
         return Err(Failure { message: message.to_owned(), code: crate::config::EXIT_USAGE });
     }
     Ok(city)
+}
+
+/// Page by page.
+fn served_parties(admin: &str) -> Result<Parties, Failure> {
+    let mut all: Parties = ask(admin, "/parties")?;
+    while let Some(behind) = all.next {
+        let page: Parties = ask(admin, &format!("/parties?behind={behind}"))?;
+        all.merchants.extend(page.merchants);
+        // A port that answers with the same page again and again is none of ours.
+        all.next = page.next.filter(|next| *next > behind);
+    }
+    Ok(all)
 }
 
 fn make(what: What, made: &Made, out: &mut dyn Write) -> Result<(), Failure> {
@@ -312,7 +394,7 @@ fn in_folder(
         &mut progress.callback(),
     );
     drop(progress);
-    let epoch::Begun { epoch, seq, before } = begun.map_err(|error| Failure::of(&error))?;
+    let epoch::Begun { epoch, seq, before, acquirers } = begun.map_err(|error| Failure::of(&error))?;
     tell(
         out,
         format_args!(
@@ -320,6 +402,25 @@ fn in_folder(
              anew",
             before.display()
         ),
+    )?;
+    acquirers.iter().try_for_each(|keys| tell(out, format_args!("{}", keys_known(keys))))
+}
+
+/// By which zone keys an acquirer is known now; both ends can compare them.
+fn keys_known(keys: &epoch::AcquirerKeys) -> String {
+    let values = |of: &[[u8; 3]; 3]| of.map(|value| CheckValue(value).to_string()).join(" ");
+    let pending =
+        keys.pending.as_ref().map(|pending| format!(", or, given and not used yet, {}", values(pending)));
+    let lost = if keys.changed_since {
+        "; it was given others since, which are lost: it must go back to these, and then change them"
+    } else {
+        ""
+    };
+    let pending = pending.unwrap_or_default();
+    format!(
+        "acquirer {} has zone keys with check values {}{pending}{lost}",
+        keys.acquirer,
+        values(&keys.current)
     )
 }
 
@@ -339,7 +440,16 @@ fn table(order: &OrderText, out: &mut dyn Write) -> Result<(), Failure> {
             )?;
             tell(out, format_args!("         chain hash there {hash}"))?;
         }
-        WhatText::Operate(operation) => tell(out, format_args!("what     {}", operate::words(operation)))?,
+        WhatText::Operate(operation) => operate::show(operation, out)?,
+        WhatText::OperateIn { record, hash, operation } => {
+            operate::show(operation, out)?;
+            tell(out, format_args!("journal  that has, at record {record}, the chain hash {hash}"))?;
+        }
+        WhatText::PublishRules(files) => tell(out, format_args!("what     {}", rules::words(files)))?,
+        WhatText::PublishRulesIn { record, hash, files } => {
+            tell(out, format_args!("what     {}", rules::words(files)))?;
+            tell(out, format_args!("journal  that has, at record {record}, the chain hash {hash}"))?;
+        }
     }
     tell(out, format_args!("why      {}", order.why))?;
     tell(out, format_args!("made     {}, to be carried out by {}", order.made, order.expires))?;

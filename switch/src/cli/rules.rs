@@ -1,5 +1,10 @@
 //! `cardswitch rules`: files of rules in the language of the crate `risk`: check them, lay them out, list what they can
-//! ask about.
+//! ask about, and what a switch decides by. A set is published by an order of two officers, see `super::order`.
+
+mod backtest;
+mod explain;
+mod generate;
+mod list;
 
 use std::{
     fs, io,
@@ -21,10 +26,9 @@ use super::{
 /// Arguments of `rules`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cardswitch rules check fixtures/rules/night.toml\n  cardswitch rules fmt mine.toml\n  \
-                        cardswitch rules fields\n\nThe language and the form of the files are described in docs/rules.md. These \
-                        files are checked and laid out here; what a switch declines is said by its city's rules.toml, which is \
-                        another form (docs/city-files.md)."
+    after_help = "Examples:\n  cardswitch rules check fixtures/rules/sample.toml\n  cardswitch rules fmt mine.toml\n  \
+                        cardswitch rules fields\n\nThe language and the form of the files are described in docs/rules.md. A \
+                        set comes into force by an order of two officers, see `cardswitch order rules --help`."
 )]
 pub(super) struct Args {
     #[command(subcommand)]
@@ -37,6 +41,14 @@ enum Action {
     Check(Check),
     /// Lay out the conditions of files
     Fmt(Fmt),
+    /// The set that a switch decides by: its rules, their states, and how often they fired
+    List(list::Args),
+    /// Why the rules decided as they did: each rule taken apart, with the values it saw
+    Explain(explain::Args),
+    /// Try rules on what has already happened: what they would have declined, and what of that was fraud
+    Backtest(backtest::Args),
+    /// Invent a data set for a backtest
+    Generate(generate::Args),
     /// What rules can ask about: fields, types, where they come from, what if they are missing
     Fields(Fields),
 }
@@ -82,21 +94,36 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     match &args.action {
         Action::Check(args) => check(&args.files, out),
         Action::Fmt(args) => lay_out(args, out),
+        Action::List(args) => list::run(args, out),
+        Action::Explain(args) => explain::run(args, out),
+        Action::Backtest(args) => backtest::run(args, out),
+        Action::Generate(args) => generate::run(args, out),
         Action::Fields(args) => fields(args, out),
     }
 }
 
 fn check(files: &[PathBuf], out: &mut dyn Write) -> Result<(), Failure> {
+    let (_, book) = read_set(files)?;
+    tell(out, &shown(&book))
+}
+
+/// The texts of the files of one set, and the set.
+pub(super) fn read_set(files: &[PathBuf]) -> Result<(Vec<String>, Rulebook), Failure> {
     let texts: Vec<String> = files.iter().map(|file| read(file)).collect::<Result<_, _>>()?;
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let book = Rulebook::read(&texts).map_err(|error| refused(files, &error))?;
+    let borrowed: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let book = Rulebook::read(&borrowed).map_err(|error| refused(files, &error))?;
+    Ok((texts, book))
+}
+
+/// A set as people look it through.
+pub(super) fn shown(book: &Rulebook) -> String {
     let mut table =
         new_table(&["rule", "state", "outcome", "priority", "cost, ns", "owner", "what it is for"]);
     for rule in book.rules() {
         table.add_row(row(rule));
     }
     right_align(&mut table, &[3, 4]);
-    tell(out, &format!("{table}\n{}", counted(&book)))
+    format!("{table}\n{}", counted(book))
 }
 
 fn row(rule: &WrittenRule) -> [String; 7] {

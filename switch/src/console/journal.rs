@@ -21,8 +21,9 @@ use serde::{Deserialize, Serialize};
 use super::{Admin, failed, joined, question::Question};
 use crate::{
     audit::AuditError,
+    books::order::JournalPlace,
     hex,
-    journal::{Checkpoints, Reader, Seq},
+    journal::{Checkpoints, JournalError, Reader, Seq},
 };
 
 /// Bytes of extents, or of a checkpoint, in one answer; one extent more may be in it. An archived segment is verified from its
@@ -40,6 +41,40 @@ pub struct Journal {
 impl std::fmt::Debug for Journal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Journal")
+    }
+}
+
+impl Journal {
+    /// Whether a place is one of this journal. One whose records were deleted is not known any more.
+    pub(super) fn has(&self, place: JournalPlace) -> Result<bool, AuditError> {
+        let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
+        // In front of the first record all journals are alike.
+        let is_there = (1..=reader.head().seq).contains(&place.record);
+        match reader.hash_at(place.record) {
+            Ok(hash) => Ok(is_there && hash == Some(place.hash)),
+            Err(JournalError::NotArchived { .. }) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+/// Where a journal ends.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct HeadView {
+    /// The last durable record.
+    pub record: Seq,
+    /// The chain's hash there, hex.
+    pub hash: String,
+}
+
+/// Where the journal ends, for whoever makes an order; that is told in the log and in settlement files as well.
+pub(super) async fn head(State(admin): State<Admin>) -> Response {
+    let journal = Arc::clone(&admin.journal);
+    // Not here: whoever makes a backup has the reader for as long as a piece takes.
+    let read = move || Ok(journal.reader.lock().unwrap_or_else(PoisonError::into_inner).head());
+    match joined::<_, AuditError>(tokio::task::spawn_blocking(read)).await {
+        Ok(head) => Json(HeadView { record: head.seq, hash: hex::digits(&head.hash) }).into_response(),
+        Err(error) => failed(&error),
     }
 }
 

@@ -11,7 +11,7 @@ use axum::{
 use jiff::civil::Date;
 use serde::Deserialize;
 
-use super::{Admin, busy, failed, joined, look, question::Question, stopping};
+use super::{Admin, busy, failed, joined, look_through, question::Question, stopping};
 use crate::{
     audit::{AuditError, chart::chart_view, orderer, trial},
     journal::Reader,
@@ -39,7 +39,7 @@ pub(super) async fn trial(State(admin): State<Admin>, Question(query): Question<
 
 /// The chart of accounts.
 pub(super) async fn chart(State(admin): State<Admin>) -> Response {
-    match look(&admin, chart_view).await {
+    match look_through(&admin, chart_view).await {
         Some(chart) => Json(chart).into_response(),
         None => stopping(),
     }

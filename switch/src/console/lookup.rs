@@ -1,7 +1,10 @@
 //! Pages that look something up: notices, a card, its statements, a terminal. Cards are asked for by BIN and last four
 //! digits, so that no card number stands in a URL.
 
-use std::sync::{Arc, PoisonError};
+use std::{
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 
 use axum::{
     Json,
@@ -14,9 +17,17 @@ use serde::{Deserialize, Serialize};
 
 use super::{Admin, busy, failed, joined, look, question::Question, stopping};
 use crate::audit::{
-    card::{self, CardMask},
-    notices, statement, terminal,
+    AuditError,
+    card::{CardMask, Search},
+    explain, notices, rules, statement, terminal,
 };
+use crate::journal::Seq;
+
+/// Merchants on one page of parties.
+const MERCHANTS_MAX: usize = 4096;
+
+/// Between two pieces of a search: the stages have far more of their time than whoever searches.
+const BETWEEN_PIECES: Duration = Duration::from_millis(5);
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -39,30 +50,92 @@ pub(super) struct CardsQuery {
 }
 
 pub(super) async fn cards(State(admin): State<Admin>, Question(query): Question<CardsQuery>) -> Response {
-    let mask = CardMask { bin: query.bin, last_four: query.last_four };
-    match look(&admin, move |books| card::cards(books, mask)).await {
-        Some(cards) => Json(cards).into_response(),
+    let Ok(_searching) = admin.searching.try_acquire() else {
+        let why = "cards are being looked for for somebody else; ask again later\n";
+        return (StatusCode::TOO_MANY_REQUESTS, why).into_response();
+    };
+    let mut search = Search::new(CardMask { bin: query.bin, last_four: query.last_four });
+    loop {
+        let looked = look(&admin, move |books| {
+            let views = search.step(books).then(|| search.views(books));
+            (search, views)
+        });
+        match looked.await {
+            Some((_, Some(cards))) => return Json(cards).into_response(),
+            Some((further, None)) => search = further,
+            None => return stopping(),
+        }
+        tokio::time::sleep(BETWEEN_PIECES).await;
+    }
+}
+
+pub(super) async fn rules(State(admin): State<Admin>) -> Response {
+    match look(&admin, rules::in_force).await {
+        Some(set) => Json(set).into_response(),
         None => stopping(),
     }
 }
 
-/// Products and merchants in the order of their positions, by which a fee schedule names them.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Parties {
-    /// Names of products.
-    pub products: Vec<String>,
-    /// Field 42 of merchants, without blanks at its end.
-    pub merchants: Vec<String>,
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ExplainQuery {
+    rrn: Option<u64>,
+    record: Option<Seq>,
 }
 
-pub(super) async fn parties(State(admin): State<Admin>) -> Response {
-    let parties = look(&admin, |books| Parties {
-        products: books.products().iter().map(|product| product.name.clone()).collect(),
-        merchants: books
-            .merchants()
-            .iter()
-            .map(|merchant| String::from_utf8_lossy(&merchant.id).trim_end().to_owned())
-            .collect(),
+/// Replays the journal up to a decision, on a thread of its own and one at a time.
+pub(super) async fn explain(State(admin): State<Admin>, Question(query): Question<ExplainQuery>) -> Response {
+    let Ok(replaying) = admin.replaying.clone().try_acquire_owned() else { return busy() };
+    let reader = Arc::clone(&admin.reader);
+    let explained = tokio::task::spawn_blocking(move || {
+        let _replaying = replaying;
+        let reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+        let records = match (query.record, query.rrn) {
+            (Some(record), _) => vec![record],
+            (None, Some(rrn)) => explain::records_of(reader.as_ref(), rrn)?,
+            (None, None) => Vec::new(),
+        };
+        let explained =
+            records.into_iter().map(|record| explain::explain(reader.as_ref(), record, &mut |_| ()));
+        let explained: Result<Vec<_>, AuditError> = explained.collect();
+        Ok(explained?.into_iter().flatten().collect::<Vec<_>>())
+    });
+    match joined::<_, AuditError>(explained).await {
+        Ok(explained) => Json(explained).into_response(),
+        Err(error) => failed(&error),
+    }
+}
+
+/// Products and merchants in the order of their positions, by which a fee schedule names them. A page of them.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Parties {
+    /// Names of products; only on the first page.
+    pub products: Vec<String>,
+    /// Field 42 of merchants, without blanks at its end, at most 4096.
+    pub merchants: Vec<String>,
+    /// Behind how many merchants the next page begins, if there is one.
+    pub next: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PartiesQuery {
+    behind: Option<usize>,
+}
+
+pub(super) async fn parties(State(admin): State<Admin>, Question(query): Question<PartiesQuery>) -> Response {
+    let behind = query.behind.unwrap_or(0);
+    let parties = look(&admin, move |books| {
+        let products = books.products().iter().filter(|_| behind == 0);
+        let merchants = books.merchants().iter().skip(behind).take(MERCHANTS_MAX);
+        let more = behind.saturating_add(MERCHANTS_MAX);
+        Parties {
+            products: products.map(|product| product.name.clone()).collect(),
+            merchants: merchants
+                .map(|merchant| String::from_utf8_lossy(&merchant.id).trim_end().to_owned())
+                .collect(),
+            next: (more < books.merchants().len()).then_some(more),
+        }
     });
     match parties.await {
         Some(parties) => Json(parties).into_response(),

@@ -12,6 +12,7 @@ mod orders;
 mod question;
 mod settlement;
 
+pub use journal::HeadView;
 pub use lookup::Parties;
 pub use orders::CarriedOut;
 
@@ -29,18 +30,25 @@ use axum::{
     routing::{get, post},
 };
 use serde::Deserialize;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::{
+    sync::{Semaphore, mpsc, oneshot},
+    time::Instant,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::Control,
     audit::{self, AuditError, ENTRIES_MAX},
     books::Books,
+    clock::stopwatch,
     journal::{Reader, Seq},
     keys::CheckValue,
     orders::Officers,
     telemetry::{metrics::Metrics, page::Page},
 };
+
+/// How many times as long as a look through the books took nobody may look through them again.
+const RESTS: u32 = 19;
 
 /// What health says of the HSM.
 #[derive(Clone, Copy, Debug)]
@@ -78,6 +86,12 @@ struct Admin {
     officers: Option<Arc<Officers>>,
     /// Held while the whole journal is being replayed: one replay at a time is work enough.
     replaying: Arc<Semaphore>,
+    /// Held while cards are looked for.
+    searching: Arc<Semaphore>,
+    /// Until when nobody may look through all of the books again.
+    rested: Arc<tokio::sync::Mutex<Instant>>,
+    /// What the log says of orders that were refused.
+    refusals: Arc<Mutex<orders::RefusalLog>>,
 }
 
 /// Starts the admin thread on an open listener.
@@ -97,7 +111,18 @@ pub fn start(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (reader, replaying) = (Arc::new(Mutex::new(reader)), Arc::new(Semaphore::new(1)));
     let officers = officers.map(Arc::new);
-    let admin = Admin { control, reader, journal: Arc::new(journal), page, hsm, officers, replaying };
+    let admin = Admin {
+        control,
+        reader,
+        journal: Arc::new(journal),
+        page,
+        hsm,
+        officers,
+        replaying,
+        searching: Arc::new(Semaphore::new(1)),
+        rested: Arc::new(tokio::sync::Mutex::new(stopwatch().into())),
+        refusals: Arc::default(),
+    };
     let thread = std::thread::Builder::new().name("admin".into()).spawn(move || {
         if let Err(error) = runtime.block_on(serve(listener, admin, metrics, stopped)) {
             tracing::error!(%error, "the admin port has closed");
@@ -137,9 +162,12 @@ async fn serve(
         .route("/orderers/{name}/statement", get(ledger::orderer_statement))
         .route("/terminals/{id}", get(lookup::terminal))
         .route("/orders", post(orders::carry_out))
+        .route("/journal/head", get(journal::head))
         .route("/journal/ends", get(journal::ends))
         .route("/journal/extents", get(journal::extents))
         .route("/journal/checkpoints/{seq}", get(journal::checkpoint))
+        .route("/rules", get(lookup::rules))
+        .route("/rules/explain", get(lookup::explain))
         .route("/parties", get(lookup::parties))
         .route("/settlement/{day}", get(settlement::settle))
         .route("/settlement/{day}/cut-over", post(settlement::cut_over))
@@ -165,7 +193,7 @@ async fn page(State(admin): State<Admin>) -> Response {
 }
 
 async fn balance(State(admin): State<Admin>) -> Response {
-    match look(&admin, audit::balance_sheet).await {
+    match look_through(&admin, audit::balance_sheet).await {
         Some(sheet) => Json(sheet).into_response(),
         None => stopping(),
     }
@@ -204,7 +232,8 @@ async fn entries(
 async fn verify(State(admin): State<Admin>) -> Response {
     let Ok(replaying) = admin.replaying.clone().try_acquire_owned() else { return busy() };
     // The hash is taken between two batches; for millions of cards that is a pause, and the manual says so.
-    let Some((seq, state_hash)) = look(&admin, |books| (books.seq(), books.state_hash())).await else {
+    let Some((seq, state_hash)) = look_through(&admin, |books| (books.seq(), books.state_hash())).await
+    else {
         return stopping();
     };
     let reader = Arc::clone(&admin.reader);
@@ -250,4 +279,22 @@ async fn look<T: Send + 'static>(
     }));
     admin.control.send(look).await.ok()?;
     told.await.ok()
+}
+
+/// As [`look`], for what goes through all accounts: one at a time, and each as many times its own length behind the one
+/// before as [`RESTS`] says, so that whoever asks again and again has a small part of the stages' time.
+async fn look_through<T: Send + 'static>(
+    admin: &Admin,
+    through: impl FnOnce(&Books) -> T + Send + 'static,
+) -> Option<T> {
+    let mut rested = admin.rested.lock().await;
+    tokio::time::sleep_until(*rested).await;
+    let timed = look(admin, move |books| {
+        let begun = stopwatch();
+        let seen = through(books);
+        (seen, begun.elapsed())
+    });
+    let (seen, took) = timed.await?;
+    *rested = Instant::from(stopwatch() + took * RESTS);
+    Some(seen)
 }

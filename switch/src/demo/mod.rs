@@ -13,7 +13,6 @@ mod city;
 mod clearing;
 mod counter;
 mod day;
-mod interrupt;
 mod play;
 mod process;
 mod report;
@@ -26,8 +25,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
+use crate::interrupt::Interrupt;
 use crate::terminal::{SampleError, TerminalError};
-use interrupt::Interrupt;
 use play::Play;
 use process::{Program, Switch};
 use report::Report;

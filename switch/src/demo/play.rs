@@ -9,11 +9,11 @@ use hsm_sim::MacAlgorithm;
 
 use super::DemoError;
 use super::cast::{Cast, DESKS, Desk, Played, ROLES, Role};
-use super::interrupt::Interrupt;
 use super::process::Ports;
 use super::report::{Report, Want};
 use super::tally::{Sale, Tally, name};
 use crate::city::City;
+use crate::interrupt::Interrupt;
 use crate::terminal::{Entry, Exchange, Order, PosTerminal, SampleError, Service};
 
 /// The players, and the paper the play is written on.

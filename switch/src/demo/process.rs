@@ -14,10 +14,10 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::day::Day;
-use super::interrupt::Interrupt;
 use super::{DemoError, last_lines};
 use crate::app::PORTS_FILE;
 use crate::clock::stopwatch;
+use crate::interrupt::Interrupt;
 
 /// Name of the data folder in the demo's folder.
 pub(super) const DATA: &str = "data";

@@ -12,24 +12,26 @@ use super::{
     base,
     checkpoint::CheckpointFiles,
     engine::{Engine, engine_error, ensure_folder, guarded, sync_folder},
-    inspection::copy_stopped,
+    inspection::StoppedJournal,
     verify::ChainCheck,
 };
 
-/// Copies a stopped journal to a new folder and cuts the copy off behind `keeps`, or where it ceases to be whole if that is
-/// not given. `progress` hears the last record of each extent that is kept. Returns the copy's head.
-///
-/// # Errors
-/// [`JournalError::InUse`], damage at or before that record, no commit that ended there, I/O errors.
-pub fn cut_copy(
-    from: &Path,
-    to: &Path,
-    keeps: Option<Seq>,
-    progress: &mut dyn FnMut(Seq),
-) -> Result<Head, JournalError> {
-    ensure_folder(to)?;
-    copy_stopped(from, to)?;
-    guarded(CUTTING, || cut(to, keeps, progress))
+impl StoppedJournal {
+    /// Copies the journal to a new folder and cuts the copy off behind `keeps`, or where it ceases to be whole if that is not
+    /// given. `progress` hears the last record of each extent that is kept. Returns the copy's head.
+    ///
+    /// # Errors
+    /// Damage at or before that record, no commit that ended there, I/O errors.
+    pub fn cut_copy(
+        &self,
+        to: &Path,
+        keeps: Option<Seq>,
+        progress: &mut dyn FnMut(Seq),
+    ) -> Result<Head, JournalError> {
+        ensure_folder(to)?;
+        self.copy(to)?;
+        guarded(CUTTING, || cut(to, keeps, progress))
+    }
 }
 
 const CUTTING: &str = "cutting it";
@@ -92,6 +94,10 @@ mod tests {
     };
     use super::*;
 
+    fn cut_copy(from: &Path, to: &Path, keeps: Option<Seq>) -> Result<Head, JournalError> {
+        StoppedJournal::lock(from)?.cut_copy(to, keeps, &mut |_| ())
+    }
+
     /// Commits that end at 4, 8 and 12, checkpoints at 4 and 8.
     fn journal() -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
@@ -112,7 +118,7 @@ mod tests {
         let before = Folder::read(dir.path());
         let want =
             read_all(open(super::super::copy_for_inspection(dir.path()).unwrap().path()).reader().as_ref());
-        let head = cut_copy(dir.path(), &to.path().join("cut"), Some(4), &mut |_| ()).unwrap();
+        let head = cut_copy(dir.path(), &to.path().join("cut"), Some(4)).unwrap();
         assert_eq!(Folder::read(dir.path()), before, "the original is only read");
 
         let (mut store, report) = SledStore::open(&to.path().join("cut"), StoreOptions::default()).unwrap();
@@ -136,11 +142,7 @@ mod tests {
         );
         assert!(matches!(refused, Err(JournalError::AcknowledgedMissing { first_missing: 9, count: 4 })));
         for (name, keeps) in [("asked for", Some(8)), ("as far as it is whole", None)] {
-            assert_eq!(
-                cut_copy(dir.path(), &to.path().join(name), keeps, &mut |_| ()).unwrap().seq,
-                8,
-                "{name}"
-            );
+            assert_eq!(cut_copy(dir.path(), &to.path().join(name), keeps).unwrap().seq, 8, "{name}");
         }
     }
 
@@ -150,8 +152,7 @@ mod tests {
         let store = open(dir.path());
         store.checkpoints().trim(1, &|| std::ops::ControlFlow::Continue(())).unwrap();
         Box::new(store).close().unwrap();
-        let cut =
-            |keeps: Seq| cut_copy(dir.path(), &to.path().join(keeps.to_string()), Some(keeps), &mut |_| ());
+        let cut = |keeps: Seq| cut_copy(dir.path(), &to.path().join(keeps.to_string()), Some(keeps));
         for keeps in [4, 8] {
             let head = cut(keeps).unwrap();
             let (store, report) =
@@ -167,7 +168,7 @@ mod tests {
         let dir = journal();
         for (keeps, want) in [(6, "a commit ended at 8"), (13, "record 13")] {
             let to = tempfile::tempdir().unwrap();
-            let refused = cut_copy(dir.path(), &to.path().join("cut"), Some(keeps), &mut |_| ()).unwrap_err();
+            let refused = cut_copy(dir.path(), &to.path().join("cut"), Some(keeps)).unwrap_err();
             assert!(refused.to_string().contains(want), "{refused}");
         }
     }

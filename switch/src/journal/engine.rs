@@ -34,7 +34,7 @@ const LOCK_PAUSE: Duration = Duration::from_millis(10);
 /// An open engine and our own descriptor on its data file.
 pub(super) struct Engine {
     db: sled::Db,
-    pub(super) data_file: File,
+    data_file: File,
 }
 
 impl Engine {
@@ -62,6 +62,11 @@ impl Engine {
     /// Has the engine write what it buffers; this alone survives a killed process, not a power cut.
     pub(super) fn flush(&self) -> Result<(), JournalError> {
         self.db.flush().map(drop).map_err(engine_error("flushing the journal"))
+    }
+
+    /// A descriptor of the data file for whoever makes durable what was flushed.
+    pub(super) fn data_file(&self) -> Result<File, JournalError> {
+        self.data_file.try_clone().map_err(JournalError::io("opening the journal's file"))
     }
 
     /// Makes durable what was flushed.

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, unbounded};
 
-use super::{Checkpoints, CommitTimings, Head, JournalError, Reader, RecordBatch, Seq, Store};
+use super::{Checkpoints, CommitTimings, Head, JournalError, Reader, RecordBatch, Seq, Store, Syncer};
 
 /// A [`Store`] whose commits take longer.
 pub struct DelayedStore<S> {
@@ -72,6 +72,10 @@ impl<S: Store> Store for DelayedStore<S> {
             }
         }
         self.inner.append(expected, batch)
+    }
+
+    fn syncer(&self) -> Box<dyn Syncer> {
+        self.inner.syncer()
     }
 
     fn head(&self) -> Head {
@@ -221,6 +225,10 @@ impl<S: Store> Store for FaultyStore<S> {
         self.kept = found(batch, self.after)?;
         let source = io::Error::other("this test makes the sync fail");
         Err(JournalError::Io { doing: "syncing the journal", source })
+    }
+
+    fn syncer(&self) -> Box<dyn Syncer> {
+        self.inner().syncer()
     }
 
     fn head(&self) -> Head {

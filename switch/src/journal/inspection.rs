@@ -2,9 +2,9 @@
 //!
 //! The engine writes to its files whenever it opens them, so a check of a folder works on a copy.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
@@ -13,28 +13,67 @@ use super::engine::{DATA_FILE, lock};
 
 const COPYING: &str = "copying the journal";
 
+/// A stopped journal. Its lock is held as long as this value is there, so that no switch starts on it meanwhile.
+#[derive(Debug)]
+pub struct StoppedJournal {
+    dir: PathBuf,
+    _lock: File,
+}
+
+impl StoppedJournal {
+    /// Locks a stopped journal.
+    ///
+    /// # Errors
+    /// [`JournalError::InUse`] if a process has the journal open, and I/O errors, a folder without a journal among them.
+    pub fn lock(dir: &Path) -> Result<Self, JournalError> {
+        match lock(dir)? {
+            Some(lock) => Ok(Self { dir: dir.to_owned(), _lock: lock }),
+            None => {
+                let missing = format!("no file {DATA_FILE} in the folder");
+                let source = io::Error::new(io::ErrorKind::NotFound, missing);
+                Err(JournalError::Io { doing: COPYING, source })
+            }
+        }
+    }
+
+    /// Copies it into an empty folder. The original is only read.
+    pub(super) fn copy(&self, to: &Path) -> Result<(), JournalError> {
+        copy_folder(&self.dir, to).map_err(JournalError::io(COPYING))
+    }
+}
+
 /// Copies a stopped journal to a temporary folder, which goes when the value is dropped.
 ///
-/// The original is only read, and its lock is held meanwhile, so that no switch starts on it half-way. The
-/// copy is in the system's temporary folder (`TMPDIR`), which needs room for all of the journal.
+/// The original is only read, and its lock is held meanwhile. The copy is in the system's temporary folder (`TMPDIR`),
+/// which needs room for all of the journal.
 ///
 /// # Errors
-/// [`JournalError::InUse`] if a process has the journal open, and I/O errors, a folder without a journal
-/// among them.
+/// As [`StoppedJournal::lock`], and I/O errors.
 pub fn copy_for_inspection(dir: &Path) -> Result<TempDir, JournalError> {
     let to = tempfile::Builder::new().prefix("cardswitch-journal-").tempdir();
     let to = to.map_err(JournalError::io(COPYING))?;
-    copy_stopped(dir, to.path())?;
+    StoppedJournal::lock(dir)?.copy(to.path())?;
     Ok(to)
 }
 
-/// Copies a stopped journal into an empty folder.
-pub(super) fn copy_stopped(dir: &Path, to: &Path) -> Result<(), JournalError> {
-    let Some(_lock) = lock(dir)? else {
-        let source = io::Error::new(io::ErrorKind::NotFound, format!("no file {DATA_FILE} in the folder"));
-        return Err(JournalError::Io { doing: COPYING, source });
-    };
-    copy_folder(dir, to).map_err(JournalError::io(COPYING))
+/// Makes durable what is in a folder: its files, and their names. What was copied may be in the system's cache alone.
+///
+/// # Errors
+/// I/O errors; what is durable is not known then.
+pub fn sync_tree(dir: &Path) -> Result<(), JournalError> {
+    sync_files(dir).map_err(JournalError::io("syncing the copied journal"))
+}
+
+fn sync_files(dir: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            sync_files(&entry.path())?;
+        } else {
+            File::open(entry.path())?.sync_all()?;
+        }
+    }
+    File::open(dir)?.sync_all()
 }
 
 /// Copies the files of a folder and of the folders in it.

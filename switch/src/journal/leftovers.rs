@@ -15,7 +15,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{Advice, fadvise};
 
@@ -30,9 +30,15 @@ const UNDER_WAY: &str = ".generating";
 
 /// Makes durable what an earlier process has left, and has what is read from now on come from the disk.
 pub(super) fn settle(dir: &Path) -> Result<(), JournalError> {
+    let read: Vec<_> = [DATA_FILE, ANCHOR_FILE].map(|name| dir.join(name)).into();
+    settle_files(dir, &read)
+}
+
+/// As [`settle`], of a folder of which these files are read.
+pub(super) fn settle_files(dir: &Path, read: &[PathBuf]) -> Result<(), JournalError> {
     sync_folder(dir)?;
-    for name in [DATA_FILE, ANCHOR_FILE] {
-        match File::open(dir.join(name)) {
+    for path in read {
+        match File::open(path) {
             Ok(file) => fadvise(&file, 0, None, Advice::DontNeed)
                 .map_err(|error| JournalError::io("dropping what is cached of the journal")(error.into()))?,
             Err(missing) if missing.kind() == io::ErrorKind::NotFound => {}

@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use super::checkpoint::{CheckpointFiles, sync_folder_alone};
 use super::engine::ensure_folder;
 use super::extent::Extent;
+use super::leftovers::settle_files;
 use super::segment::SegmentWriter;
-use super::segments::{SegmentWalk, segments_and_parts_in, sync_names_above};
+use super::segments::{SegmentWalk, paths_of_parts, segments_and_parts_in, sync_names_above};
 use super::{Checkpoints, Damage, Head, JournalError, Reader, Seq};
 
 /// Bytes of a checkpoint that are copied at once.
@@ -30,13 +31,16 @@ pub struct MirrorFolder {
 }
 
 impl MirrorFolder {
-    /// Opens the folder, or makes it. Its last run of segments is verified; what is torn of the part under way goes.
+    /// Opens the folder, or makes it. Its last segment is verified; what is torn of the part under way goes.
     ///
     /// # Errors
     /// A segment is damaged, or I/O errors.
     pub fn open(folder: &Path) -> Result<Self, JournalError> {
         ensure_folder(folder)?;
         sync_names_above(folder)?;
+        // What is read here counts as durable, so it must be: an earlier process may have left it in the system's cache only,
+        // and after a sync that failed the cache may have what the disk never got.
+        settle_files(folder, &paths_of_parts(folder)?)?;
         let segments = segments_and_parts_in(folder)?;
         let Some(last) = segments.iter().max_by_key(|segment| segment.last).cloned() else {
             return Ok(Self { folder: folder.to_owned(), writing: None, head: None, unnamed: false });

@@ -35,6 +35,7 @@ mod segment;
 mod segment_history;
 mod segments;
 mod sled_store;
+mod syncer;
 mod trim;
 mod verify;
 
@@ -55,12 +56,11 @@ use extent::Extent;
 
 pub use backup::Backup;
 pub use checkpoint::{CHECKPOINT_CHUNK_MAX, CHECKPOINTS_KEPT};
-pub use cut::cut_copy;
 pub use engine::catches_store_panics;
 pub use error::{Damage, JournalError};
 pub use extent::{EXTENT_BYTES_MAX, EXTENT_BYTES_MIN};
 pub use faulty::{AfterFault, DelayedStore, Disk, FaultyStore, Gate};
-pub use inspection::copy_for_inspection;
+pub use inspection::{StoppedJournal, copy_for_inspection, sync_tree};
 pub use memory::MemoryStore;
 pub use mirror::{MirrorFolder, copy_checkpoint};
 pub use record::{RECORD_BODY_MAX, Record, RecordBatch};
@@ -109,6 +109,20 @@ pub trait Store: Send {
     /// poison it.
     fn append(&mut self, expected: Seq, batch: &RecordBatch) -> Result<Head, JournalError>;
 
+    /// The first half of [`append`](Self::append): takes the batch in, but need not make it durable. It is acknowledged, and
+    /// readers see it, once a [`Syncer`] has done the second, beside which the next batch may be written. Returns where it ends.
+    ///
+    /// # Errors
+    /// As for [`append`](Self::append).
+    fn write(&mut self, expected: Seq, batch: &RecordBatch) -> Result<Head, JournalError> {
+        self.append(expected, batch)
+    }
+
+    /// What makes durable what was written, for another thread.
+    fn syncer(&self) -> Box<dyn Syncer> {
+        Box::new(DurableAlready(self.reader()))
+    }
+
     /// The last durable record and the chain's hash there.
     fn head(&self) -> Head;
 
@@ -118,7 +132,7 @@ pub trait Store: Send {
     /// Its checkpoints, which may be saved and read on another thread while the store appends.
     fn checkpoints(&self) -> Arc<dyn Checkpoints>;
 
-    /// How long the parts of the last commit took.
+    /// How long the parts of the last commit took; after a [`write`](Self::write), those of its first half.
     fn commit_timings(&self) -> CommitTimings;
 
     /// Makes durable what `append` may leave for later (the anchor), and lets go of the store.
@@ -129,6 +143,29 @@ pub trait Store: Send {
     /// The I/O error met, if any; acknowledged records are durable all the same.
     fn close(self: Box<Self>) -> Result<(), JournalError> {
         Ok(())
+    }
+}
+
+/// Makes durable what a [`Store`] has written, from any thread. It keeps the store's files open until it is dropped.
+pub trait Syncer: Send {
+    /// Makes durable all that was written before this call, and says which record is the last durable one.
+    ///
+    /// # Errors
+    /// I/O errors; they poison the store.
+    fn sync(&mut self) -> Result<Head, JournalError>;
+
+    /// How long the parts of the last sync took: the second half of a commit.
+    fn timings(&self) -> CommitTimings {
+        CommitTimings::default()
+    }
+}
+
+/// The syncer of a store that has nothing left to make durable.
+struct DurableAlready(Box<dyn Reader>);
+
+impl Syncer for DurableAlready {
+    fn sync(&mut self) -> Result<Head, JournalError> {
+        Ok(self.0.head())
     }
 }
 

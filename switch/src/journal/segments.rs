@@ -21,6 +21,15 @@ pub fn segments_in(folder: &Path) -> Result<Vec<Segment>, JournalError> {
     Ok(found)
 }
 
+/// The files in which parts of segments are under way.
+///
+/// # Errors
+/// The folder cannot be listed.
+pub(super) fn paths_of_parts(folder: &Path) -> Result<Vec<PathBuf>, JournalError> {
+    let is_part = |path: &PathBuf| path.extension().is_some_and(|extension| extension == PARTIAL);
+    Ok(files_in(folder)?.into_iter().filter(is_part).collect())
+}
+
 /// As [`segments_in`], with the parts that a mirror or a backup has under way: as far as they are whole, they are as good.
 /// Reads those to their end.
 ///

@@ -1,9 +1,9 @@
 //! The journal of a running switch: extents in sled, an anchor beside it.
 //!
 //! A commit is four steps, each timed: insert the extents, have the engine write them, `fdatasync`, write
-//! the anchor. Only then are its records acknowledged and visible to readers. Opening proves the history from its base on
-//! first (`verify`); a journal that fails is refused, never repaired. Who reads it, and how it is trimmed, stands in `history`
-//! and `trim`.
+//! the anchor. Only then are its records acknowledged and visible to readers. The last two are the `syncer`'s, which may be on
+//! another thread. Opening proves the history from its base on first (`verify`); a journal that fails is refused, never
+//! repaired. Who reads it, and how it is trimmed, stands in `history` and `trim`.
 //!
 //! The engine changes its files whenever it opens them, a refused journal's too: whoever wants to look at
 //! one first takes a copy ([`copy_for_inspection`](super::copy_for_inspection)).
@@ -13,6 +13,7 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use crossbeam::atomic::AtomicCell;
@@ -25,11 +26,12 @@ use super::engine::{Engine, engine_error, ensure_folder, guarded, lock, sync_fol
 use super::extent::ExtentWriter;
 use super::history::{History, SledReader};
 use super::leftovers::settle;
+use super::syncer::{Halves, SledSyncer, Synced};
 use super::trim::SledCheckpoints;
 use super::verify::{ChainCheck, CheckedChain};
 use super::{
     Checkpoints, CommitTimings, EXTENT_BYTES_MAX, EXTENT_BYTES_MIN, Head, JournalError, Reader, RecordBatch,
-    Seq, Store,
+    Seq, Store, Syncer,
 };
 
 /// Where the archive is looked for when nobody says where, inside the journal's folder.
@@ -102,16 +104,13 @@ struct Found<'a> {
 
 /// A [`Store`] in a folder, for one process at a time.
 pub struct SledStore {
-    pub(super) engine: Engine,
+    engine: Engine,
     pub(super) extents: sled::Tree,
     checkpoints: Arc<SledCheckpoints>,
     history: Arc<History>,
-    pub(super) anchor: Anchor,
     writer: ExtentWriter,
-    head: Head,
-    durable: Arc<AtomicCell<Head>>,
+    pub(super) syncer: SledSyncer,
     timings: CommitTimings,
-    poisoned: bool,
 }
 
 impl SledStore {
@@ -198,12 +197,12 @@ impl SledStore {
             checkpoints: checkpoints.saved()?,
         };
         let durable = Arc::new(AtomicCell::new(checked.head));
-        let history = Arc::new(History {
-            extents: extents.clone(),
-            durable: Arc::clone(&durable),
-            base: AtomicCell::new(base),
-            archive,
-        });
+        let written = AtomicCell::new(checked.head);
+        let poisoned = AtomicBool::new(false);
+        let halves = Halves { written, durable: Arc::clone(&durable), poisoned };
+        let synced = Synced { data_file: engine.data_file()?, anchor };
+        let history =
+            Arc::new(History { extents: extents.clone(), durable, base: AtomicCell::new(base), archive });
         let checkpoints = SledCheckpoints {
             files: checkpoints,
             history: Arc::clone(&history),
@@ -215,79 +214,78 @@ impl SledStore {
             extents,
             checkpoints: Arc::new(checkpoints),
             history,
-            anchor,
             writer: ExtentWriter::new(options.extent_bytes),
-            head: checked.head,
-            durable,
+            syncer: SledSyncer::new(Arc::new(halves), synced),
             timings: CommitTimings::default(),
-            poisoned: false,
         };
         Ok((store, report))
     }
 
     /// Takes over an extent of this very chain, as it is. Nobody sees it before [`settle`](Self::settle).
     pub(super) fn adopt(&mut self, extent: &[u8]) -> Result<(), JournalError> {
-        self.check_healthy()?;
-        let mut chain = ChainCheck::part(self.head);
+        self.syncer.halves.check_healthy()?;
+        let written = self.written();
+        let mut chain = ChainCheck::part(written);
         chain.take_extent(extent)?;
-        let first = self.head.seq + 1;
+        let first = written.seq + 1;
         self.extents.insert(first.to_be_bytes(), extent).map_err(engine_error("writing the journal"))?;
-        self.head = chain.head();
+        self.syncer.halves.written.store(chain.head());
         Ok(())
     }
 
     /// Makes durable what was adopted.
     pub(super) fn settle(&mut self) -> Result<(), JournalError> {
-        let settled = self.engine.flush().and_then(|()| self.engine.sync());
-        let settled = settled.and_then(|()| self.anchor.record(&self.head));
-        self.poison_on_io_error(settled)?;
-        self.durable.store(self.head);
-        Ok(())
+        let flushed = self.engine.flush();
+        self.syncer.halves.poison_on_io_error(flushed)?;
+        self.syncer.sync().map(drop)
     }
 
-    fn commit(&mut self, batch: &RecordBatch) -> Result<Head, JournalError> {
+    /// The last record that the engine has, durable or not.
+    fn written(&self) -> Head {
+        self.syncer.halves.written.load()
+    }
+
+    fn hand_over(&mut self, batch: &RecordBatch) -> Result<Head, JournalError> {
         let mut watch = Stopwatch::start();
         let extents = &self.extents;
-        let head = self.writer.write(self.head, batch, |first, value| {
+        let head = self.writer.write(self.syncer.halves.written.load(), batch, |first, value| {
             extents.insert(first.to_be_bytes(), value).map(drop).map_err(engine_error("writing the journal"))
         })?;
         self.timings.insert_ns = watch.lap_ns();
         self.engine.flush()?;
         self.timings.flush_ns = watch.lap_ns();
-        self.engine.sync()?;
-        self.timings.sync_ns = watch.lap_ns();
-        self.anchor.record(&head)?;
-        self.timings.anchor_ns = watch.lap_ns();
         Ok(head)
-    }
-
-    /// Remembers that an I/O error was met. Refusals of the caller's input poison nothing.
-    fn poison_on_io_error<T>(&mut self, done: Result<T, JournalError>) -> Result<T, JournalError> {
-        self.poisoned |= matches!(done, Err(JournalError::Io { .. } | JournalError::DamagedStore { .. }));
-        done
-    }
-
-    fn check_healthy(&self) -> Result<(), JournalError> {
-        if self.poisoned { Err(JournalError::Poisoned) } else { Ok(()) }
     }
 }
 
 impl Store for SledStore {
     fn append(&mut self, expected: Seq, batch: &RecordBatch) -> Result<Head, JournalError> {
-        self.check_healthy()?;
-        batch.check_follows(&self.head, expected)?;
-        if batch.is_empty() {
-            return Ok(self.head);
-        }
-        let committed = self.commit(batch);
-        let head = self.poison_on_io_error(committed)?;
-        self.head = head;
-        self.durable.store(head);
+        self.write(expected, batch)?;
+        let head = self.syncer.sync()?;
+        let CommitTimings { sync_ns, anchor_ns, .. } = self.syncer.timings();
+        self.timings = CommitTimings { sync_ns, anchor_ns, ..self.timings };
         Ok(head)
     }
 
+    fn write(&mut self, expected: Seq, batch: &RecordBatch) -> Result<Head, JournalError> {
+        self.syncer.halves.check_healthy()?;
+        let before = self.written();
+        batch.check_follows(&before, expected)?;
+        if batch.is_empty() {
+            return Ok(before);
+        }
+        let written = self.hand_over(batch);
+        let head = self.syncer.halves.poison_on_io_error(written)?;
+        self.syncer.halves.written.store(head);
+        Ok(head)
+    }
+
+    fn syncer(&self) -> Box<dyn Syncer> {
+        Box::new(self.syncer.clone())
+    }
+
     fn head(&self) -> Head {
-        self.head
+        self.syncer.halves.durable.load()
     }
 
     fn reader(&self) -> Box<dyn Reader> {
@@ -302,27 +300,23 @@ impl Store for SledStore {
         self.timings
     }
 
-    fn close(mut self: Box<Self>) -> Result<(), JournalError> {
-        self.check_healthy()?;
-        let synced = self.anchor.sync();
-        self.poison_on_io_error(synced)
+    fn close(self: Box<Self>) -> Result<(), JournalError> {
+        self.syncer.close()
     }
 }
 
 impl Drop for SledStore {
     fn drop(&mut self) {
-        if !self.poisoned {
-            // Whoever wants to hear of a failure calls `close`; the records themselves are durable.
-            let _ = self.anchor.sync();
-        }
+        // Whoever wants to hear of a failure calls `close`; the records themselves are durable.
+        let _ = self.syncer.close();
     }
 }
 
 impl fmt::Debug for SledStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SledStore")
-            .field("head", &self.head)
-            .field("poisoned", &self.poisoned)
+            .field("head", &self.head())
+            .field("healthy", &self.syncer.halves.check_healthy().is_ok())
             .finish_non_exhaustive()
     }
 }
@@ -372,19 +366,19 @@ fn renew_anchor(
 }
 
 /// Times the parts of a commit.
-struct Stopwatch(Instant);
+pub(super) struct Stopwatch(Instant);
 
 impl Stopwatch {
     #[expect(
         clippy::disallowed_methods,
         reason = "durations only, never recorded; the journal uses no module but itself"
     )]
-    fn start() -> Self {
+    pub(super) fn start() -> Self {
         Self(Instant::now())
     }
 
     /// Nanoseconds since the start or the last lap.
-    fn lap_ns(&mut self) -> u64 {
+    pub(super) fn lap_ns(&mut self) -> u64 {
         let last = std::mem::replace(self, Self::start());
         u64::try_from((self.0 - last.0).as_nanos()).unwrap_or(u64::MAX)
     }

@@ -228,11 +228,19 @@ fn a_failed_sync_or_anchor_poisons_the_store_for_good() {
         // These two files answer fdatasync and write with an error, as a failing disk does.
         (
             "sync",
-            |store| store.engine.data_file = File::open("/dev/null").unwrap(),
+            |store| store.syncer.synced().data_file = File::open("/dev/null").unwrap(),
             "syncing the journal failed",
         ),
-        ("anchor sync", |store| store.anchor = broken_anchor("/dev/null"), "syncing the anchor failed"),
-        ("anchor write", |store| store.anchor = broken_anchor("/dev/full"), "writing the anchor failed"),
+        (
+            "anchor sync",
+            |store| store.syncer.synced().anchor = broken_anchor("/dev/null"),
+            "syncing the anchor failed",
+        ),
+        (
+            "anchor write",
+            |store| store.syncer.synced().anchor = broken_anchor("/dev/full"),
+            "writing the anchor failed",
+        ),
     ];
     for (name, break_it, want) in rows {
         let dir = tempfile::tempdir().unwrap();

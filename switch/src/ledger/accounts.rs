@@ -240,10 +240,6 @@ impl AccountTable {
         }
     }
 
-    pub(super) fn reserve_held(&mut self, additional: usize) {
-        self.held.reserve(additional);
-    }
-
     pub(super) fn view(&self) -> Accounts<'_> {
         Accounts { table: self }
     }

@@ -9,7 +9,6 @@
 use super::{
     AccountId, Currency, Ledger, Minor, Posting, Refusal,
     holds::{Hold, HoldId, Holds, Leg},
-    purse::PURSES_MAX,
 };
 
 impl Ledger {
@@ -17,12 +16,6 @@ impl Ledger {
     #[must_use]
     pub fn holds(&self) -> &Holds {
         &self.holds
-    }
-
-    /// Makes room for this many more holds, so that placing them allocates nothing.
-    pub fn reserve_holds(&mut self, additional: usize) {
-        self.holds.reserve(additional);
-        self.accounts.reserve_held(additional.saturating_mul(PURSES_MAX));
     }
 
     /// Whether a hold with these legs may be placed: each above zero, all in one currency, and the money there.

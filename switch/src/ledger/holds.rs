@@ -6,6 +6,8 @@
 //!
 //! Start at [`Hold`]; then [`Holds::find`] and [`Holds::next_expiry`].
 
+use std::ops::Range;
+
 use arrayvec::ArrayVec;
 use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
@@ -80,17 +82,6 @@ pub struct Holds {
 }
 
 impl Holds {
-    /// Makes room for this many more. As long as no more are live at once, nothing here allocates any more.
-    pub fn reserve(&mut self, additional: usize) {
-        let live_max = self.len() + additional;
-        let slots_max = live_max.max(self.slots.len());
-        self.slots.reserve(slots_max - self.slots.len());
-        self.free.reserve(slots_max - self.free.len());
-        self.deadlines.reserve(additional);
-        // Twice as many: the index cleans up in place behind what was removed only while it is at most half full.
-        self.by_id.reserve(live_max * 2 - self.by_id.len());
-    }
-
     /// The live hold of this id.
     #[must_use]
     pub fn find(&self, id: HoldId) -> Option<&Hold> {
@@ -121,6 +112,22 @@ impl Holds {
         let mut ordered: Vec<(HoldId, u32)> = self.by_id.iter().map(|(id, slot)| (*id, *slot)).collect();
         ordered.sort_unstable();
         ordered.into_iter().map(|(_, slot)| &self.slots[slot as usize].hold)
+    }
+
+    /// How many places the table has; some may be empty.
+    #[must_use]
+    pub fn places(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The live holds in these places, in no order that means anything. Who goes through all places piece by piece sees each
+    /// hold that is live all the while.
+    pub fn in_places(&self, places: Range<usize>) -> impl Iterator<Item = &Hold> {
+        let end = places.end.min(self.slots.len());
+        let begin = places.start.min(end);
+        let slots = self.slots[begin..end].iter().zip(position(begin)..);
+        let is_live = |slot: &Slot, at: u32| self.by_id.get(&slot.hold.id) == Some(&at);
+        slots.filter(move |(slot, at)| is_live(slot, *at)).map(|(slot, _)| &slot.hold)
     }
 
     /// Adds a hold whose id is not in the table: the ledger has looked.
@@ -283,30 +290,6 @@ mod tests {
         let mut want: Vec<(i64, u64)> = naive.iter().map(|(id, expires_ms)| (*expires_ms, *id)).collect();
         want.sort_unstable();
         assert_eq!(drained(holds), want);
-    }
-
-    #[test]
-    fn what_is_reserved_is_enough_for_good() {
-        const LIVE: u64 = 1_000;
-        let size = |holds: &Holds| {
-            let vectors = (holds.slots.capacity(), holds.free.capacity(), holds.deadlines.capacity());
-            (vectors, holds.by_id.allocation_size())
-        };
-        let mut holds = Holds::default();
-        (0..10).for_each(|id| holds.insert(hold(id, 0)));
-        (0..5).for_each(|id| drop(holds.remove(HoldId(id))));
-        holds.reserve(995);
-        let reserved = size(&holds);
-        (10..1_005).for_each(|id| holds.insert(hold(id, 0)));
-        assert_eq!((holds.len(), size(&holds)), (1_000, reserved));
-        for id in 1_005..200_000 {
-            holds.remove(HoldId(id - LIVE)).unwrap();
-            holds.insert(hold(id, 0));
-        }
-        while let Some((_, id)) = holds.next_expiry() {
-            holds.remove(id).unwrap();
-        }
-        assert_eq!(size(&holds), reserved);
     }
 
     /// What the documentation of [`Holds`] says.

@@ -10,7 +10,8 @@ use super::{OfficerKey, OrderError, key::officer_name};
 use crate::{
     books::{
         decide::operations::Operation,
-        order::{OfficerSignature, Order, SignedOrder, What},
+        order::{JournalPlace, OfficerSignature, Order, SignedOrder, What},
+        rulebook::RuleText,
     },
     hex,
 };
@@ -76,8 +77,28 @@ pub enum WhatText {
         /// The chain's hash there, hex digits.
         hash: String,
     },
-    /// What is done for a card, or with the fees. Cards by the positions that `cardswitch card show` tells.
+    /// What is done for a card, or with the fees, in whatever journal: an order of before they named theirs.
     Operate(Operation),
+    /// A set of rules comes into force, in whatever journal: an order of before they named theirs.
+    PublishRules(Vec<RuleText>),
+    /// What is done for a card, or with the fees. Cards by the positions that `cardswitch card show` tells.
+    OperateIn {
+        /// A record of the journal that it is for, with which a commit ended.
+        record: u64,
+        /// The chain's hash there, hex digits.
+        hash: String,
+        /// What is done.
+        operation: Operation,
+    },
+    /// A set of rules comes into force.
+    PublishRulesIn {
+        /// A record of the journal that it is for, with which a commit ended.
+        record: u64,
+        /// The chain's hash there, hex digits.
+        hash: String,
+        /// The files of the set.
+        files: Vec<RuleText>,
+    },
 }
 
 /// A signature as JSON.
@@ -175,6 +196,17 @@ impl OrderText {
                 WhatText::BeginEpoch { epoch: *epoch, keeps: *keeps, hash: hex::digits(hash) }
             }
             What::Operate(operation) => WhatText::Operate(operation.clone()),
+            What::PublishRules(files) => WhatText::PublishRules(files.clone()),
+            What::OperateIn { journal, operation } => WhatText::OperateIn {
+                record: journal.record,
+                hash: hex::digits(&journal.hash),
+                operation: operation.clone(),
+            },
+            What::PublishRulesIn { journal, files } => WhatText::PublishRulesIn {
+                record: journal.record,
+                hash: hex::digits(&journal.hash),
+                files: files.clone(),
+            },
         };
         let signature = |signature: &OfficerSignature| SignatureText {
             officer: signature.officer.to_string(),
@@ -203,6 +235,15 @@ impl OrderText {
                 hash: hex::bytes(hash).ok_or("what.begin_epoch.hash must be 64 hex digits")?,
             },
             WhatText::Operate(operation) => What::Operate(operation.clone()),
+            WhatText::PublishRules(files) => What::PublishRules(files.clone()),
+            WhatText::OperateIn { record, hash, operation } => {
+                let journal = place(*record, hash, "what.operate_in.hash must be 64 hex digits")?;
+                What::OperateIn { journal, operation: operation.clone() }
+            }
+            WhatText::PublishRulesIn { record, hash, files } => {
+                let journal = place(*record, hash, "what.publish_rules_in.hash must be 64 hex digits")?;
+                What::PublishRulesIn { journal, files: files.clone() }
+            }
         };
         let order = Order {
             id: hex::bytes(&self.id).ok_or("id must be 32 hex digits")?,
@@ -219,6 +260,10 @@ impl OrderText {
         }
         Ok(signed)
     }
+}
+
+fn place(record: u64, hash: &str, rule: &'static str) -> Result<JournalPlace, &'static str> {
+    Ok(JournalPlace { record, hash: hex::bytes(hash).ok_or(rule)? })
 }
 
 impl SignatureText {

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     books::{
         Books, Card, Merchant, Terminal,
-        event::{Decided, Operated, ReversalEffect},
+        event::{Decided, Operated, OperationKind, ReversalEffect},
         originals::approval_code,
     },
     journal::Seq,
@@ -105,8 +105,14 @@ impl<'a> IssuerFiles<'a> {
         time_ms: i64,
         operated: &Operated,
     ) -> Result<(), SettlementError> {
+        let movement = Movement::of(books, &operated.postings);
+        // Only this one pays somebody, as a completion does, even where the cardholder owes all of it.
+        let is_payment = operated.kind == OperationKind::ForcePost;
         for change in &operated.changes {
             let mut moved: BTreeMap<Currency, i128> = BTreeMap::new();
+            if is_payment {
+                moved.insert(operated.currency, 0);
+            }
             for posting in &operated.postings {
                 let account = books.ledger().account(posting.account);
                 let Some(account) = account else { continue };
@@ -122,8 +128,8 @@ impl<'a> IssuerFiles<'a> {
                     place: operated.terminal.and_then(|terminal| place(books, terminal)),
                     amount,
                     currency,
-                    fee: 0,
-                    against: "",
+                    fee: if is_payment { movement.fee() } else { 0 },
+                    against: if is_payment { movement.against } else { "" },
                     released: 0,
                     original: None,
                 };

@@ -214,6 +214,8 @@ impl History {
             places: None,
             hold_of: None,
             fired: 0,
+            judged: None,
+            stranger: None,
             notice: None,
             postings: ArrayVec::new(),
         }

@@ -33,7 +33,7 @@ const TICK: Duration = Duration::from_millis(500);
 pub type Follows = Box<dyn FnOnce(&Books, &Moment) -> Option<Event> + Send>;
 
 /// What the thread is asked to do, in order.
-pub enum Order {
+pub enum Errand {
     /// Take this batch through the stages.
     Batch(Box<Batch>),
     /// Look at the books. What is seen may be ahead of what is durable.
@@ -44,7 +44,7 @@ pub enum Order {
     Finish,
 }
 
-impl std::fmt::Debug for Order {
+impl std::fmt::Debug for Errand {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Batch(_) => "Batch",
@@ -83,27 +83,27 @@ impl Queue {
     }
 }
 
-/// Starts the thread. It ends after [`Order::Finish`], or when nobody can give orders any more.
+/// Starts the thread. It ends after [`Errand::Finish`], or when nobody can give it any more.
 ///
 /// # Errors
 /// The system gives no thread.
 pub fn start(
     stages: Stages,
-    orders: Receiver<Order>,
+    errands: Receiver<Errand>,
     queue: Arc<Queue>,
     to_commit: Sender<Commit>,
 ) -> std::io::Result<JoinHandle<()>> {
     std::thread::Builder::new().name("stages".into()).spawn(move || {
         let mut worker = Worker { stages, to_commit };
         loop {
-            match orders.recv_timeout(TICK) {
-                Ok(Order::Batch(batch)) => {
+            match errands.recv_timeout(TICK) {
+                Ok(Errand::Batch(batch)) => {
                     worker.run(batch);
                     queue.done();
                 }
-                Ok(Order::Look(look)) => look(&worker.stages.books),
-                Ok(Order::Record(follows)) => worker.record(follows),
-                Ok(Order::Finish) => return worker.finish(),
+                Ok(Errand::Look(look)) => look(&worker.stages.books),
+                Ok(Errand::Record(follows)) => worker.record(follows),
+                Ok(Errand::Finish) => return worker.finish(),
                 Err(RecvTimeoutError::Timeout) => worker.tick(),
                 Err(RecvTimeoutError::Disconnected) => return,
             }

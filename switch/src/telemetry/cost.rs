@@ -23,12 +23,22 @@ pub enum Stage {
     Seal,
     /// The commit thread: chaining records and handing them to the store. The store's own threads are not in it.
     Commit,
+    /// The sync thread: making durable what was handed over, and releasing its answers.
+    Sync,
 }
 
 impl Stage {
     /// Every stage, for metric labels.
-    pub const ALL: [Self; 7] =
-        [Self::Channel, Self::Parse, Self::Verify, Self::Decide, Self::Encode, Self::Seal, Self::Commit];
+    pub const ALL: [Self; 8] = [
+        Self::Channel,
+        Self::Parse,
+        Self::Verify,
+        Self::Decide,
+        Self::Encode,
+        Self::Seal,
+        Self::Commit,
+        Self::Sync,
+    ];
 
     /// The word for this stage in metrics and tables.
     #[must_use]
@@ -41,6 +51,7 @@ impl Stage {
             Self::Encode => "encode",
             Self::Seal => "seal",
             Self::Commit => "commit",
+            Self::Sync => "sync",
         }
     }
 }

@@ -3,7 +3,11 @@
 //! Handles are made once at start, because looking a name up costs ten times what counting costs. Label values
 //! come from enums, so no peer can make up a time series; there is never a STAN, card number or RRN in one.
 
-use std::time::Duration;
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use metrics::{Counter, Gauge, counter, gauge, with_local_recorder};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusRecorder};
@@ -119,7 +123,23 @@ pub struct Metrics {
     archived: Counter,
     archive_failed: Counter,
     archive_deleted: Counter,
+    rule_set: Gauge,
+    rules: Arc<Mutex<RuleCounts>>,
+    recorder: Arc<PrometheusRecorder>,
 }
+
+/// Counters of the rules in force. They are made when a set is published, and counted up by what the books counted.
+#[derive(Default)]
+struct RuleCounts {
+    set: u32,
+    /// One for each rule, with what it was counted up to.
+    counters: Vec<(Counter, u64)>,
+    /// Ids and states that have a series.
+    series: HashSet<(String, &'static str)>,
+}
+
+/// Most series of rules while the process lives; rules beyond count together as `other`.
+const RULE_SERIES_MAX: usize = 1024;
 
 /// The dialects, for labels, in the order of their type.
 const DIALECTS: [&str; 3] = ["pos", "epos", "atm"];
@@ -133,7 +153,7 @@ impl std::fmt::Debug for Metrics {
 /// Metrics of one switch's own, so that several in one process do not mix, and their page.
 #[must_use]
 pub fn recorder() -> (Metrics, Page) {
-    let recorder = PrometheusBuilder::new().build_recorder();
+    let recorder = Arc::new(PrometheusBuilder::new().build_recorder());
     let metrics = Metrics::new(&recorder);
     let histograms = [
         &metrics.answer_seconds,
@@ -147,8 +167,8 @@ pub fn recorder() -> (Metrics, Page) {
 }
 
 impl Metrics {
-    fn new(recorder: &PrometheusRecorder) -> Self {
-        with_local_recorder(recorder, || {
+    fn new(recorder: &Arc<PrometheusRecorder>) -> Self {
+        with_local_recorder(&**recorder, || {
             let dropped = |why: &'static str| counter!("cardswitch_frames_dropped_total", "why" => why);
             Self {
                 requests: each(
@@ -209,6 +229,9 @@ impl Metrics {
                 archived: counter!("cardswitch_archived_records_total"),
                 archive_failed: counter!("cardswitch_archive_failed_total"),
                 archive_deleted: counter!("cardswitch_archive_segments_deleted_total"),
+                rule_set: gauge!("cardswitch_rule_set_number"),
+                rules: Arc::default(),
+                recorder: Arc::clone(recorder),
             }
         })
     }
@@ -243,6 +266,39 @@ impl Metrics {
     pub fn books(&self, holds: usize, notices: u64) {
         self.holds.set(holds as f64);
         self.notices.absolute(notices);
+    }
+
+    /// What the published rules in force have come to: the set's number, and of each rule id, state, and how often it fired
+    /// since it was published. Allocates only when the number is another than before.
+    pub fn rules<'r>(&self, set: u32, rules: impl Iterator<Item = (&'r str, &'static str, u64)> + Clone) {
+        let mut counts = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        if counts.set != set {
+            self.rule_set.set(f64::from(set));
+            self.name_rules(&mut counts, rules.clone());
+            counts.set = set;
+        }
+        for ((counter, last), (.., fired)) in counts.counters.iter_mut().zip(rules) {
+            if fired > *last {
+                counter.increment(fired - *last);
+                *last = fired;
+            }
+        }
+    }
+
+    fn name_rules<'r>(
+        &self,
+        counts: &mut RuleCounts,
+        rules: impl Iterator<Item = (&'r str, &'static str, u64)>,
+    ) {
+        let RuleCounts { series, counters, .. } = counts;
+        let made = rules.map(|(id, state, _)| {
+            let known = series.contains(&(id.to_owned(), state)) || series.len() < RULE_SERIES_MAX;
+            let id = if known { id.to_owned() } else { "other".to_owned() };
+            series.insert((id.clone(), state));
+            let counter = || counter!("cardswitch_rule_hits_total", "rule" => id.clone(), "state" => state);
+            (with_local_recorder(&*self.recorder, counter), 0)
+        });
+        *counters = made.collect();
     }
 
     /// A hold's time was over.

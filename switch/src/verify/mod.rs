@@ -25,7 +25,7 @@ use crate::{
     batch::{Job, State},
     books::{
         Books,
-        event::Pvv,
+        event::{Pvv, Token},
         request::{CardInput, Check, Facts, MacFact, NewKeys, PinBlock, TrackValue},
     },
     clock::Moment,
@@ -137,7 +137,9 @@ impl Verifier {
         }
         self.hsm.tokenise_pans(&items, &mut self.tokens);
         for (facts, token) in of.iter_mut().zip(&self.tokens) {
-            facts.card = token.as_ref().ok().and_then(|token| books.find_card(&token.0));
+            let Ok(token) = token else { continue };
+            facts.card = books.find_card(&token.0);
+            facts.stranger = facts.card.is_none().then_some(Token(token.0));
         }
     }
 

@@ -9,7 +9,8 @@ use switch_tests::leaks::{Plan, run};
 
 const HELP: &str = "\
 Plays two days of known secrets through a switch and looks for them in its logs (level trace, as text and as JSON), in
-its admin pages, in what its commands print, in its data folder and settlement files, and, when it is quiet, in its memory.
+its admin pages, in what its commands print, in its data folder and settlement files, in the journal's mirror, backup and
+export, in officers' orders, and, when it is quiet, in its memory.
 
 Usage: leaks [--json] [--program PATH] [--keep DIR]
 

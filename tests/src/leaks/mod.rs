@@ -2,13 +2,14 @@
 //! behind and, once it is quiet, in its memory.
 //!
 //! Secrets and their forms are in [`secrets`], [`forms`] and [`schedule`], the traffic in [`day`], what the switch
-//! shows in [`shown`], its memory in [`memory`], what may be there in [`found`]. Start at [`run`]; the suite runs
+//! shows in [`shown`], what officers order in [`officers`], its memory in [`memory`], what may be there in [`found`]. Start at [`run`]; the suite runs
 //! [`day`] and [`shown`] by itself, without memory.
 
 pub mod day;
 pub mod forms;
 pub mod found;
 pub mod memory;
+pub mod officers;
 pub mod report;
 pub mod schedule;
 pub mod secrets;
@@ -30,6 +31,7 @@ use self::{
     day::{CASH_MACHINE, Day},
     found::{in_file, in_memory},
     memory::Memory,
+    officers::Officers,
     report::Report,
     shown::{Shown, copy_city},
 };
@@ -44,6 +46,9 @@ const QUIET: Duration = Duration::from_secs(6);
 
 /// STANs of the second day begin here, above all of the first.
 const SECOND_DAY: u32 = 400_000;
+
+/// So that some of a day is archived while it lasts.
+const CHECKPOINT_RECORDS: &str = "300";
 
 /// Files of the city that a start needs that does not import.
 const NEEDED_AGAIN: [&str; 2] = ["cardswitch.toml", "keys.toml"];
@@ -132,16 +137,23 @@ pub fn run(plan: &Plan, say: impl Fn(&str)) -> Report {
     let mut stage = Stage::open();
     let mut shown = Shown { program: &plan.program, folder: &folder, count: 0 };
     let keep = plan.keep.is_some();
+    let officers = Officers::enrol(&mut shown, &mut stage.search);
+    let (mirror, copies) = (folder.join("mirror"), folder.join("copies"));
+    fs::create_dir_all(&copies).expect("a folder");
     let launch = |format: &str| {
         Launch::new(&plan.program.to_string_lossy(), &folder.join("data"))
             .in_city(&city_copy)
             .set("LOG__LEVEL", "trace")
             .set("LOG__FORMAT", format)
             .set("BOOKS__PIN_TRIES_MAX", "10")
+            .set("ORDERS__OFFICERS", &officers.enrolled().to_string_lossy())
+            .set("JOURNAL__MIRROR", &mirror.to_string_lossy())
+            .set("JOURNAL__HEAD_COPY", &copies.join("head").to_string_lossy())
+            .set("JOURNAL__CHECKPOINT_RECORDS", CHECKPOINT_RECORDS)
     };
     say("first start: import, a day, log as text");
     let (first, of_import) =
-        watched(&launch("text"), &folder, &mut stage, &mut shown, (1, "log.text"), false);
+        watched(&launch("text"), &mut stage, &mut shown, &officers, (1, "log.text"), false);
     for path in fs::read_dir(&city_copy).expect("a folder").map(|entry| entry.expect("an entry").path()) {
         let needed = NEEDED_AGAIN.iter().any(|name| path.ends_with(name));
         if !needed {
@@ -150,10 +162,11 @@ pub fn run(plan: &Plan, say: impl Fn(&str)) -> Report {
     }
     say("second start: from the journal, another day, log as JSON");
     let (second, of_second) =
-        watched(&launch("json"), &folder, &mut stage, &mut shown, (SECOND_DAY, "log.json"), keep);
+        watched(&launch("json"), &mut stage, &mut shown, &officers, (SECOND_DAY, "log.json"), keep);
     say("commands on the stopped folder, and on mistakes");
     let asked_for = stage.asked_for();
     shown.commands_in(&folder.join("data"), &City::folder(), &today(), &asked_for);
+    shown.copies_of(&folder.join("data"), &mirror);
     shown.mistakes_in(&City::folder(), &folder.join("mistakes"));
     shown.decoded(&stage.city, &stage.sample);
     let (sent, approved) = (first.0 + second.0, first.1 + second.1);
@@ -168,6 +181,9 @@ pub fn run(plan: &Plan, say: impl Fn(&str)) -> Report {
         in_file(&search, "what commands print", &folder.join("commands")),
         in_file(&search, "data folder", &folder.join("data")),
         in_file(&search, "settlement files", &folder.join("settled")),
+        in_file(&search, "mirror", &mirror),
+        in_file(&search, "backup, export, restored folder", &copies),
+        in_file(&search, "orders", &officers.orders()),
     ];
     let mut import = in_memory(&search, "memory behind an import", &of_import);
     import.for_information = true;
@@ -181,9 +197,9 @@ pub fn run(plan: &Plan, say: impl Fn(&str)) -> Report {
 /// gives its log a name.
 fn watched(
     launch: &Launch,
-    folder: &Path,
     stage: &mut Stage,
     shown: &mut Shown<'_>,
+    officers: &Officers,
     (first_stan, log): (u32, &str),
     keep: bool,
 ) -> ((usize, usize), Memory) {
@@ -192,16 +208,18 @@ fn watched(
     let asked_for = stage.asked_for();
     shown.pages(process.ports.admin, &asked_for);
     shown.commands_on(process.ports.admin, &asked_for);
+    officers.order(shown, process.ports.admin, &asked_for);
+    shown.copies(process.ports.admin);
     let quiet_since = Instant::now();
     while quiet_since.elapsed() < QUIET {
         std::thread::sleep(Duration::from_millis(100));
     }
-    let memory = Memory::of(process.id(), folder, keep);
+    let memory = Memory::of(process.id(), shown.folder, keep);
     let counts = (played.sent, played.approved);
     drop(played);
     process.sigterm();
     assert_eq!(process.wait().code(), Some(0), "the switch stops well");
-    fs::rename(launch.log(), folder.join(log)).expect("its log");
+    fs::rename(launch.log(), shown.folder.join(log)).expect("its log");
     (counts, memory)
 }
 
@@ -220,6 +238,9 @@ fn doubts_about(places: &[found::Looked], folder: &Path, search: &Ready) -> Vec<
                 doubts.push(format!("{}: the HSM holds a {} that is not seen", memory.name, kind.name()));
             }
         }
+    }
+    if !folder.join("data/archive").is_dir() {
+        doubts.push("nothing was archived".to_owned());
     }
     if places.iter().any(|place| place.bytes == 0) || search.secrets() == 0 {
         doubts.push("a place is empty".to_owned());

@@ -159,6 +159,37 @@ impl Shown<'_> {
         }
     }
 
+    /// Copies of a running switch's journal, and what they tell; `mirror` is its own.
+    ///
+    /// # Panics
+    /// There is no backup of it.
+    pub fn copies(&mut self, admin: SocketAddr) {
+        let (admin, backup) = (format!("http://{admin}"), self.text("copies/backup"));
+        assert!(self.run(&["journal", "backup", "--admin", &admin, "--to", &backup]), "a backup");
+        self.run(&["journal", "tail", "--admin", &admin, "--count", "100000"]);
+        self.run(&["journal", "verify", "--segments", &backup]);
+    }
+
+    /// Copies of a stopped switch's journal: exported, restored from what [`Self::copies`] made, and from its mirror.
+    ///
+    /// # Panics
+    /// One of them cannot be made.
+    pub fn copies_of(&mut self, data: &Path, mirror: &Path) {
+        let (data, mirror) = (data.to_string_lossy().into_owned(), mirror.to_string_lossy().into_owned());
+        let [exported, events, restored] =
+            ["copies/exported", "copies/events.jsonl", "copies/restored"].map(|name| self.text(name));
+        assert!(self.run(&["journal", "verify", "--data", &data]), "the journal is whole");
+        assert!(self.run(&["journal", "export", "--data", &data, "--out", &exported]), "segments");
+        assert!(self.run(&["journal", "export", "--data", &data, "--json", "--out", &events]), "events");
+        assert!(self.run(&["journal", "restore", "--from", &mirror, "--to", &restored]), "a restored folder");
+        self.run(&["journal", "tail", "--data", &data, "--count", "100000", "--json"]);
+        self.run(&["ledger", "trial", "--data", &restored]);
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.folder.join(name).to_string_lossy().into_owned()
+    }
+
     fn look(&mut self, at: &[&str], asked_for: &[u8]) {
         let pan = String::from_utf8_lossy(asked_for).into_owned();
         let masked = format!("{}{}", &pan[..6], &pan[pan.len() - 4..]);
@@ -187,13 +218,18 @@ impl Shown<'_> {
     }
 
     /// Runs a command to its end; whether it ended well.
-    fn run<S: AsRef<OsStr>>(&mut self, arguments: &[S]) -> bool {
+    pub(super) fn run<S: AsRef<OsStr>>(&mut self, arguments: &[S]) -> bool {
+        self.output(arguments).is_some()
+    }
+
+    /// What a command printed, if it ended well.
+    pub(super) fn output<S: AsRef<OsStr>>(&mut self, arguments: &[S]) -> Option<Vec<u8>> {
         let mut command = Command::new(self.program);
         command.args(arguments).stdin(Stdio::null()).env("RUST_LOG", "trace");
         let output = command.output().expect("the program runs");
         self.keep("commands", "output", &output.stdout);
         self.keep("commands", "errors", &output.stderr);
-        output.status.success()
+        output.status.success().then_some(output.stdout)
     }
 
     fn keep(&mut self, folder: &str, name: &str, bytes: &[u8]) {

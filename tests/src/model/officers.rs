@@ -4,7 +4,7 @@ use arrayvec::ArrayVec;
 use cardswitch::books::{
     decide::operations::Operation,
     event::CardState,
-    order::{Order, SignedOrder, What},
+    order::{JournalPlace, Order, SignedOrder, What},
     ordered::OrderRefusal,
 };
 
@@ -26,7 +26,7 @@ impl Walk<'_> {
                 id: number.to_be_bytes(),
                 made_ms: self.now_ms,
                 expires_ms,
-                what: What::Operate(operation),
+                what: What::OperateIn { journal: JournalPlace { record: 1, hash: [0; 32] }, operation },
                 why: String::new(),
             };
             self.orders.push(order);
@@ -37,7 +37,7 @@ impl Walk<'_> {
     }
 
     fn carry_out(&mut self, order: Order) -> Result<(), String> {
-        let What::Operate(operation) = &order.what else { return Ok(()) };
+        let What::OperateIn { operation, .. } = &order.what else { return Ok(()) };
         let want = self.naive.order(order.id, order.expires_ms, operation, self.now_ms);
         let now = self.clock.at(self.now_ms);
         let signed = SignedOrder { order: order.clone(), signatures: ArrayVec::new() };
@@ -49,9 +49,11 @@ impl Walk<'_> {
             OrderRefusal::Done => Refused::Done,
             OrderRefusal::Expired => Refused::Expired,
             OrderRefusal::Stopped | OrderRefusal::EarlierEpoch => unreachable!("no epoch is ordered here"),
+            OrderRefusal::AnyJournal => unreachable!("all of them name a journal"),
             OrderRefusal::TooLongGood | OrderRefusal::TooLong { .. } => {
                 unreachable!("orders here are short and good for a day")
             }
+            OrderRefusal::Rules(_) => unreachable!("no rules are ordered here"),
             OrderRefusal::Operation(error) => Refused::Operation(*error),
         });
         if want.as_ref().err() != refused.as_ref() {

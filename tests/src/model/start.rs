@@ -357,10 +357,10 @@ fn acquirer() -> JoinedAcquirer {
 }
 
 fn schedule() -> Vec<FeeRule> {
-    let rule = |name: &str, currency, share_bp, fixed, min, max| FeeRule {
+    let rule = |name: &str, currency, percent_bp, fixed, min, max| FeeRule {
         name: name.to_owned(),
         currency,
-        share_bp,
+        percent_bp,
         fixed,
         min,
         max,

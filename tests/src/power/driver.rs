@@ -10,13 +10,13 @@ use std::{
     ops::ControlFlow,
     path::{Path, PathBuf},
     process::ExitCode,
-    sync::mpsc::{Receiver, channel},
+    sync::mpsc::{Receiver, SyncSender, channel, sync_channel},
     time::Duration,
 };
 
 use cardswitch::journal::{
     CHECKPOINT_CHUNK_MAX, Checkpoints, Head, JournalError, RECORD_BODY_MAX, RecordBatch, Seq, SledStore,
-    Store, StoreOptions,
+    Store, StoreOptions, Syncer,
 };
 
 use crate::random::Random;
@@ -174,26 +174,66 @@ pub fn drive(arguments: impl Iterator<Item = String>) -> ExitCode {
     }
 }
 
+/// As the switch commits: a second thread syncs what was written, and one extent may be written meanwhile.
 fn append_all(
     store: &mut SledStore,
     order: &Order,
     marks: &File,
-    ask_to_save: &dyn Fn(Head),
+    ask_to_save: &(dyn Fn(Head) + Sync),
 ) -> Result<(), JournalError> {
     let mut random = Random::new(order.seed ^ u64::from(order.run));
+    let saves = order.seed ^ u64::from(order.run) ^ 1;
+    let (handover, written) = sync_channel(0);
+    let mut syncer = store.syncer();
+    std::thread::scope(|threads| {
+        let second = threads.spawn(move || sync_all(syncer.as_mut(), &written, saves, marks, ask_to_save));
+        let first = write_all(store, order, marks, &mut random, &handover);
+        drop(handover);
+        // Whoever fails first, the other goes no further.
+        second.join().expect("the thread that syncs").and(first)
+    })
+}
+
+fn sync_all(
+    syncer: &mut dyn Syncer,
+    written: &Receiver<Seq>,
+    seed: u64,
+    marks: &File,
+    ask_to_save: &(dyn Fn(Head) + Sync),
+) -> Result<(), JournalError> {
+    let mut random = Random::new(seed);
+    for last in written {
+        let head = syncer.sync()?;
+        // The next one may be written and synced along with it; it has a sync of its own, which finds nothing to do.
+        assert!(head.seq >= last, "a sync leaves out what was written before it");
+        mark(marks, &format!("done {last}"));
+        if head.seq == last && random.below(8) == 0 {
+            ask_to_save(head);
+        }
+    }
+    Ok(())
+}
+
+fn write_all(
+    store: &mut SledStore,
+    order: &Order,
+    marks: &File,
+    random: &mut Random,
+    handover: &SyncSender<Seq>,
+) -> Result<(), JournalError> {
+    let mut first = store.head().seq + 1;
     for _ in 0..order.commits {
-        let first = store.head().seq + 1;
         let count = match random.below(8) {
             _ if order.heavy => 300 + random.below(301),
             0 => 1 + random.below(600),
             1..=3 => 1 + random.below(40),
             _ => 1 + random.below(4),
         };
-        mark(marks, &format!("try {} {}", first, first + count - 1));
-        let head = store.append(first, &batch(order.seed, order.run, first, count))?;
-        mark(marks, &format!("done {}", head.seq));
-        if random.below(8) == 0 {
-            ask_to_save(head);
+        mark(marks, &format!("try {}", first + count - 1));
+        let head = store.write(first, &batch(order.seed, order.run, first, count))?;
+        first = head.seq + 1;
+        if handover.send(head.seq).is_err() {
+            break;
         }
     }
     Ok(())

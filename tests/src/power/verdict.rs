@@ -17,8 +17,8 @@ pub(super) struct Told {
     seed: u64,
     /// For each acknowledged record the run that wrote it.
     runs: Vec<u32>,
-    /// The batch that was given to the store and not acknowledged: its run, first and last record.
-    under_way: Option<(u32, Seq, Seq)>,
+    /// What was given to the store and not acknowledged, if anything: the run, and the last record.
+    under_way: Option<(u32, Seq)>,
     /// The newest checkpoint that was saved.
     saved: Option<Seq>,
     /// The run that speaks.
@@ -65,13 +65,14 @@ impl Told {
         match word {
             "opened" => self.opened(number()),
             "try" => {
-                self.under_way = Some((self.run, number(), number()));
+                self.under_way = Some((self.run, number()));
                 Ok(())
             }
             "done" => {
                 let last = number();
                 self.extend(last);
-                self.under_way = None;
+                // The next one may have been written meanwhile.
+                self.under_way.take_if(|(_, tried)| *tried == last);
                 Ok(())
             }
             "saved" => {
@@ -85,7 +86,7 @@ impl Told {
 
     /// A start has made durable what it found.
     fn opened(&mut self, head: Seq) -> Result<(), Fault> {
-        let most = self.under_way.map_or(self.acknowledged(), |(.., last)| last);
+        let most = self.under_way.map_or(self.acknowledged(), |(_, last)| last);
         if !(self.acknowledged()..=most).contains(&head) {
             let told = format!("{} acknowledged, {most} tried, {head} found at a start", self.acknowledged());
             return Err(Fault::Wrong(told));
@@ -96,7 +97,7 @@ impl Told {
     }
 
     fn extend(&mut self, last: Seq) {
-        if let Some((run, ..)) = self.under_way {
+        if let Some((run, _)) = self.under_way {
             self.runs.resize(usize::try_from(last).expect("few records"), run);
         }
     }
@@ -162,9 +163,7 @@ impl Told {
         let at = usize::try_from(seq - 1).expect("few records");
         match self.runs.get(at) {
             Some(acknowledged) => *acknowledged == run,
-            None => {
-                self.under_way.is_some_and(|(of, first, last)| of == run && (first..=last).contains(&seq))
-            }
+            None => self.under_way.is_some_and(|(of, last)| of == run && seq <= last),
         }
     }
 

@@ -84,6 +84,22 @@ fn a_reversed_addition_leaves_what_was_held_before() {
 }
 
 #[test]
+fn a_reversed_addition_no_longer_counts_on_its_own_day() {
+    let mut shop = Shop::at(Timed::start());
+    let of = held(&mut shop, MARKET, POOR, 300);
+    shop.switch.wait(24 * HOUR_MS);
+    shop.switch.run(&[]);
+    shop.sign_in_again();
+    let addition = Ask::addition(&shop.card(POOR), 100, &of);
+    let added = shop.step("an addition", MARKET, POOR, addition, "00", NOTHING.holding(100));
+    assert_eq!(counted(&shop), (1, 100), "of the second day");
+    let reversal = added.ask.reversal();
+    shop.step("its reversal", MARKET, POOR, reversal, "00", NOTHING.holding(-100));
+    assert_eq!(counted(&shop), (0, 0), "nothing was authorized on the second day");
+    check_replay(&shop.switch, 0);
+}
+
+#[test]
 fn a_completion_above_the_hold_is_paid_as_far_as_the_product_says() {
     let mut shop = Shop::open();
     let card = shop.card(MEDICAL);

@@ -8,7 +8,10 @@ use std::{
 use cardswitch::{
     app,
     batch::{Batch, Line, State},
-    books::event::TerminalDialect,
+    books::{
+        event::{Event, TerminalDialect},
+        rulebook::{self, PublishedRules, RuleText},
+    },
     channel::{ConnectionId, framing},
     clock::stopwatch,
     journal::MemoryStore,
@@ -88,6 +91,44 @@ fn stages() -> Stages {
     app::prepare(&config, &mut MemoryStore::new(), metrics, &mut |_| ()).expect("the city is imported")
 }
 
+/// Rules of which one fires at every purchase, and another is short of a fact.
+const RULES: &str = r#"
+currency = "CNY"
+
+[[rule]]
+id = "all"
+text = "every purchase"
+when = '''
+amount + sum(approved, "month", card) > money("0.00", "CNY")
+&& count(attempts, "day", terminal) >= 0
+&& (channel == "pos" || mcc in [5411, 5812])
+'''
+outcome = "pass"
+priority = 1
+owner = "tests"
+state = "live"
+
+[[rule]]
+id = "aged"
+text = "a fact that is missing"
+when = 'age.card_days < 3 && merchant != "898310054110001"'
+outcome = "decline_and_notify"
+priority = 2
+reason = "restricted"
+notice = "{amount} declined"
+owner = "tests"
+state = "shadow"
+"#;
+
+/// Puts rules in force, as an order of two officers does.
+fn publish(stages: &mut Stages) {
+    let files = vec![RuleText { name: "all.toml".to_owned(), text: RULES.to_owned() }];
+    let hash = rulebook::compile(&files).expect("good rules").hash().0;
+    let event = Event::RulebookPublished(PublishedRules { number: 1, hash, files });
+    let now = stages.clock.now();
+    assert!(stages.record(&mut Batch::default().records, &event, &now));
+}
+
 /// What the frames come over.
 const LINE: Line = Line { dialect: TerminalDialect::Pos, private: true, concentrator: false };
 
@@ -109,6 +150,7 @@ const MEASURED: usize = 10_000;
 
 fn check(batch_size: usize) {
     let (city, mut stages) = (City::open(), stages());
+    publish(&mut stages);
     let mut terminals = ["31000001", "31000002"].map(|id| city.terminal(id));
     terminals.iter_mut().for_each(|terminal| sign_in(&mut stages, terminal));
     let cards = city.ordinary_cards();
@@ -135,6 +177,8 @@ fn check(batch_size: usize) {
     }
     assert_eq!(approved, worked_on, "every message measured is an approved purchase");
     assert!(worked_on >= MEASURED - batch_size);
+    let fired = stages.books.rules_in_force().map(|rules| rules.published().fired[0]);
+    assert!(fired.is_some_and(|fired| fired >= worked_on as u64), "the rules were asked: {fired:?}");
     assert_eq!(allocated, 0, "allocations over {worked_on} warm messages in batches of {batch_size}");
 }
 

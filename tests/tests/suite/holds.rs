@@ -114,7 +114,7 @@ impl Timed {
         self.store.reader()
     }
 
-    fn save_checkpoint(&mut self) {
+    pub(crate) fn save_checkpoint(&mut self) {
         let books = &self.stages.books;
         let saved = self.store.checkpoints().save(&self.store.head(), &mut |emit| books.snapshot(emit));
         assert_eq!(saved.expect("it is saved").state_hash, books.state_hash());

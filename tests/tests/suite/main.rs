@@ -32,6 +32,7 @@ mod race;
 mod recovery;
 mod restarts;
 mod rule_files;
+mod rulebooks;
 mod rules;
 mod shares;
 mod socket_writes;

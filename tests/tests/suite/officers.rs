@@ -4,10 +4,16 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
-use cardswitch::app::journal_dir;
+use cardswitch::{
+    app::journal_dir,
+    clock::Clock,
+    epoch,
+    journal::{JournalError, copy_for_inspection},
+    orders::{Officers, file},
+};
 use switch_tests::{
     ask::Ask,
     city::City,
@@ -126,11 +132,17 @@ fn an_older_copy_of_the_data_folder_is_refused_until_two_officers_begin_an_epoch
 
     fs::remove_dir_all(scene.path("data")).expect("the disk is lost");
     copy(&scene.path("older"), &scene.path("data"));
-    let complaint = refused(&scene.launch.run_to_end(&config()));
+    let head = History::read(scene.launch.data()).books.seq();
+    // With a setting that a start records, if it gets as far as that.
+    let differently = scene.launch.clone().set("BOOKS__PIN_TRIES_MAX", "5");
+    let complaint = refused(&differently.run_to_end(&config()));
     assert!(complaint.contains("this is an older copy of the data folder"), "{complaint}");
+    let found = History::read(scene.launch.data()).books.seq();
+    assert_eq!(found, head, "a journal that is refused stays as it was found");
 
     let said = scene.begin_epoch();
     assert!(said.contains("epoch 2 begins with record"), "{said}");
+    assert!(said.contains("has zone keys with check values"), "both ends can compare them: {said}");
     assert!(scene.path("data/journal.before-epoch-2").is_dir());
     let process = scene.launch.start();
     let mut line = process.connect();
@@ -172,6 +184,64 @@ fn an_order_is_for_one_journal_and_good_once() {
     assert!(complaint.contains("its order does not count: bob is no enrolled officer"), "{complaint}");
     fs::write(scene.path("officers.toml"), officers).expect("the file of officers");
     scene.stop(scene.launch.start());
+}
+
+#[test]
+fn nobody_opens_the_journal_while_an_epoch_begins() {
+    let scene = Scene::new();
+    scene.stop(scene.launch.start());
+    let file = scene.ordered();
+    succeeds(order(&["sign", &file, "--officer", &scene.text("bob.officer")]));
+    let signed = file::read(Path::new(&file)).expect("an order");
+    let officers = Officers::read(&scene.path("officers.toml")).expect("officers");
+    let folder = epoch::Folder { data: scene.launch.data(), archive: None };
+    let mut clock = Clock::new("UTC").expect("a clock");
+    let journal = journal_dir(scene.launch.data());
+    let (mut tried, mut last) = (0, 0_u64);
+    let mut watch = |seq: u64| {
+        // Once in each of its steps, which all begin with the first record.
+        if seq <= last {
+            let opened = copy_for_inspection(&journal).map(drop);
+            assert!(matches!(opened, Err(JournalError::InUse)), "{opened:?}");
+            tried += 1;
+        }
+        last = seq;
+    };
+    epoch::begin(folder, &signed, &officers, &mut clock, &mut watch).expect("an epoch");
+    assert!(tried > 0, "nothing was tried");
+    scene.stop(scene.launch.start());
+}
+
+/// A power cut behind the change of places must not find a journal whose files were only in the system's cache.
+#[test]
+fn the_files_of_an_epochs_journal_are_durable_before_they_take_the_journals_place() {
+    if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
+        switch_tests::tell("skipped: strace is not installed");
+        return;
+    }
+    let scene = Scene::new();
+    scene.stop(scene.launch.start());
+    let file = scene.ordered();
+    succeeds(order(&["sign", &file, "--officer", &scene.text("bob.officer")]));
+    let trace = scene.text("trace");
+    let carry_out = scene.carry_out(&file);
+    let mut traced = Command::new("strace");
+    traced.args(["-f", "-y", "-e", "trace=fsync,fdatasync,renameat2", "-o", &trace]);
+    traced.arg(carry_out.get_program()).args(carry_out.get_args());
+    traced.envs(carry_out.get_envs().filter_map(|(key, value)| Some((key, value?))));
+    succeeds(traced);
+    let trace = fs::read_to_string(trace).expect("a trace");
+    let (before, _) = trace.split_once("RENAME_EXCHANGE").expect("the folders change places");
+    let mut folders = vec![journal_dir(scene.launch.data())];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry")) {
+            if entry.path().is_dir() {
+                folders.push(entry.path());
+            }
+            let there = entry.path().to_string_lossy().replace("/data/journal/", "/data/journal.epoch-2/");
+            assert!(before.contains(&format!("<{there}>")), "{there} was not synced");
+        }
+    }
 }
 
 #[test]
@@ -229,9 +299,9 @@ fn what_two_officers_order_a_serving_switch_does_once() {
         (scene.text("alice.officer"), scene.text("bob.officer"), scene.text("tries.order"));
     let why = "holder came in with papers";
     let carried_out = || order(&["carry-out", &file, "--admin", &admin]).output().expect("it runs");
-    let made =
-        ["card", "reset-pin-tries", "--card", &position, "--why", why, "--officer", &alice, "--out", &file];
-    succeeds(order(&made));
+    let mut made = order(&["card", "reset-pin-tries", "--admin", &admin, "--card", &position]);
+    made.args(["--why", why, "--officer", &alice, "--out", &file]);
+    succeeds(made);
     assert!(refused(&carried_out()).contains("1 of 2 signatures"));
     assert_eq!(terminal.ask(&mut line, pays(&card.pin)).code, "75", "one officer changes nothing");
     succeeds(order(&["sign", &file, "--officer", &bob]));
@@ -265,7 +335,8 @@ fn officers_move_money_between_cards_of_one_orderer_and_no_others() {
         (scene.text("alice.officer"), scene.text("bob.officer"), scene.text("card.order"));
     let ordered = |what: &[&str]| {
         let mut made = order(&["card"]);
-        made.args(what).args(["--why", "asked for by the orderer", "--officer", &alice, "--out", &file]);
+        made.args(what).args(["--admin", &admin]);
+        made.args(["--why", "asked for by the orderer", "--officer", &alice, "--out", &file]);
         succeeds(made);
         let signed = succeeds(order(&["sign", &file, "--officer", &bob]));
         (signed, order(&["carry-out", &file, "--admin", &admin]).output().expect("it runs"))
@@ -283,6 +354,51 @@ fn officers_move_money_between_cards_of_one_orderer_and_no_others() {
     let balances = History::read(scene.launch.data()).balances();
     let opening = |at: usize| city.cards()[at].opening.iter().sum::<i64>();
     assert_eq!((balances[0], balances[2]), (opening(0) - 2500, opening(2) + 2500));
+}
+
+#[test]
+fn an_order_is_good_in_the_journal_that_it_names_and_in_no_other() {
+    let scene = Scene::new();
+    let ours = scene.launch.start();
+    scene.stop(ours);
+    copy(&scene.path("data"), &scene.path("copy"));
+    let ours = scene.launch.start();
+    let elsewhere = |name: &str| {
+        let launch = Launch::new(PROGRAM, &scene.path(name));
+        launch.set("ORDERS__OFFICERS", &scene.text("officers.toml")).start()
+    };
+    let (city, copy) = (elsewhere("test-city"), elsewhere("copy"));
+    let [ours_at, city_at, copy_at] =
+        [&ours, &city, &copy].map(|process| format!("http://{}", process.ports.admin));
+    let (alice, bob, file) = (scene.text("alice.officer"), scene.text("bob.officer"), scene.text("17.order"));
+    let make = |of: [&str; 2]| {
+        let mut made = order(&["card", "reset-pin-tries", "--card", "2", "--why", "papers", "--out", &file]);
+        made.args(of).args(["--officer", &alice]);
+        succeeds(made);
+        succeeds(order(&["sign", &file, "--officer", &bob]))
+    };
+    let carried_out = |admin: &str| order(&["carry-out", &file, "--admin", admin]).output().expect("it runs");
+    make(["--admin", &city_at]);
+    for (name, admin) in [("ours", &ours_at), ("a copy of it", &copy_at)] {
+        let refused = refused(&carried_out(admin));
+        assert!(refused.contains("the order is for another journal"), "{name}: {refused}");
+    }
+    assert!(carried_out(&city_at).status.success(), "where it was made for");
+
+    make(["--admin", &ours_at]);
+    assert!(carried_out(&ours_at).status.success(), "a record is behind what the copy has");
+    let nowhere = format!("0:{}", "00".repeat(32));
+    let shown = make(["--at", &nowhere]);
+    assert!(shown.contains("journal  that has, at record 0"), "{shown}");
+    for admin in [&ours_at, &city_at] {
+        let refused = refused(&carried_out(admin));
+        assert!(refused.contains("another journal"), "in front of the first all are alike: {refused}");
+    }
+    make(["--admin", &ours_at]);
+    assert!(refused(&carried_out(&copy_at)).contains("another journal"), "the copy has gone on by itself");
+    for process in [ours, city, copy] {
+        scene.stop(process);
+    }
 }
 
 #[test]

@@ -171,7 +171,7 @@ fn serve_until_a_sync_fails(
     let released = Arc::new(Released::default());
     let failures = Arc::new(AtomicU32::new(0));
     let heard = Arc::clone(&failures);
-    let fatal = Box::new(move |_: &_| _ = heard.fetch_add(1, Ordering::SeqCst));
+    let fatal = Arc::new(move |_: &_| _ = heard.fetch_add(1, Ordering::SeqCst));
     let (to_commit, work) = unbounded();
     let metrics = stages.metrics.clone();
     let thread =

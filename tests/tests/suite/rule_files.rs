@@ -31,8 +31,11 @@ fn a_good_set_is_counted_and_known_by_a_hash_that_layout_does_not_change() {
     let (good, same) = (text(&good.stdout), text(&same.stdout));
     assert!(good.contains("good: 6 live, 2 in shadow, 1 drafts, 0 off"), "{good}");
     assert_eq!(good.lines().last(), same.lines().last());
-    let laid_out = rules(&["fmt", "--check"], &[&sample()]);
-    assert!(laid_out.status.success(), "the sample is in its one form: {}", text(&laid_out.stdout));
+    let city = sample().with_file_name("city.toml");
+    let checked = rules(&["check"], &[&city]);
+    assert!(text(&checked.stdout).contains("good: 11 live, 1 in shadow"), "{checked:?}");
+    let laid_out = rules(&["fmt", "--check"], &[&sample(), &city]);
+    assert!(laid_out.status.success(), "both are in their one form: {}", text(&laid_out.stdout));
 }
 
 #[test]

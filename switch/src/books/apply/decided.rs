@@ -1,6 +1,7 @@
 //! Applying a decided request: money, holds, the card, what is remembered, what is counted, who is told.
 
 use arrayvec::ArrayString;
+use risk::past::{TakenBack, Whose};
 
 use super::ApplyError;
 use crate::{
@@ -16,15 +17,28 @@ use crate::{
     ledger::{AccountId, AccountKind, Minor, Postings, holds::Hold, holds::HoldId},
 };
 
+/// Where an addition to a hold was counted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CountedAddition {
+    seq: u64,
+    day: i32,
+    terminal: u32,
+}
+
 impl Books {
     pub(super) fn apply_decided(&mut self, decided: &Decided) -> Result<(), ApplyError> {
         self.move_money(decided)?;
         self.apply_to_terminal(decided)?;
         let pin_change = self.apply_to_card(decided)?;
         self.count(decided);
+        self.tell_past(decided);
         self.remember(decided, pin_change);
         self.keep_original(decided);
         self.tell(decided);
+        if let (Some(rules), Some(hits)) = (&mut self.rulebook, decided.judged.and_then(|judged| judged.hits))
+        {
+            rules.count(&hits);
+        }
         Ok(())
     }
 
@@ -216,8 +230,16 @@ impl Books {
             }
         }
         if let Some(on) = decided.original {
-            self.uncount(on);
+            self.uncount(on, self.undone_addition(decided));
         }
+    }
+
+    /// The addition that a reversal takes back.
+    fn undone_addition(&self, decided: &Decided) -> Option<CountedAddition> {
+        let (key, ReversalEffect::Reversed) = decided.reversal? else { return None };
+        let done = self.transactions.find(&key)?;
+        let counted = CountedAddition { seq: done.seq, day: done.day, terminal: done.key.terminal };
+        (done.kind == Kind::PreAuthorizationAddition).then_some(counted)
     }
 
     fn who(&self, decided: &Decided) -> Option<risk::Who> {
@@ -227,22 +249,32 @@ impl Books {
         Some(risk::Who { card, terminal: decided.key.terminal, merchant, product })
     }
 
-    /// Takes what no longer counts out of the periods in which it was counted.
-    pub(super) fn uncount(&mut self, on: OnOriginal) {
+    /// Takes what no longer counts out of the periods in which it was counted. An addition was counted as itself, on its
+    /// own day and at its own terminal, whatever day the hold is of.
+    pub(super) fn uncount(&mut self, on: OnOriginal, addition: Option<CountedAddition>) {
         if on.uncounted == 0 && !on.uncounts_whole {
             return;
+        }
+        let back = self.taken_back(&on).map(|back| match addition {
+            Some(CountedAddition { seq, day, terminal }) => TakenBack {
+                number: seq,
+                day: risk::Day(day),
+                whose: Whose { terminal, ..back.whose },
+                ..back
+            },
+            None => back,
+        });
+        if let (Some(rules), Some(back)) = (&mut self.rulebook, back) {
+            rules.past_mut().take_back(&back);
         }
         let Some(original) = self.originals.at(on.seq) else { return };
         // A completion is counted as its pre-authorization.
         let counted = original.completes.and_then(|seq| self.originals.at(seq)).unwrap_or(original);
         let Some(product) = self.cards.product(counted.card) else { return };
-        let who = risk::Who {
-            card: counted.card,
-            terminal: counted.key.terminal,
-            merchant: counted.merchant,
-            product,
-        };
-        let (currency, day) = (counted.currency, risk::Day(counted.day));
+        let (day, terminal) = addition
+            .map_or((counted.day, counted.key.terminal), |addition| (addition.day, addition.terminal));
+        let who = risk::Who { card: counted.card, terminal, merchant: counted.merchant, product };
+        let (currency, day) = (counted.currency, risk::Day(day));
         if on.uncounted < 0 && on.uncounts_whole {
             self.counters.approve(&who, day, -on.uncounted, currency);
         } else {
@@ -252,13 +284,7 @@ impl Books {
 
     fn tell(&mut self, decided: &Decided) {
         let Some(cause) = decided.notice else { return };
-        let first = decided.fired.trailing_zeros() as usize;
-        let rule = match cause {
-            Cause::Rules => {
-                self.rules.rules.as_slice().get(first).map(|rule| rule.id.as_str()).unwrap_or_default()
-            }
-            _ => "",
-        };
+        let rule = if cause == Cause::Rules { self.rule_told(decided) } else { "" };
         let subject = Subject {
             seq: self.seq,
             time_ms: self.time_ms,
@@ -272,6 +298,16 @@ impl Books {
             currency: decided.currency,
         };
         self.notify(subject);
+    }
+
+    /// The rule that people are told of: the published set's, if that is why, else the first of the city's that fired.
+    fn rule_told(&self, decided: &Decided) -> &str {
+        let hits = decided.judged.as_ref().and_then(|judged| judged.hits.as_ref());
+        if let Some(rule) = hits.and_then(|hits| self.ruled_by(hits)) {
+            return &rule.id;
+        }
+        let first = decided.fired.trailing_zeros() as usize;
+        self.rules.rules.as_slice().get(first).map(|rule| rule.id.as_str()).unwrap_or_default()
     }
 
     /// Card management is told of everything, the cardholder of what a rule says, where a phone is linked.
@@ -303,7 +339,7 @@ fn change(card: &mut Card, decided: &Decided) -> Option<(Pvv, u16)> {
 }
 
 /// Whether an outcome is an attempt: the switch's own faults are nobody's.
-fn counts(reason: Reason) -> bool {
+pub(super) fn counts(reason: Reason) -> bool {
     !matches!(reason, Reason::SystemError | Reason::Overloaded)
 }
 

@@ -67,7 +67,8 @@ impl Books {
         self.ledger.release_hold(hold).map_err(|refusal| ApplyError::Postings { seq, refusal })?;
         self.originals.set_hold(original, None);
         self.originals.set_lapsed(original, true);
-        self.uncount(OnOriginal { uncounted: amount, uncounts_whole: true, ..OnOriginal::of(original) });
+        let on_original = OnOriginal { uncounted: amount, uncounts_whole: true, ..OnOriginal::of(original) };
+        self.uncount(on_original, None);
         Ok(())
     }
 

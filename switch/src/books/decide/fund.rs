@@ -160,7 +160,8 @@ impl Books {
         postings.push(Posting { account: purse, amount: request.amount });
         let paid = facts.card.map_or(0, |id| self.pay_what_is_owed(id, request.currency, &mut postings));
         let unblocks = facts.card.is_some_and(|id| self.unblocks(id, request.currency, paid));
-        let activates = card.state == CardState::Inactive || unblocks;
+        let owes = facts.card.is_some_and(|id| self.owes_besides(id, request.currency, paid));
+        let activates = (card.state == CardState::Inactive && !owes) || unblocks;
         let mut outcome = self.approve_if_postable(postings, balance.plus(request.amount - paid));
         outcome.activates = activates && outcome.reason == Reason::Approved;
         outcome

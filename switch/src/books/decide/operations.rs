@@ -27,7 +27,8 @@ pub enum Operation {
         /// The card.
         card: u32,
     },
-    /// A card is given back: what it holds and its deposit are paid out, and it is closed.
+    /// A card is given back: what it holds and its deposit are paid out, and it is closed. Ordered again, what was given
+    /// back to it since is paid out.
     Cancel {
         /// The card.
         card: u32,
@@ -38,7 +39,8 @@ pub enum Operation {
         card: u32,
     },
     /// What a card that is not served any more holds moves to another of its orderer and product, which becomes active.
-    /// What is still held for merchants stays; ordered again, the rest follows.
+    /// What is still held for merchants stays; ordered again, the rest follows. One that has money already gets no more
+    /// than it may hold together.
     Replace {
         /// The card that was lost, stolen or blocked.
         card: u32,
@@ -81,6 +83,9 @@ pub enum Operation {
     PublishChart(Chart),
 }
 
+/// What a card must be to be cancelled.
+const CANCELLED: &str = "not closed, or has been given something back since";
+
 /// Why something that was ordered is not done.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 pub enum OperationError {
@@ -105,7 +110,8 @@ pub enum OperationError {
     /// The cardholder owes something.
     #[error("the cardholder owes something that this does not pay; load the card first")]
     Owes,
-    /// The amount is not above zero, or would bring the card above its maximum.
+    /// The amount is not above zero, or would bring the card above its maximum. A card that had nothing may always hold what
+    /// another held before it.
     #[error("the amount is not above zero, or more than the card may hold")]
     Amount,
     /// There is not enough money.
@@ -175,8 +181,9 @@ impl Books {
 
     fn cancel(&self, at: u32) -> Result<Operated, OperationError> {
         let card = &self.known(at)?;
-        if card.state == CardState::Closed {
-            return Err(OperationError::State(card.state, "not closed"));
+        let has_money = self.card_purses(card).any(|(account, _)| self.ledger.balance(account) != 0);
+        if card.state == CardState::Closed && !has_money {
+            return Err(OperationError::State(card.state, CANCELLED));
         }
         let main = self.load_currency(card);
         let mut postings = Vec::new();
@@ -261,11 +268,20 @@ impl Books {
         let main = self.load_currency(card);
         for ((from, purse), (to, _)) in self.card_purses(card).zip(self.card_purses(next)) {
             let amount = self.ledger.available(from);
+            let there = self.ledger.balance(to);
+            if amount > 0 && there > 0 && there.saturating_add(amount) > purse.max {
+                return Err(OperationError::Amount);
+            }
             if amount > 0 {
                 postings.push(Posting { account: from, amount: -amount });
                 postings.push(Posting { account: to, amount });
                 moved += if purse.currency == main { amount } else { 0 };
             }
+        }
+        let there = self.card_balance(next, main);
+        let max = self.products[usize::from(next.product)].balance_max;
+        if moved > 0 && there > 0 && there.saturating_add(moved) > max {
+            return Err(OperationError::Amount);
         }
         let changes = [
             CardChange { card: at, state: card.state, deposit: self.deposit(CardId(at)) },

@@ -251,6 +251,8 @@ impl From<DecidedV1> for super::Decided {
             places: None,
             hold_of: None,
             fired: 0,
+            judged: None,
+            stranger: None,
             notice: None,
             postings: decided.postings,
         }

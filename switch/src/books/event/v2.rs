@@ -257,6 +257,8 @@ impl From<DecidedV2> for super::Decided {
             places: decided.places,
             hold_of: decided.hold_of,
             fired: decided.fired,
+            judged: None,
+            stranger: None,
             notice: decided.notice,
             postings: decided.postings,
         }

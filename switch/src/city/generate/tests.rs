@@ -206,7 +206,8 @@ fn serving(dir: &Path) -> Running {
     let ports = ["POS", "EPOS", "ATM", "ADMIN"];
     let ports = ports.map(|port| (format!("CARDSWITCH__{port}__LISTEN"), "127.0.0.1:0".to_owned()));
     let config = Config::load(&dir.join(CONFIG), ports.into_iter()).unwrap();
-    app::start_on(&config, Box::new(MemoryStore::new()), Box::new(|_| ()), &mut |_| ()).unwrap()
+    app::start_on(&config, Box::new(MemoryStore::new()), std::sync::Arc::new(|_: &_| ()), &mut |_| ())
+        .unwrap()
 }
 
 /// Random enough for terminals of a test: a counter, spread.

@@ -9,7 +9,7 @@ use crate::{
     cli::{Failure, progress::Progress, source::print},
     hex,
     journal::{Seq, Until},
-    restore::{Order, restore},
+    restore::{Wanted, restore},
 };
 
 /// Arguments of `journal restore`.
@@ -55,8 +55,8 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
         (None, None) => Until::End,
     };
     let mut progress = Progress::new("records");
-    let order = Order { from: &args.from, to: &args.to, until };
-    let restored = restore(order, &mut progress.callback()).map_err(|error| Failure::of(&error))?;
+    let wanted = Wanted { from: &args.from, to: &args.to, until };
+    let restored = restore(wanted, &mut progress.callback()).map_err(|error| Failure::of(&error))?;
     drop(progress);
     let made = Made {
         last: restored.seq,

@@ -1,16 +1,18 @@
 //! `cardswitch order card`: what two officers order for a card.
 
-use super::Made;
+use std::io::Write;
+
+use super::{Failure, Made, Of, tell, terms};
 use crate::{
-    books::decide::operations::Operation,
+    books::{decide::operations::Operation, order::JournalPlace},
     ledger::{Currency, Minor},
 };
 
 /// Arguments of `order card`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cardswitch order card reset-pin-tries --card 17 --why \"holder came in with papers\" --officer \
-                  alice.officer --out 17.order\n  cardswitch order card transfer --from 17 --to 18 --amount 2500 --why \"asked \
+    after_help = "Examples:\n  cardswitch order card reset-pin-tries --admin http://127.0.0.1:18580 --card 17 --why \"holder came in with papers\" --officer \
+                  alice.officer --out 17.order\n  cardswitch order card transfer --admin http://127.0.0.1:18580 --from 17 --to 18 --amount 2500 --why \"asked \
                   for by the orderer\" --officer alice.officer --out 17.order\n\nCards by their positions in the books, which \
                   `cardswitch card show` tells; amounts in minor units. Another officer signs with `cardswitch order \
                   sign`, and `cardswitch order carry-out --admin URL` has it done."
@@ -24,22 +26,22 @@ pub(super) struct Args {
 enum What {
     /// The deposit for a card has been paid in cash
     #[command(
-        after_help = "Example:\n  cardswitch order card take-deposit --card 17 --why \"paid at the counter\" --officer alice.officer --out 17.order"
+        after_help = "Example:\n  cardswitch order card take-deposit --admin http://127.0.0.1:18580 --card 17 --why \"paid at the counter\" --officer alice.officer --out 17.order"
     )]
     TakeDeposit(OneCard),
     /// A card is given back: what it holds and its deposit are paid out
     #[command(
-        after_help = "Example:\n  cardswitch order card cancel --card 17 --why \"given back\" --officer alice.officer --out 17.order"
+        after_help = "Example:\n  cardswitch order card cancel --admin http://127.0.0.1:18580 --card 17 --why \"given back\" --officer alice.officer --out 17.order"
     )]
     Cancel(OneCard),
     /// A card is lost: it is not served any more, its deposit is income
     #[command(
-        after_help = "Example:\n  cardswitch order card report-lost --card 17 --why \"lost on a train\" --officer alice.officer --out 17.order"
+        after_help = "Example:\n  cardswitch order card report-lost --admin http://127.0.0.1:18580 --card 17 --why \"lost on a train\" --officer alice.officer --out 17.order"
     )]
     ReportLost(OneCard),
     /// What a lost, stolen or blocked card holds moves to another of its orderer and product
     #[command(
-        after_help = "Example:\n  cardswitch order card replace --card 17 --by 18 --why \"lost on a train\" --officer alice.officer --out 17.order"
+        after_help = "Example:\n  cardswitch order card replace --admin http://127.0.0.1:18580 --card 17 --by 18 --why \"lost on a train\" --officer alice.officer --out 17.order"
     )]
     Replace {
         #[command(flatten)]
@@ -50,7 +52,7 @@ enum What {
     },
     /// Money moves between two cards of one orderer
     #[command(
-        after_help = "Example:\n  cardswitch order card transfer --from 17 --to 18 --amount 2500 --why \"asked for by the orderer\" --officer alice.officer --out 17.order"
+        after_help = "Example:\n  cardswitch order card transfer --admin http://127.0.0.1:18580 --from 17 --to 18 --amount 2500 --why \"asked for by the orderer\" --officer alice.officer --out 17.order"
     )]
     Transfer {
         /// Position of the card that gives
@@ -63,11 +65,13 @@ enum What {
         #[arg(long, value_parser = clap::value_parser!(i64).range(1..))]
         amount: Minor,
         #[command(flatten)]
+        of: Of,
+        #[command(flatten)]
         made: Made,
     },
     /// A merchant is paid although nothing was authorized; what the card does not have its holder owes
     #[command(
-        after_help = "Example:\n  cardswitch order card force-post --card 17 --terminal 3 --amount 2500 --currency 156 --why \"slip of the 21st\" --officer alice.officer --out 17.order"
+        after_help = "Example:\n  cardswitch order card force-post --admin http://127.0.0.1:18580 --card 17 --terminal 3 --amount 2500 --currency 156 --why \"slip of the 21st\" --officer alice.officer --out 17.order"
     )]
     ForcePost {
         #[command(flatten)]
@@ -84,12 +88,12 @@ enum What {
     },
     /// A card's wrong PINs are forgotten
     #[command(
-        after_help = "Example:\n  cardswitch order card reset-pin-tries --card 17 --why \"holder came in with papers\" --officer alice.officer --out 17.order"
+        after_help = "Example:\n  cardswitch order card reset-pin-tries --admin http://127.0.0.1:18580 --card 17 --why \"holder came in with papers\" --officer alice.officer --out 17.order"
     )]
     ResetPinTries(OneCard),
     /// A blocked card is served again
     #[command(
-        after_help = "Example:\n  cardswitch order card unblock --card 17 --why \"debt is paid\" --officer alice.officer --out 17.order"
+        after_help = "Example:\n  cardswitch order card unblock --admin http://127.0.0.1:18580 --card 17 --why \"debt is paid\" --officer alice.officer --out 17.order"
     )]
     Unblock(OneCard),
 }
@@ -99,6 +103,8 @@ struct OneCard {
     /// Position of the card
     #[arg(long, value_name = "POSITION")]
     card: u32,
+    #[command(flatten)]
+    of: Of,
     #[command(flatten)]
     made: Made,
 }
@@ -127,21 +133,39 @@ impl Args {
 
     /// By whom, why, for how long.
     pub(super) fn made(&self) -> &Made {
+        self.of_and_made().1
+    }
+
+    /// The journal that it is for.
+    pub(super) fn journal(&self) -> Result<JournalPlace, Failure> {
+        self.of_and_made().0.place()
+    }
+
+    fn of_and_made(&self) -> (&Of, &Made) {
         match &self.what {
-            What::TakeDeposit(of)
-            | What::Cancel(of)
-            | What::ReportLost(of)
-            | What::Replace { card: of, .. }
-            | What::ForcePost { card: of, .. }
-            | What::ResetPinTries(of)
-            | What::Unblock(of) => &of.made,
-            What::Transfer { made, .. } => made,
+            What::TakeDeposit(card)
+            | What::Cancel(card)
+            | What::ReportLost(card)
+            | What::Replace { card, .. }
+            | What::ForcePost { card, .. }
+            | What::ResetPinTries(card)
+            | What::Unblock(card) => (&card.of, &card.made),
+            What::Transfer { of, made, .. } => (of, made),
         }
     }
 }
 
-/// An operation for whoever is to sign it.
-pub(super) fn words(operation: &Operation) -> String {
+/// Shows an operation to whoever is to sign it, with all that it says.
+pub(super) fn show(operation: &Operation, out: &mut dyn Write) -> Result<(), Failure> {
+    tell(out, format_args!("what     {}", words(operation)))?;
+    match operation {
+        Operation::PublishFees(rules) => tell(out, format_args!("{}", terms::fees(rules))),
+        Operation::PublishChart(chart) => tell(out, format_args!("{}", terms::chart(chart))),
+        _ => Ok(()),
+    }
+}
+
+fn words(operation: &Operation) -> String {
     match operation {
         Operation::TakeDeposit { card } => format!("take the deposit for card {card}"),
         Operation::Cancel { card } => {

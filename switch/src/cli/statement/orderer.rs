@@ -77,6 +77,11 @@ fn float(capital: &OrdererCapital, out: &mut dyn Write) -> std::io::Result<()> {
             entry.balance.to_string(),
         ]);
     }
+    if capital.entries_left_out > 0 {
+        let amount = format!("{:+}", capital.left_out);
+        let more = format!("and {} more", capital.entries_left_out);
+        table.add_row([more, blank(), blank(), blank(), amount]);
+    }
     table.add_row(balance("closing", capital.closing));
     right_align(&mut table, &[1, 4, 5]);
     writeln!(out, "{table}\n")

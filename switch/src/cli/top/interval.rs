@@ -122,7 +122,7 @@ pub(super) enum Quantile {
 }
 
 /// The stages in the order of a frame's way; others come behind.
-const STAGES: [&str; 7] = ["channel", "parse", "verify", "decide", "encode", "seal", "commit"];
+const STAGES: [&str; 8] = ["channel", "parse", "verify", "decide", "encode", "seal", "commit", "sync"];
 
 impl Figures {
     /// The figures of the time between two samples, the second of which came later.

@@ -65,12 +65,12 @@ impl Naive {
                 && rule.last_day.is_none_or(|last| self.day <= last)
         };
         let merchant = &self.merchants[place.merchant as usize];
-        let (share_bp, fixed, min, max) = match self.fees.iter().find(is_for) {
-            Some(rule) => (rule.share_bp, rule.fixed, rule.min, rule.max),
+        let (percent_bp, fixed, min, max) = match self.fees.iter().find(is_for) {
+            Some(rule) => (rule.percent_bp, rule.fixed, rule.min, rule.max),
             None => (merchant.fee_bp, 0, merchant.fee_min, merchant.fee_max),
         };
         let half = if self.is_flipped(Rule::FeesRoundHalfUp) { 0 } else { 5_000 };
-        ((amount * i64::from(share_bp) + half) / 10_000 + fixed).max(min).min(max).min(amount)
+        ((amount * i64::from(percent_bp) + half) / 10_000 + fixed).max(min).min(max).min(amount)
     }
 
     /// What a merchant gets of an amount that others gave, and the fee.
@@ -174,15 +174,22 @@ impl Naive {
         Ok(Outcome {
             moved,
             shown: Some((available + ask.amount - paid, held)),
-            activates: card.state == CardState::Inactive || self.is_good_again(id, ask.currency, paid),
+            activates: (card.state == CardState::Inactive && self.is_all_owed(id, ask.currency, paid))
+                || self.is_good_again(id, ask.currency, paid),
             ..Outcome::approved()
         })
     }
 
     /// Whether a payment of a debt brings a card back that was blocked for it, and for nothing else.
     pub(super) fn is_good_again(&self, card: usize, currency: u16, paid: i64) -> bool {
+        let all = self.is_all_owed(card, currency, paid);
         let card = &self.cards[card];
-        let all = card.owed.get(&currency).is_some_and(|owed| owed.1 && owed.0 == paid);
-        all && card.state == CardState::Blocked
+        all && card.owed.values().any(|owed| owed.1) && card.state == CardState::Blocked
+    }
+
+    /// Whether a card owes nothing once this much is paid.
+    fn is_all_owed(&self, card: usize, currency: u16, paid: i64) -> bool {
+        let owed: i64 = self.cards[card].owed.values().map(|owed| owed.0).sum();
+        owed == paid && self.owed(card, currency) == paid
     }
 }

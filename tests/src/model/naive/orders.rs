@@ -87,8 +87,8 @@ impl Naive {
     /// Everything is paid out, what is owed first.
     fn cancel(&self, id: usize) -> Result<Done, Error> {
         let card = &self.cards[id];
-        if card.state == CardState::Closed {
-            return Err(Error::State(card.state, "not closed"));
+        if card.state == CardState::Closed && card.balances.iter().all(|balance| *balance == 0) {
+            return Err(Error::State(card.state, "not closed, or has been given something back since"));
         }
         if !card.holds.is_empty() {
             return Err(Error::Held);
@@ -163,10 +163,19 @@ impl Naive {
         if !card.owed.is_empty() {
             return Err(Error::Owes);
         }
-        let mut moved = Vec::new();
-        for (purse, _) in self.purses(id) {
-            let amount = self.available(id, purse);
+        let (mut moved, mut in_main) = (Vec::new(), 0);
+        for (purse, of) in self.purses(id) {
+            let (amount, there) = (self.available(id, purse), next.balances[purse]);
+            if amount > 0 && there > 0 && there + amount > of.max {
+                return Err(Error::Amount);
+            }
+            in_main += if of.currency == self.load_currency(id) { amount } else { 0 };
             moved.extend([(Place::Purse(id, purse), -amount), (Place::Purse(by, purse), amount)]);
+        }
+        let (available, held) = self.shown(by, self.load_currency(by));
+        let there = available + held;
+        if in_main > 0 && there > 0 && there + in_main > self.product(by).balance_max {
+            return Err(Error::Amount);
         }
         Ok(Done { moved, states: vec![(by, CardState::Active)], ..Done::default() })
     }

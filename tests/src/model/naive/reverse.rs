@@ -183,7 +183,16 @@ impl Naive {
     /// The opposite of what was moved. What a card no longer has becomes a debt, and a card in use is blocked.
     fn take_back(&self, done: &Remembered) -> Outcome {
         let (mut owes, mut moved) = (false, Vec::new());
+        // A void may have given to a purse twice: what it had paid and, with its debt gone, what it had owed. Together they
+        // are taken of what is there.
+        let mut given: Vec<(Place, i64)> = Vec::new();
         for (place, amount) in &done.moved {
+            match given.iter_mut().find(|(other, _)| other == place) {
+                Some((_, sum)) => *sum += amount,
+                None => given.push((*place, *amount)),
+            }
+        }
+        for (place, amount) in &given {
             match place {
                 Place::Purse(card, purse) if *amount > 0 => {
                     let there = self.available(*card, *purse);

@@ -421,8 +421,12 @@ impl Naive {
         let owed = self.cards[card].owed.entry(currency).or_default();
         owed.0 += more;
         owed.1 |= blocks;
+        let blocked = owed.1;
         if owed.0 == 0 {
-            self.cards[card].owed.remove(&currency);
+            let owed = &mut self.cards[card].owed;
+            owed.remove(&currency);
+            // What blocked the card stands with what is left.
+            owed.values_mut().take(1).for_each(|left| left.1 |= blocked);
         }
     }
 }

@@ -107,7 +107,7 @@ fn a_deposit_is_held_apart_and_paid_out_with_the_balance() {
     assert_eq!(play.common(CommonAccount::Bank) - bank, 3_340, "20.00 and 13.40 leave the bank");
     assert_eq!(play.state(FIRST), (CardState::Closed, 0, 0));
     let again = play.decide(&Operation::Cancel { card: FIRST });
-    assert_eq!(again, Err(OperationError::State(CardState::Closed, "not closed")));
+    assert_eq!(again, Err(OperationError::State(CardState::Closed, CANCELLED)));
 }
 
 #[test]
@@ -225,6 +225,11 @@ fn a_day_with_operations_is_settled() {
     let summary = play.history.settle(crate::clock::date_of_day(day), folder.path()).unwrap();
     let first = &summary.issuers[0];
     assert_eq!((first.debits, first.credits), (-40 - 1_300 - 40, 40));
+    let file = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let mut files = file.filter(|path| path.to_string_lossy().contains("issuer-CITY"));
+    let text = std::fs::read_to_string(files.next().unwrap()).unwrap();
+    let forced = text.lines().find(|line| line.contains("force_post")).unwrap();
+    assert!(forced.contains(",-1300,156,12,merchant_payable,"), "the fee of 20.00: {forced}");
 }
 
 /// What all accounts of this word stand at.
@@ -325,4 +330,59 @@ fn a_currency_that_joins_has_accounts_of_its_own_and_of_the_chart() {
     assert_eq!(twice, Err(ApplyError::Exists { seq, what: "account in this currency" }));
     let nobody = play.history.books.clone().apply(seq, time_ms, &opened(AccountOwner::Acquirer(9), 0));
     assert_eq!(nobody, Err(ApplyError::NoSuch { seq, what: "owner of the account" }));
+}
+
+#[test]
+fn a_debt_in_one_currency_keeps_a_card_blocked_when_that_in_another_is_paid() {
+    let mut play = Play::begun();
+    let opened = |owner| Event::AccountOpened(OpenedAccount { owner, currency: 840, amount: 5_000 });
+    play.history.record(opened(AccountOwner::Orderer(0)));
+    let merchant = OpenedAccount { owner: AccountOwner::Merchant(0), currency: 840, amount: 0 };
+    play.history.record(Event::AccountOpened(merchant));
+    let card = CardId(dollars(&mut play, 700));
+    let force = |amount, currency| Operation::ForcePost { card: card.0, terminal: 0, amount, currency };
+    play.order(&force(100, CNY));
+    play.order(&force(1_000, 840));
+    let unblocks = |play: &Play, currency, paid| play.history.books.unblocks(card, currency, paid);
+    assert!(!unblocks(&play, CNY, 100), "dollars are owed");
+    play.history.books.note_owed(card.0, &receivable(&play, CNY, 100), false);
+    assert!(unblocks(&play, 840, 300), "nothing else is owed any more, and a debt blocked it");
+    assert!(!unblocks(&play, 840, 299));
+}
+
+/// What pays so much of a debt.
+fn receivable(play: &Play, currency: Currency, amount: Minor) -> [Posting; 1] {
+    let account = play.history.books.common_account(CommonAccount::Receivable, currency).unwrap();
+    [Posting { account, amount }]
+}
+
+#[test]
+fn a_replacement_that_has_money_gets_no_more_than_it_may_hold() {
+    let mut play = Play::begun();
+    let (general, product) =
+        (play.history.books.purses()[1].clone(), play.history.books.products()[1].clone());
+    play.history.record(Event::PurseDefined(PurseType { name: "small".into(), max: 900, ..general }));
+    let small = Product { purses: [0, 2].into_iter().collect(), balance_max: 1_000, deposit: 0, ..product };
+    play.history.record(Event::ProductDefined(small));
+    let mut issue = |at, state, opening: [Minor; 2]| {
+        let Event::CardIssued(issued) = card(at, 0, 0, state, 0) else { unreachable!() };
+        let opening = opening.into_iter().collect();
+        play.history.record(Event::CardIssued(IssuedCard { product: 2, opening, ..issued }));
+        u32::try_from(play.history.books.cards().len() - 1).unwrap()
+    };
+    let lost = issue(10, CardState::Lost, [0, 800]);
+    let rows = [
+        ("one above its purse's maximum", [0, 101], Err(OperationError::Amount)),
+        ("one above the product's", [201, 0], Err(OperationError::Amount)),
+        ("as much as it may hold", [100, 100], Ok(())),
+        ("an empty one", [0, 0], Ok(())),
+    ];
+    let rows: Vec<_> = (11..)
+        .zip(rows)
+        .map(|(at, (name, opening, want))| (name, issue(at, CardState::Active, opening), want))
+        .collect();
+    for (name, by, want) in rows {
+        let got = play.decide(&Operation::Replace { card: lost, by });
+        assert_eq!(got.map(drop), want, "{name}");
+    }
 }

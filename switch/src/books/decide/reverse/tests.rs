@@ -47,6 +47,16 @@ impl Play {
 
     /// Asks for something under the next STAN.
     fn ask(&mut self, kind: Kind, amount: Minor, change: impl FnOnce(&mut Request)) -> (Request, Answer) {
+        self.ask_with(CARD, kind, amount, change)
+    }
+
+    fn ask_with(
+        &mut self,
+        card: CardId,
+        kind: Kind,
+        amount: Minor,
+        change: impl FnOnce(&mut Request),
+    ) -> (Request, Answer) {
         self.stan += 1;
         let terminal = self.history.books.terminal(SHOP);
         let mut request = Request {
@@ -72,7 +82,7 @@ impl Play {
             ..Request::default()
         };
         change(&mut request);
-        let answer = self.send(&request, Some(CARD));
+        let answer = self.send(&request, Some(card));
         (request, answer)
     }
 
@@ -217,5 +227,34 @@ fn what_a_completion_may_be_above_its_hold_does_not_grow_when_it_is_reversed() {
         let (done, answer) = play.ask(Kind::Completion, 550, |request| request.original.approval = code);
         assert_eq!(answer.reason, Reason::Approved);
         assert_eq!(play.reverse(&done).reason, Reason::Approved);
+    }
+}
+
+#[test]
+fn what_goes_back_to_a_cancelled_card_is_paid_out_by_a_second_order() {
+    let mut play = Play::begun();
+    let (purchase, answer) = play.ask(Kind::Purchase, 300, |_| ());
+    assert_eq!(answer.reason, Reason::Approved);
+    play.order(&Operation::Cancel { card: CARD.0 });
+    assert_eq!(play.reverse(&purchase).reason, Reason::Approved);
+    assert_eq!(play.card(), (CardState::Closed, 300, 0, 0));
+    let bank = play.history.books.common_account(CommonAccount::Bank, CNY).unwrap();
+    let before = play.history.books.ledger.balance(bank);
+    play.order(&Operation::Cancel { card: CARD.0 });
+    assert_eq!(play.card(), (CardState::Closed, 0, 0, 0));
+    assert_eq!(play.history.books.ledger.balance(bank) - before, 300);
+}
+
+#[test]
+fn a_load_activates_a_card_that_owed_once_nothing_is_owed() {
+    let mut play = Play::begun();
+    play.history.record(Event::CardIssued(IssuedCard { state: CardState::Inactive, ..issued(2, 0) }));
+    let card = CardId(u32::try_from(play.history.books.cards().len() - 1).unwrap());
+    play.order(&Operation::ForcePost { card: card.0, terminal: 0, amount: 500, currency: CNY });
+    for (amount, state, owed) in [(200, CardState::Inactive, 300), (400, CardState::Active, 0)] {
+        let (_, answer) = play.ask_with(card, Kind::Load, amount, |request| request.pin_block = None);
+        assert_eq!(answer.reason, Reason::Approved);
+        let books = &play.history.books;
+        assert_eq!((books.card(card).state, books.owed(card, CNY)), (state, owed), "{amount} loaded");
     }
 }

@@ -1,5 +1,8 @@
-//! Whether SIGINT or SIGTERM came. With the default action this process would end at once and leave the switch
-//! running; so the signals only set a flag, and the play looks at it between steps.
+//! Whether SIGINT or SIGTERM came. With the default action the process would end at once: a demo would leave its switch
+//! running, a backtest would say nothing of what it found. So the signals only set a flag, and long work looks at it
+//! between steps.
+//!
+//! Start at [`Interrupt::watch`].
 
 use std::io;
 use std::sync::Arc;
@@ -9,12 +12,15 @@ use std::thread;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// A flag that a signal sets.
-#[derive(Clone, Default)]
-pub(super) struct Interrupt(Arc<AtomicBool>);
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
     /// Watches from a thread that lives as long as the process.
-    pub(super) fn watch() -> io::Result<Self> {
+    ///
+    /// # Errors
+    /// The system gives no thread, or no signals.
+    pub fn watch() -> io::Result<Self> {
         let flag = Self::default();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let (mut interrupt, mut terminate) = {
@@ -35,7 +41,8 @@ impl Interrupt {
     }
 
     /// Whether one came.
-    pub(super) fn came(&self) -> bool {
+    #[must_use]
+    pub fn came(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }

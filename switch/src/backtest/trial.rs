@@ -1,0 +1,153 @@
+//! The trial of a set: each request is put to it with what had happened before, and what it says is counted.
+//!
+//! Start at [`Trial::take`].
+
+use std::{cmp::Reverse, collections::BinaryHeap};
+
+use risk::language::{Currency, Key, NamedList, Request, RuleBits};
+use risk::past::{History, Keep};
+use risk::rulebook::{Rulebook, Verdict};
+
+use super::{
+    Findings, Row,
+    cost::Meter,
+    findings::{Known, Seen},
+};
+
+/// Rules on the past.
+pub struct Trial {
+    book: Rulebook,
+    history: History,
+    /// What decides now, if it is known as files.
+    live: Option<(Rulebook, History)>,
+    meter: Meter,
+    findings: Findings,
+    waiting: BinaryHeap<Reverse<Waiting>>,
+}
+
+/// A request to put to the rules, and what was decided when it happened.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked<'a> {
+    /// The request and what became of it.
+    pub row: &'a Row,
+    /// What rules can ask about it, without what comes from before.
+    pub request: Request<'a>,
+    /// Whether it was declined when it happened.
+    pub declined: bool,
+}
+
+/// A request whose label is not known yet; the earliest known first, then the earliest.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+struct Waiting {
+    known_ms: i64,
+    number: u64,
+    known: Known,
+}
+
+impl std::fmt::Debug for Trial {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Trial").field("rows", &self.findings.rows).finish_non_exhaustive()
+    }
+}
+
+impl Trial {
+    /// A trial of a set, beside what decides now; amounts are told in this currency.
+    #[must_use]
+    pub fn new(book: Rulebook, live: Option<Rulebook>, currency: Currency) -> Self {
+        let history = |book: &Rulebook| {
+            let sums = book.currency().map_or(0, |currency| currency.number);
+            History::new(book.code(), sums, Keep::ASKED)
+        };
+        Self {
+            history: history(&book),
+            meter: Meter::new(&book),
+            findings: Findings::new(&book, currency),
+            live: live.map(|live| {
+                let history = history(&live);
+                (live, history)
+            }),
+            book,
+            waiting: BinaryHeap::new(),
+        }
+    }
+
+    /// Puts a request to the rules; lists are looked up in what is given. Requests come in the order of their times.
+    pub fn take(
+        &mut self,
+        asked: &Asked<'_>,
+        lists: impl Fn(&NamedList, Key<'_>) -> bool + Copy,
+    ) -> RuleBits {
+        let Row { happened, label, reference } = asked.row;
+        let now_ms = happened.at_ms;
+        self.learn(now_ms);
+        let verdict =
+            judge(&self.book, &self.history, asked, lists, Some((&mut self.meter, self.findings.rows)));
+        let would = match &mut self.live {
+            Some((live, history)) => {
+                let verdict = judge(live, history, asked, lists, None);
+                history.record(happened);
+                verdict.outcome.declines()
+            }
+            None => asked.declined,
+        };
+        let fired = verdict.hits.fired;
+        let seen = Seen { reference, happened, verdict: &verdict, was_declined: would, label: *label };
+        if let Some(known) = self.findings.see(&seen) {
+            let known_ms = label.map_or(now_ms, |label| label.known_ms);
+            self.waiting.push(Reverse(Waiting { known_ms, number: happened.number, known }));
+        }
+        self.history.record(happened);
+        fired
+    }
+
+    /// Takes back a part or all of what was approved.
+    pub fn take_back(&mut self, back: &risk::past::TakenBack) {
+        self.history.take_back(back);
+        if let Some((_, history)) = &mut self.live {
+            history.take_back(back);
+        }
+    }
+
+    /// What was found so far; `partial` if not everything was looked at.
+    #[must_use]
+    pub fn finish(mut self, partial: bool) -> Findings {
+        if let Some(last_ms) = self.findings.last_ms {
+            self.learn(last_ms);
+        }
+        self.findings.unknown_at_end(self.waiting.into_iter().map(|Reverse(waiting)| waiting.known));
+        for (place, rule) in self.findings.rules.iter_mut().enumerate() {
+            rule.measured_ns = self.meter.ns(place);
+        }
+        self.findings.partial = partial;
+        self.findings
+    }
+
+    /// Counts the labels that have become known.
+    fn learn(&mut self, now_ms: i64) {
+        while let Some(Reverse(waiting)) = self.waiting.peek() {
+            if waiting.known_ms > now_ms {
+                return;
+            }
+            self.findings.know(&waiting.known);
+            self.waiting.pop();
+        }
+    }
+}
+
+/// What a set says of a request.
+fn judge(
+    book: &Rulebook,
+    history: &History,
+    asked: &Asked<'_>,
+    lists: impl Fn(&NamedList, Key<'_>) -> bool,
+    meter: Option<(&mut Meter, u64)>,
+) -> Verdict {
+    let happened = &asked.row.happened;
+    let before = history.before(&happened.whose, happened.at_ms, happened.day, lists);
+    let mut request = asked.request;
+    before.tell(&happened.place, &mut request);
+    if let Some((meter, row)) = meter {
+        meter.measure(row, &request, &before);
+    }
+    book.evaluate(&request, &before)
+}

@@ -1,0 +1,134 @@
+//! `cardswitch rules backtest`: what rules would have done, on a data set or on a journal.
+
+use std::{
+    fs::{self, File},
+    io::{BufReader, Write},
+    path::{Path, PathBuf},
+};
+
+use risk::rulebook::Rulebook;
+use tempfile::NamedTempFile;
+
+use super::{at, read, refused, tell};
+use crate::{
+    backtest::{Asked, DataError, DataSet, Findings, Map, MapError, Trial, report},
+    cli::{Failure, progress::Progress},
+    interrupt::Interrupt,
+};
+
+/// How a command ends that was interrupted, as shells have it.
+const INTERRUPTED: u8 = 130;
+
+/// Arguments of `rules backtest`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Examples:\n  cardswitch rules backtest --rules fixtures/rules/velocity.toml --against data.csv --map \
+                  fixtures/rules/generated-map.toml\n  cardswitch rules backtest --rules mine.toml --live rules/*.toml --against \
+                  data.csv --map map.toml --html report.html --csv report.csv\n\nDrafts and rules in shadow are tried as if they \
+                  were live. Counts are built up from the first row; what a rule would have declined goes on counting as it was \
+                  recorded. The map says which column is which fact (docs/rules.md). Ctrl-C ends it: what was found so far is \
+                  reported and marked as partial, with exit code 130."
+)]
+pub(super) struct Args {
+    /// The files of the set to try
+    #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+    rules: Vec<PathBuf>,
+    /// The files of the set that decides now; without them, what was decided when it happened
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    live: Vec<PathBuf>,
+    /// The data set, a CSV file in the order of its times
+    #[arg(long, value_name = "FILE")]
+    against: PathBuf,
+    /// Which column of the data set is which fact
+    #[arg(long, value_name = "MAP")]
+    map: PathBuf,
+    /// Write the figures to this file, a row for each rule
+    #[arg(long, value_name = "FILE")]
+    csv: Option<PathBuf>,
+    /// Write the report to this file, a page with charts that needs no other
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
+    let book = set(&args.rules, Rulebook::rehearse)?;
+    let live = if args.live.is_empty() { None } else { Some(set(&args.live, Rulebook::read)?) };
+    let wrong = |error: MapError| Failure {
+        message: format!("{}: {}", args.map.display(), Failure::of(&error).message),
+        code: 1,
+    };
+    let map = Map::read(&read(&args.map)?).map_err(wrong)?;
+    std::iter::once(&book).chain(&live).try_for_each(|book| map.suits(book)).map_err(wrong)?;
+    let interrupt = Interrupt::watch().map_err(|error| Failure::of(&error))?;
+    let trial = Trial::new(book, live, map.currency());
+    let findings = against_data_set(&args.against, map, trial, &interrupt)?;
+    let files = [(&args.csv, figures(&findings)?), (&args.html, page(args, &findings))];
+    for (path, body) in files.iter().filter_map(|(path, body)| path.as_ref().zip(Some(body))) {
+        put(path, body).map_err(|error| at(path, &error))?;
+    }
+    tell(out, &report::table(&findings))?;
+    let message = "interrupted: what was found so far is above".to_owned();
+    if findings.partial { Err(Failure { message, code: INTERRUPTED }) } else { Ok(()) }
+}
+
+fn set(
+    files: &[PathBuf],
+    compile: impl Fn(&[&str]) -> Result<Rulebook, risk::rulebook::BookError>,
+) -> Result<Rulebook, Failure> {
+    let texts: Vec<String> = files.iter().map(|file| read(file)).collect::<Result<_, _>>()?;
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    compile(&texts).map_err(|error| refused(files, &error))
+}
+
+fn against_data_set(
+    path: &Path,
+    map: Map,
+    mut trial: Trial,
+    interrupt: &Interrupt,
+) -> Result<Findings, Failure> {
+    let file = File::open(path).map_err(|error| at(path, &error))?;
+    let bytes = file.metadata().map_or(0, |metadata| metadata.len());
+    let wrong = |error: DataError| Failure {
+        message: format!("{}: {}", path.display(), Failure::of(&error).message),
+        code: 1,
+    };
+    let mut rows = DataSet::open(BufReader::new(file), map).map_err(wrong)?;
+    let mut progress = Progress::of(bytes, "bytes");
+    let mut heard = progress.callback();
+    while rows.advance().map_err(wrong)? {
+        let asked = Asked { row: rows.row(), request: rows.request(), declined: rows.declined() };
+        // A data set has no lists.
+        trial.take(&asked, |_, _| false);
+        heard(rows.bytes());
+        if interrupt.came() {
+            return Ok(trial.finish(true));
+        }
+    }
+    Ok(trial.finish(false))
+}
+
+fn figures(findings: &Findings) -> Result<Vec<u8>, Failure> {
+    let mut body = Vec::new();
+    report::csv(findings, &mut body).map_err(|error| Failure::of(&error))?;
+    Ok(body)
+}
+
+fn page(args: &Args, findings: &Findings) -> Vec<u8> {
+    let name =
+        |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let rules: Vec<String> = args.rules.iter().map(|path| name(path)).collect();
+    report::html(findings, &format!("{} on {}", rules.join(", "), name(&args.against))).into_bytes()
+}
+
+/// Writes a file, whole or not at all.
+fn put(path: &Path, body: &[u8]) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut written = NamedTempFile::new_in(folder)?;
+    written.write_all(body)?;
+    written.as_file().sync_all()?;
+    if let Ok(metadata) = fs::metadata(path) {
+        written.as_file().set_permissions(metadata.permissions())?;
+    }
+    written.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
