@@ -118,18 +118,57 @@ pub fn replay_while(
     until: Seq,
     watch: &mut dyn FnMut(&Books, i64, &Event) -> ControlFlow<()>,
 ) -> Result<(), RecoveryError> {
+    walk(reader, books, until, &mut |books, seq, time_ms, event| {
+        books.apply(seq, time_ms, event)?;
+        Ok(watch(books, time_ms, event.done()))
+    })
+}
+
+/// Whether a replay goes on, or why it cannot.
+pub type Flow<E> = Result<ControlFlow<()>, E>;
+
+/// As [`replay_while`], but `watch` sees the books in front of each record, with the record's number, time and event; one
+/// at which it breaks is not applied.
+///
+/// # Errors
+/// As [`replay`], and what `watch` says.
+pub fn replay_ahead<E: From<RecoveryError>>(
+    reader: &dyn Reader,
+    books: &mut Books,
+    until: Seq,
+    watch: &mut dyn FnMut(&Books, Seq, i64, &Event) -> Flow<E>,
+) -> Result<(), E> {
+    let mut said = Ok(());
+    walk(reader, books, until, &mut |books, seq, time_ms, event| {
+        match watch(books, seq, time_ms, event.done()) {
+            Ok(ControlFlow::Continue(())) => books.apply(seq, time_ms, event)?,
+            Ok(flow) => return Ok(flow),
+            Err(error) => {
+                said = Err(error);
+                return Ok(ControlFlow::Break(()));
+            }
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    said
+}
+
+/// Takes every record after the books' last, up to and including `until`, one step each.
+fn walk(
+    reader: &dyn Reader,
+    books: &mut Books,
+    until: Seq,
+    step: &mut dyn FnMut(&mut Books, Seq, i64, &Event) -> Flow<RecoveryError>,
+) -> Result<(), RecoveryError> {
     let mut outcome = Ok(());
     if books.seq() >= until {
         return Ok(());
     }
     reader.read(books.seq() + 1, &mut |record| {
-        let applied = Event::read(record.body)
+        let taken = Event::read(record.body)
             .map_err(|source| RecoveryError::Event { seq: record.seq, source })
-            .and_then(|event| {
-                books.apply(record.seq, record.time_ms, &event)?;
-                Ok(watch(books, record.time_ms, event.done()))
-            });
-        match applied {
+            .and_then(|event| step(books, record.seq, record.time_ms, &event));
+        match taken {
             Ok(flow) if record.seq < until => flow,
             Ok(_) => ControlFlow::Break(()),
             Err(error) => {

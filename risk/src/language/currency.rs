@@ -48,6 +48,12 @@ impl Currency {
         ALL.into_iter().find(|currency| currency.code == code)
     }
 
+    /// The currency of a number; none for a currency that rules cannot name.
+    #[must_use]
+    pub fn numbered(number: u16) -> Option<Self> {
+        ALL.into_iter().find(|currency| currency.number == number)
+    }
+
     /// The place of a currency's number in the catalogue of words; none for a currency that rules cannot name.
     pub(super) fn word_of(number: u16) -> Option<usize> {
         ALL.iter().position(|currency| currency.number == number)

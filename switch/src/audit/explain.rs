@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A retrieval reference number names the last six digits of its record.
-const RRN_RECORDS: u64 = 1_000_000;
+pub(crate) const RRN_RECORDS: u64 = 1_000_000;
 
 /// A decision and what the rules said of it.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
@@ -107,7 +107,7 @@ pub fn records_of(reader: &dyn Reader, rrn: u64) -> Result<Vec<Seq>, AuditError>
 }
 
 /// Whether a number's year, day and hour are those of a time, in whatever zone the city is.
-fn may_be_of(rrn: u64, time_ms: i64) -> bool {
+pub(crate) fn may_be_of(rrn: u64, time_ms: i64) -> bool {
     const QUARTER_MS: i64 = 15 * 60_000;
     let clock = crate::clock::Clock::new("UTC");
     let prefix = rrn / RRN_RECORDS;

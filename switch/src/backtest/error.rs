@@ -54,6 +54,14 @@ pub enum DataError {
         /// How many there may be.
         most: usize,
     },
+    /// There are more labels than are kept.
+    #[error("line {line}: more than {most} labels")]
+    TooManyLabels {
+        /// The line on which the row begins.
+        line: u64,
+        /// How many there may be.
+        most: usize,
+    },
     /// There are no rows.
     #[error("the file has no rows")]
     Empty,

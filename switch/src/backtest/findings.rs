@@ -53,8 +53,19 @@ pub struct Findings {
     pub lost_examples: Vec<Example>,
     /// By weeks since 1970.
     pub weeks: BTreeMap<i64, Week>,
+    /// What was recorded when rules of the set were asked before, on a journal.
+    pub recorded: Option<Recorded>,
     /// Not everything was looked at.
     pub partial: bool,
+}
+
+/// Decisions at which rules of the set were in force already.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Recorded {
+    /// How many.
+    pub decisions: u64,
+    /// At how many of them a rule's hit was not recorded as it is found now.
+    pub otherwise: u64,
 }
 
 /// What was found of a rule.
@@ -164,6 +175,7 @@ impl Findings {
             gained_examples: Vec::new(),
             lost_examples: Vec::new(),
             weeks: BTreeMap::new(),
+            recorded: None,
             partial: false,
         }
     }
@@ -184,13 +196,13 @@ impl Findings {
             (among(verdict.hits.fired).collect(), among(verdict.hits.not_applicable).collect());
         missed.iter().for_each(|rule| self.rules[*rule].not_applicable += 1);
         for rule in &fired {
-            self.rules[*rule].hit(value, was_declined, label.is_some());
+            self.rules[*rule].hit(value, was_declined);
             for other in &fired {
                 self.together[rule * self.rules.len() + other] += 1;
             }
         }
         if declined {
-            self.declines.hit(value, was_declined, label.is_some());
+            self.declines.hit(value, was_declined);
         }
         self.compare(seen, declined, &fired);
         let label = label?;
@@ -241,19 +253,17 @@ impl Findings {
         }
     }
 
-    /// Labels that were not known when the data ended: nobody could have counted them by then.
-    pub(super) fn unknown_at_end(&mut self, waiting: impl Iterator<Item = Known>) {
-        for known in waiting {
-            bits(&known.fired).for_each(|rule| self.rules[rule].unknown += 1);
-            self.declines.unknown += u64::from(known.declined);
+    /// Hits without a label, or with one that was not known when the data ended: nobody could have counted it by then.
+    pub(super) fn count_unknown(&mut self) {
+        for rule in self.rules.iter_mut().chain([&mut self.declines]) {
+            rule.unknown = rule.hits - rule.fraud - rule.genuine;
         }
     }
 }
 
 impl RuleFindings {
-    fn hit(&mut self, value: i64, with_live: bool, labelled: bool) {
+    fn hit(&mut self, value: i64, with_live: bool) {
         self.hits += 1;
-        self.unknown += u64::from(!labelled);
         self.value = self.value.saturating_add(value);
         self.with_live += u64::from(with_live);
     }

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use risk::rulebook::Rulebook;
+use risk::{past::Keep, rulebook::Rulebook};
 
 use super::{Asked, DataSet, Findings, Map, Plan, Trial, generate, report};
 
@@ -79,7 +79,7 @@ fn trial(data: &str, map: &str, see: &mut dyn FnMut(usize, BTreeSet<&str>)) -> F
     let book = Rulebook::rehearse(&[RULES]).unwrap();
     let ids: Vec<String> = book.evaluated().map(|rule| rule.id.clone()).collect();
     let map = Map::read(map).unwrap();
-    let mut trial = Trial::new(book, None, map.currency());
+    let mut trial = Trial::new(book, None, map.currency(), Keep::ASKED);
     let mut rows = DataSet::open(data.as_bytes(), map).unwrap();
     let mut number = 0;
     while rows.advance().unwrap() {

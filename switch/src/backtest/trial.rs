@@ -4,12 +4,12 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
-use risk::language::{Currency, Key, NamedList, Request, RuleBits};
-use risk::past::{History, Keep};
+use risk::language::{Currency, Hits, Key, NamedList, RuleBits};
+use risk::past::{Happened, History, Keep};
 use risk::rulebook::{Rulebook, Verdict};
 
 use super::{
-    Findings, Row,
+    Asked, Findings, Row,
     cost::Meter,
     findings::{Known, Seen},
 };
@@ -23,17 +23,6 @@ pub struct Trial {
     meter: Meter,
     findings: Findings,
     waiting: BinaryHeap<Reverse<Waiting>>,
-}
-
-/// A request to put to the rules, and what was decided when it happened.
-#[derive(Clone, Copy, Debug)]
-pub struct Asked<'a> {
-    /// The request and what became of it.
-    pub row: &'a Row,
-    /// What rules can ask about it, without what comes from before.
-    pub request: Request<'a>,
-    /// Whether it was declined when it happened.
-    pub declined: bool,
 }
 
 /// A request whose label is not known yet; the earliest known first, then the earliest.
@@ -51,12 +40,12 @@ impl std::fmt::Debug for Trial {
 }
 
 impl Trial {
-    /// A trial of a set, beside what decides now; amounts are told in this currency.
+    /// A trial of a set, beside what decides now; amounts are told in this currency, and so much is kept of what happened.
     #[must_use]
-    pub fn new(book: Rulebook, live: Option<Rulebook>, currency: Currency) -> Self {
+    pub fn new(book: Rulebook, live: Option<Rulebook>, currency: Currency, keep: Keep) -> Self {
         let history = |book: &Rulebook| {
             let sums = book.currency().map_or(0, |currency| currency.number);
-            History::new(book.code(), sums, Keep::ASKED)
+            History::new(book.code(), sums, keep)
         };
         Self {
             history: history(&book),
@@ -71,33 +60,56 @@ impl Trial {
         }
     }
 
-    /// Puts a request to the rules; lists are looked up in what is given. Requests come in the order of their times.
+    /// Puts a request to the rules and tells them what became of it; lists are looked up in what is given. Requests come in
+    /// the order of their times.
     pub fn take(
         &mut self,
         asked: &Asked<'_>,
         lists: impl Fn(&NamedList, Key<'_>) -> bool + Copy,
     ) -> RuleBits {
+        let hits = self.ask(asked, lists);
+        self.tell(&asked.row.happened);
+        hits.fired
+    }
+
+    /// Puts a request to the rules.
+    pub fn ask(&mut self, asked: &Asked<'_>, lists: impl Fn(&NamedList, Key<'_>) -> bool + Copy) -> Hits {
         let Row { happened, label, reference } = asked.row;
         let now_ms = happened.at_ms;
         self.learn(now_ms);
         let verdict =
             judge(&self.book, &self.history, asked, lists, Some((&mut self.meter, self.findings.rows)));
-        let would = match &mut self.live {
-            Some((live, history)) => {
-                let verdict = judge(live, history, asked, lists, None);
-                history.record(happened);
-                verdict.outcome.declines()
-            }
+        let would = match &self.live {
+            Some((live, history)) => judge(live, history, asked, lists, None).outcome.declines(),
             None => asked.declined,
         };
-        let fired = verdict.hits.fired;
         let seen = Seen { reference, happened, verdict: &verdict, was_declined: would, label: *label };
         if let Some(known) = self.findings.see(&seen) {
             let known_ms = label.map_or(now_ms, |label| label.known_ms);
             self.waiting.push(Reverse(Waiting { known_ms, number: happened.number, known }));
         }
+        verdict.hits
+    }
+
+    /// Tells what happened, whether rules were asked about it or not.
+    pub fn tell(&mut self, happened: &Happened) {
         self.history.record(happened);
-        fired
+        if let Some((_, history)) = &mut self.live {
+            history.record(happened);
+        }
+    }
+
+    /// The set that is tried.
+    #[must_use]
+    pub fn book(&self) -> &Rulebook {
+        &self.book
+    }
+
+    /// Notes whether rules that are in force, too, were asked at a decision, and whether each said then what it says now.
+    pub fn hold_against(&mut self, same: bool) {
+        let recorded = self.findings.recorded.get_or_insert_default();
+        recorded.decisions += 1;
+        recorded.otherwise += u64::from(!same);
     }
 
     /// Takes back a part or all of what was approved.
@@ -114,7 +126,7 @@ impl Trial {
         if let Some(last_ms) = self.findings.last_ms {
             self.learn(last_ms);
         }
-        self.findings.unknown_at_end(self.waiting.into_iter().map(|Reverse(waiting)| waiting.known));
+        self.findings.count_unknown();
         for (place, rule) in self.findings.rules.iter_mut().enumerate() {
             rule.measured_ns = self.meter.ns(place);
         }

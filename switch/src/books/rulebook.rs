@@ -237,14 +237,23 @@ impl Books {
     /// Everything that is wrong with the texts, or the first thing they ask for that is not kept here.
     pub fn check_rules(&self, files: &[RuleText]) -> Result<Rulebook, RulesFault> {
         let book = compile(files)?;
-        let kept = self.counters.currency();
-        if let Some(named) = book.currency().map(|currency| currency.number).filter(|named| *named != kept) {
-            return Err(RulesFault::Currency { named, kept });
-        }
+        self.check_currency(&book)?;
         let mut lists = book.code().lists().iter().enumerate();
         match lists.find(|(number, _)| book.code().asks_list(*number)) {
             Some((_, list)) => Err(RulesFault::List(list.name.clone())),
             None => Ok(book),
+        }
+    }
+
+    /// Whether a set counts in the currency in which sums are kept here.
+    ///
+    /// # Errors
+    /// It names another.
+    pub fn check_currency(&self, book: &Rulebook) -> Result<(), RulesFault> {
+        let kept = self.counters.currency();
+        match book.currency().map(|currency| currency.number).filter(|named| *named != kept) {
+            Some(named) => Err(RulesFault::Currency { named, kept }),
+            None => Ok(()),
         }
     }
 
@@ -383,7 +392,8 @@ fn answered(reason: RuleReason, outcome: Outcome) -> Reason {
 /// No list is kept by name; `check_rules` refuses rules that look something up.
 type NoLists = fn(&NamedList, Key<'_>) -> bool;
 
-const KEEP: Keep = Keep { entries_max: ENTRIES_MAX, at_least_ms: 0 };
+/// What the books keep of the time before for windows of rules.
+pub const KEEP: Keep = Keep { entries_max: ENTRIES_MAX, at_least_ms: 0 };
 
 /// Where a request was made. Nobody told the switch where terminals stand on a map, so there is no speed.
 pub(super) fn place_of(terminal: &Terminal) -> Place {

@@ -4,6 +4,7 @@ mod additions;
 mod allocation;
 mod atm;
 mod attacks;
+mod backtests;
 mod bad_input;
 mod bad_settings;
 mod charted;

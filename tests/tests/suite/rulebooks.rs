@@ -24,11 +24,11 @@ use super::{
 };
 use crate::PROGRAM;
 
-const RICH: u64 = 2;
-const HOSPITAL: &str = "31000010";
+pub(crate) const RICH: u64 = 2;
+pub(crate) const HOSPITAL: &str = "31000010";
 
 /// A rule that declines above 100.00, one in shadow that would above 50.00, and one that never applies.
-const RULES: &str = r#"
+pub(crate) const RULES: &str = r#"
 [[rule]]
 id = "much"
 text = "more than anybody needs"
@@ -60,13 +60,13 @@ owner = "fraud desk"
 state = "live"
 "#;
 
-struct Desk {
-    scene: Scene,
-    city: City,
+pub(crate) struct Desk {
+    pub(crate) scene: Scene,
+    pub(crate) city: City,
 }
 
 impl Desk {
-    fn start() -> (Self, Process) {
+    pub(crate) fn start() -> (Self, Process) {
         let desk = Self { scene: Scene::new(), city: City::open() };
         let process = desk.scene.launch.start();
         (desk, process)
@@ -84,24 +84,24 @@ impl Desk {
         file
     }
 
-    fn publish(&self, rules: &str, process: &Process) {
+    pub(crate) fn publish(&self, rules: &str, process: &Process) {
         let file = self.ordered(rules, process);
         succeeds(order(&["sign", &file, "--officer", &self.scene.text("bob.officer")]));
         succeeds(order(&["carry-out", &file, "--admin", &admin(process)]));
     }
 
-    fn pays(&self, terminal: &mut Terminal, process: &Process, amount: u64) -> String {
+    pub(crate) fn pays(&self, terminal: &mut Terminal, process: &Process, amount: u64) -> String {
         terminal.ask(&mut process.connect(), Ask::purchase(&self.city.card(RICH), amount)).code
     }
 
-    fn terminal(&self, process: &Process) -> Terminal {
+    pub(crate) fn terminal(&self, process: &Process) -> Terminal {
         let mut terminal = self.city.terminal("31000002");
         terminal.sign_in(&mut process.connect());
         terminal
     }
 }
 
-fn admin(process: &Process) -> String {
+pub(crate) fn admin(process: &Process) -> String {
     format!("http://{}", process.ports.admin)
 }
 
@@ -197,7 +197,7 @@ fn explained(which: &[String], at: &[&str]) -> String {
 }
 
 /// Rules that count: an hour's sum and a day's number of a card, and wrong PINs.
-const COUNTING: &str = r#"
+pub(crate) const COUNTING: &str = r#"
 currency = "CNY"
 
 [[rule]]
@@ -234,7 +234,7 @@ owner = "tests"
 state = "live"
 "#;
 
-fn put_in_force(shop: &mut Shop<Timed>, number: u32, rules: &str) {
+pub(crate) fn put_in_force(shop: &mut Shop<Timed>, number: u32, rules: &str) {
     let files = vec![RuleText { name: "mine.toml".to_owned(), text: rules.to_owned() }];
     let hash = rulebook::compile(&files).expect("good rules").hash().0;
     shop.switch.record(&Event::RulebookPublished(PublishedRules { number, hash, files }));
@@ -426,7 +426,7 @@ fn a_set_is_swapped_between_two_requests_while_terminals_ask() {
 }
 
 /// The rules of the sample city, with smaller numbers so that a short walk comes to them.
-fn rules_of_the_city() -> String {
+pub(crate) fn rules_of_the_city() -> String {
     let rules = fs::read_to_string(switch_tests::fixture("rules/city.toml")).expect("the rules of the city");
     let smaller =
         [("\"20000.00\"", "\"200.00\""), (">= 200'", ">= 6'"), ("> 20 ||", "> 2 ||"), ("> 30'", "> 3'")];

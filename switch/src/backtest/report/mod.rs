@@ -16,7 +16,7 @@ pub use self::csv::csv;
 pub use html::html;
 pub use table::table;
 
-use super::{Findings, RuleFindings};
+use super::{Findings, Recorded, RuleFindings};
 
 /// What people are told of a rule: its words, then its [`figures`].
 const COLUMNS: [&str; 15] = [
@@ -145,6 +145,13 @@ fn summary(findings: &Findings) -> Vec<String> {
             findings.were_declined, findings.gained, findings.lost
         ),
     ];
+    if let Some(Recorded { decisions, otherwise }) = findings.recorded {
+        let hits = match otherwise {
+            0 => "each hit is as it was recorded".to_owned(),
+            _ => format!("at {otherwise} of them a hit is not as it was recorded: windows began later then"),
+        };
+        lines.push(format!("rules of the set decided at {decisions} of the requests; {hits}"));
+    }
     if findings.partial {
         lines.insert(0, "PARTIAL: it was interrupted, and the rest was not looked at".to_owned());
     }

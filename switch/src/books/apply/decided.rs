@@ -1,7 +1,6 @@
 //! Applying a decided request: money, holds, the card, what is remembered, what is counted, who is told.
 
 use arrayvec::ArrayString;
-use risk::past::{TakenBack, Whose};
 
 use super::ApplyError;
 use crate::{
@@ -20,9 +19,9 @@ use crate::{
 /// Where an addition to a hold was counted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct CountedAddition {
-    seq: u64,
-    day: i32,
-    terminal: u32,
+    pub(super) seq: u64,
+    pub(super) day: i32,
+    pub(super) terminal: u32,
 }
 
 impl Books {
@@ -235,35 +234,26 @@ impl Books {
     }
 
     /// The addition that a reversal takes back.
-    fn undone_addition(&self, decided: &Decided) -> Option<CountedAddition> {
+    pub(super) fn undone_addition(&self, decided: &Decided) -> Option<CountedAddition> {
         let (key, ReversalEffect::Reversed) = decided.reversal? else { return None };
         let done = self.transactions.find(&key)?;
         let counted = CountedAddition { seq: done.seq, day: done.day, terminal: done.key.terminal };
         (done.kind == Kind::PreAuthorizationAddition).then_some(counted)
     }
 
-    fn who(&self, decided: &Decided) -> Option<risk::Who> {
+    pub(super) fn who(&self, decided: &Decided) -> Option<risk::Who> {
         let card = decided.card?;
         let product = self.cards.product(card)?;
         let merchant = self.terminals.get(decided.key.terminal as usize)?.merchant;
         Some(risk::Who { card, terminal: decided.key.terminal, merchant, product })
     }
 
-    /// Takes what no longer counts out of the periods in which it was counted. An addition was counted as itself, on its
-    /// own day and at its own terminal, whatever day the hold is of.
+    /// Takes what no longer counts out of the periods in which it was counted.
     pub(super) fn uncount(&mut self, on: OnOriginal, addition: Option<CountedAddition>) {
         if on.uncounted == 0 && !on.uncounts_whole {
             return;
         }
-        let back = self.taken_back(&on).map(|back| match addition {
-            Some(CountedAddition { seq, day, terminal }) => TakenBack {
-                number: seq,
-                day: risk::Day(day),
-                whose: Whose { terminal, ..back.whose },
-                ..back
-            },
-            None => back,
-        });
+        let back = self.taken_back(&on, addition);
         if let (Some(rules), Some(back)) = (&mut self.rulebook, back) {
             rules.past_mut().take_back(&back);
         }

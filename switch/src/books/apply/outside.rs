@@ -3,11 +3,11 @@
 
 use arrayvec::ArrayString;
 
-use super::ApplyError;
+use super::{ApplyError, past::expired};
 use crate::{
     books::{
         Acquirer, Books,
-        event::{CardState, OnOriginal, Operated, OperationKind},
+        event::{CardState, Operated, OperationKind},
         notices::{Cause, Subject},
         parties::StanWindow,
         reason::Reason,
@@ -67,8 +67,7 @@ impl Books {
         self.ledger.release_hold(hold).map_err(|refusal| ApplyError::Postings { seq, refusal })?;
         self.originals.set_hold(original, None);
         self.originals.set_lapsed(original, true);
-        let on_original = OnOriginal { uncounted: amount, uncounts_whole: true, ..OnOriginal::of(original) };
-        self.uncount(on_original, None);
+        self.uncount(expired(original, amount), None);
         Ok(())
     }
 

@@ -10,14 +10,15 @@ use risk::{
     past::{Happened, Marks, TakenBack, Whose},
 };
 
-use super::decided::counts;
+use super::decided::{CountedAddition, counts};
 use crate::books::{
     Books, Seq, TerminalId,
-    event::{Decided, OnOriginal},
+    event::{Decided, Event, OnOriginal},
     reason::Reason,
     request::Kind,
     rulebook::place_of,
 };
+use crate::ledger::Minor;
 
 /// A number of a card that is none of ours has this bit, and no position of one of ours.
 const STRANGER: u64 = 1 << 63;
@@ -75,9 +76,25 @@ impl Books {
         })
     }
 
-    /// What windows no longer count because of what is done to an original, or count again; none if nothing.
+    /// What windows no longer count because of what happened, or count again, if these books stand at the record before;
+    /// none if nothing.
     #[must_use]
-    pub fn taken_back(&self, on: &OnOriginal) -> Option<TakenBack> {
+    pub fn went_back(&self, event: &Event) -> Option<TakenBack> {
+        match event {
+            Event::Decided(decided) => {
+                self.who(decided)?;
+                self.taken_back(&decided.original?, self.undone_addition(decided))
+            }
+            Event::HoldExpired { original, amount, .. } => {
+                self.taken_back(&expired(*original, *amount), None)
+            }
+            _ => None,
+        }
+    }
+
+    /// The same of what is done to an original. An addition was counted as itself, on its own day and at its own terminal,
+    /// whatever day the hold is of.
+    pub(super) fn taken_back(&self, on: &OnOriginal, addition: Option<CountedAddition>) -> Option<TakenBack> {
         if on.uncounted == 0 && !on.uncounts_whole {
             return None;
         }
@@ -85,15 +102,24 @@ impl Books {
         // A completion is counted as its pre-authorization.
         let counted = original.completes.and_then(|seq| self.originals.at(seq)).unwrap_or(original);
         let card = self.cards.get(counted.card)?;
+        let (number, day, terminal) = addition
+            .map_or((counted.seq, counted.day, counted.key.terminal), |addition| {
+                (addition.seq, addition.day, addition.terminal)
+            });
         Some(TakenBack {
-            number: counted.seq,
-            whose: self.whose(counted.card, &card, TerminalId(counted.key.terminal)),
-            day: Day(counted.day),
+            number,
+            whose: Whose { terminal, ..self.whose(counted.card, &card, TerminalId(counted.key.terminal)) },
+            day: Day(day),
             amount: on.uncounted,
             currency: counted.currency,
             whole: on.uncounts_whole,
         })
     }
+}
+
+/// What the end of a hold does to its pre-authorization.
+pub(super) fn expired(original: Seq, amount: Minor) -> OnOriginal {
+    OnOriginal { uncounted: amount, uncounts_whole: true, ..OnOriginal::of(original) }
 }
 
 /// What a request counts as.

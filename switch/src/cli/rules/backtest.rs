@@ -6,14 +6,23 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use risk::rulebook::Rulebook;
+use risk::{past::Keep, rulebook::Rulebook};
 use tempfile::NamedTempFile;
 
 use super::{at, read, refused, tell};
 use crate::{
-    backtest::{Asked, DataError, DataSet, Findings, Map, MapError, Trial, report},
-    cli::{Failure, progress::Progress},
+    app::journal_dir,
+    audit::StoppedFolder,
+    backtest::{
+        Asked, DataError, DataSet, Findings, Labels, Map, MapError, Trial, Tried, against_journal, report,
+    },
+    cli::{
+        Failure,
+        progress::Progress,
+        source::{ArchiveAt, audit},
+    },
     interrupt::Interrupt,
+    journal::{Reader, SegmentHistory},
 };
 
 /// How a command ends that was interrupted, as shells have it.
@@ -24,8 +33,9 @@ const INTERRUPTED: u8 = 130;
 #[command(
     after_help = "Examples:\n  cardswitch rules backtest --rules fixtures/rules/velocity.toml --against data.csv --map \
                   fixtures/rules/generated-map.toml\n  cardswitch rules backtest --rules mine.toml --live rules/*.toml --against \
-                  data.csv --map map.toml --html report.html --csv report.csv\n\nDrafts and rules in shadow are tried as if they \
-                  were live. Counts are built up from the first row; what a rule would have declined goes on counting as it was \
+                  data.csv --map map.toml --html report.html --csv report.csv\n  cardswitch rules backtest --rules mine.toml \
+                  --against /var/lib/cardswitch --labels labels.csv\n\nDrafts and rules in shadow are tried as if they \
+                  were live. Counts are built up from the first row or record; what a rule would have declined goes on counting as it was \
                   recorded. The map says which column is which fact (docs/rules.md). Ctrl-C ends it: what was found so far is \
                   reported and marked as partial, with exit code 130."
 )]
@@ -36,12 +46,18 @@ pub(super) struct Args {
     /// The files of the set that decides now; without them, what was decided when it happened
     #[arg(long, value_name = "FILE", num_args = 1..)]
     live: Vec<PathBuf>,
-    /// The data set, a CSV file in the order of its times
-    #[arg(long, value_name = "FILE")]
+    /// A data set, which is a CSV file in the order of its times; or a journal: a stopped switch's data folder, or a folder of
+    /// segments
+    #[arg(long, value_name = "PATH")]
     against: PathBuf,
     /// Which column of the data set is which fact
-    #[arg(long, value_name = "MAP")]
-    map: PathBuf,
+    #[arg(long, value_name = "MAP", conflicts_with_all = ["labels", "archive"])]
+    map: Option<PathBuf>,
+    /// What was found out about requests of the journal, a CSV file with the columns rrn or record, label, known
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+    #[command(flatten)]
+    archive: ArchiveAt,
     /// Write the figures to this file, a row for each rule
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
@@ -53,20 +69,28 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     let book = set(&args.rules, Rulebook::rehearse)?;
     let live = if args.live.is_empty() { None } else { Some(set(&args.live, Rulebook::read)?) };
-    let wrong = |error: MapError| Failure {
-        message: format!("{}: {}", args.map.display(), Failure::of(&error).message),
-        code: 1,
-    };
-    let map = Map::read(&read(&args.map)?).map_err(wrong)?;
-    std::iter::once(&book).chain(&live).try_for_each(|book| map.suits(book)).map_err(wrong)?;
     let interrupt = Interrupt::watch().map_err(|error| Failure::of(&error))?;
-    let trial = Trial::new(book, live, map.currency());
-    let findings = against_data_set(&args.against, map, trial, &interrupt)?;
+    let (findings, complaint) = match &args.map {
+        Some(map) => (against_data_set(&args.against, map, book, live, &interrupt)?, None),
+        None if args.against.is_dir() => {
+            let labels = args.labels.as_deref().map_or_else(|| Ok(Labels::default()), labels)?;
+            let mut tried = Tried { book, live, labels };
+            let archive = args.archive.archive.as_deref();
+            let findings = on_journal(&args.against, archive, &mut tried, &interrupt)?;
+            (findings, tried.labels.complaint())
+        }
+        None => {
+            let message =
+                "a data set needs --map: which of its columns is which fact (docs/rules.md)".to_owned();
+            return Err(Failure { message, code: 1 });
+        }
+    };
     let files = [(&args.csv, figures(&findings)?), (&args.html, page(args, &findings))];
     for (path, body) in files.iter().filter_map(|(path, body)| path.as_ref().zip(Some(body))) {
         put(path, body).map_err(|error| at(path, &error))?;
     }
     tell(out, &report::table(&findings))?;
+    complaint.map_or(Ok(()), |complaint| tell(out, &complaint))?;
     let message = "interrupted: what was found so far is above".to_owned();
     if findings.partial { Err(Failure { message, code: INTERRUPTED }) } else { Ok(()) }
 }
@@ -80,18 +104,60 @@ fn set(
     compile(&texts).map_err(|error| refused(files, &error))
 }
 
-fn against_data_set(
+fn labels(path: &Path) -> Result<Labels, Failure> {
+    let file = File::open(path).map_err(|error| at(path, &error))?;
+    Labels::read(BufReader::new(file)).map_err(|error| of_file(path, &error))
+}
+
+/// What is wrong with a file.
+fn of_file(path: &Path, error: &dyn std::error::Error) -> Failure {
+    Failure { message: format!("{}: {}", path.display(), Failure::of(error).message), code: 1 }
+}
+
+/// On a stopped switch's data folder, or on segments alone.
+fn on_journal(
     path: &Path,
-    map: Map,
-    mut trial: Trial,
+    archive: Option<&Path>,
+    tried: &mut Tried,
     interrupt: &Interrupt,
 ) -> Result<Findings, Failure> {
+    let mut opening = Progress::new("records");
+    if journal_dir(path).is_dir() {
+        let folder = audit(StoppedFolder::open(path, archive, &mut opening.callback()))?;
+        drop(opening);
+        on_records(folder.reader().as_ref(), tried, interrupt)
+    } else {
+        let folders: Vec<&Path> = std::iter::once(path).chain(archive).collect();
+        let segments = SegmentHistory::open(&folders, &mut opening.callback());
+        drop(opening);
+        on_records(&segments.map_err(|error| of_file(path, &error))?, tried, interrupt)
+    }
+}
+
+fn on_records(reader: &dyn Reader, tried: &mut Tried, interrupt: &Interrupt) -> Result<Findings, Failure> {
+    let mut progress = Progress::of(reader.head().seq, "records");
+    let mut heard = progress.callback();
+    let findings = against_journal(reader, tried, &mut |seq| {
+        heard(seq);
+        !interrupt.came()
+    });
+    findings.map_err(|error| Failure::of(&error))
+}
+
+fn against_data_set(
+    path: &Path,
+    map: &Path,
+    book: Rulebook,
+    live: Option<Rulebook>,
+    interrupt: &Interrupt,
+) -> Result<Findings, Failure> {
+    let of_map = |error: MapError| of_file(map, &error);
+    let map = Map::read(&read(map)?).map_err(of_map)?;
+    std::iter::once(&book).chain(&live).try_for_each(|book| map.suits(book)).map_err(of_map)?;
+    let mut trial = Trial::new(book, live, map.currency(), Keep::ASKED);
     let file = File::open(path).map_err(|error| at(path, &error))?;
     let bytes = file.metadata().map_or(0, |metadata| metadata.len());
-    let wrong = |error: DataError| Failure {
-        message: format!("{}: {}", path.display(), Failure::of(&error).message),
-        code: 1,
-    };
+    let wrong = |error: DataError| of_file(path, &error);
     let mut rows = DataSet::open(BufReader::new(file), map).map_err(wrong)?;
     let mut progress = Progress::of(bytes, "bytes");
     let mut heard = progress.callback();
