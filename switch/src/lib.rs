@@ -31,6 +31,7 @@ pub mod interrupt;
 pub mod journal;
 pub mod keys;
 pub mod ledger;
+pub mod lists;
 pub mod mirror;
 pub mod orders;
 pub mod recovery;

@@ -157,6 +157,9 @@ impl Stages {
         if let Some(rules) = self.books.rules_in_force() {
             self.metrics.rules(rules.published().number, rules.hits());
         }
+        let lists = self.books.lists();
+        self.metrics
+            .lists(lists.version(), lists.iter().map(|list| (list.name(), list.len(), list.version())));
     }
 
     fn decide_one(

@@ -143,6 +143,22 @@ impl Process {
         answer
     }
 
+    /// What the admin port answers to this body, head and all.
+    #[must_use]
+    pub fn post(&self, path: &str, body: &[u8]) -> String {
+        let mut stream = TcpStream::connect(self.ports.admin).expect("the admin port");
+        let length = body.len();
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n"
+        )
+        .expect("a request");
+        stream.write_all(body).expect("a body");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        answer
+    }
+
     /// A new connection to its terminals' port.
     #[must_use]
     pub fn connect(&self) -> Line {

@@ -3,11 +3,12 @@
 //!
 //! One card stands in [`card`], its purses over a period in [`statement`], an orderer's float and cards in [`orderer`],
 //! the accounts over a business day in [`trial`], what they are for in [`mod@chart`], one terminal in [`terminal`], the outbox in [`notices`],
-//! the rules in force in [`rules`], why they decided in [`mod@explain`].
+//! the rules in force in [`rules`], what they look things up in in [`mod@lists`], why they decided in [`mod@explain`].
 
 pub mod card;
 pub mod chart;
 pub mod explain;
+pub mod lists;
 mod movements;
 pub mod notices;
 pub mod orderer;

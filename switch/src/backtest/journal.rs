@@ -152,7 +152,8 @@ impl Walk {
             let label = labels.of(seq, time_ms, books.business_day());
             let row = Row { reference: format!("record {seq}"), happened, label };
             let declined = !decided.reason.is_approval();
-            trial.ask(&Asked { row: &row, request: *request, declined }, |_, _| false)
+            let asked = Asked { row: &row, request: *request, declined };
+            trial.ask(&asked, |list, key| books.lists().holds(list, key, time_ms))
         });
         if let Some((said, rules)) = said.zip(books.rules_in_force()) {
             let recorded =

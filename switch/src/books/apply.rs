@@ -97,6 +97,9 @@ impl Books {
             if let Event::RulebookPublished(published) = &ordered.done {
                 return self.publish_rules(published, Some(&ordered.order));
             }
+            if let Event::ListChanged(changed) = &ordered.done {
+                return self.change_list(changed, &ordered.order);
+            }
         }
         self.apply_done(event.done())
     }
@@ -139,6 +142,7 @@ impl Books {
             Event::PinTriesReset { card } => self.reset_pin_tries(*card),
             Event::Operated(operated) => self.apply_operated(operated),
             Event::RulebookPublished(published) => self.publish_rules(published, None),
+            Event::ListRowsStaged(staged) => self.stage_rows(staged),
             genesis => self.apply_genesis(genesis),
         }
     }
@@ -221,7 +225,9 @@ impl Books {
             | Event::Ordered(_)
             | Event::PinTriesReset { .. }
             | Event::Operated(_)
-            | Event::RulebookPublished(_) => {
+            | Event::RulebookPublished(_)
+            | Event::ListRowsStaged(_)
+            | Event::ListChanged(_) => {
                 return Err(ApplyError::NoSuch { seq, what: "way to apply this event" });
             }
         }

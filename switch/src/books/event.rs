@@ -18,6 +18,7 @@ use super::{
     currencies::OpenedAccount,
     fees::FeeRule,
     judged::{Judged, Stranger},
+    lists::change::{ListChanged, StagedRows},
     notices::Cause,
     order::SignedOrder,
     policy::Policy,
@@ -671,6 +672,10 @@ pub enum Event {
     AccountOpened(OpenedAccount),
     /// A set of rules in files came into force, in place of the one before.
     RulebookPublished(PublishedRules),
+    /// Rows of a change of a list by name; nothing is different before the change is in force.
+    ListRowsStaged(StagedRows),
+    /// A list by name was changed.
+    ListChanged(ListChanged),
 }
 
 /// What happened by order.
@@ -765,6 +770,8 @@ impl Event {
             Self::ChartPublished(_) => "chart_published",
             Self::AccountOpened(_) => "account_opened",
             Self::RulebookPublished(_) => "rulebook_published",
+            Self::ListRowsStaged(_) => "list_rows_staged",
+            Self::ListChanged(_) => "list_changed",
         }
     }
 }

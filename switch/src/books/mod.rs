@@ -18,6 +18,7 @@ pub mod fees;
 mod index;
 pub mod judged;
 mod key_blocks;
+pub mod lists;
 pub mod notices;
 pub mod order;
 pub mod ordered;
@@ -44,6 +45,7 @@ use self::{
     currencies::FurtherAccounts,
     event::{KeyRole, KeyText, KeysForTerminal, MacScheme, PsamMasters, TerminalDialect, Token},
     fees::FeeRule,
+    lists::Lists,
     notices::{Cause, Notices},
     order::{DoneOrder, Epoch},
     originals::Originals,
@@ -237,6 +239,7 @@ pub struct Books {
     chart: ChartInForce,
     further: FurtherAccounts,
     rulebook: Option<Box<RulesInForce>>,
+    lists: Lists,
 }
 
 /// Accounts that exist once per currency.

@@ -4,7 +4,7 @@
 use arrayvec::{ArrayString, ArrayVec};
 use serde::{Deserialize, Serialize};
 
-use super::{Seq, decide::operations::Operation, rulebook::RuleText};
+use super::{Seq, decide::operations::Operation, lists::change::ListChange, rulebook::RuleText};
 
 /// An officer's name in files, at most 32 characters.
 pub type OfficerName = ArrayString<32>;
@@ -58,6 +58,13 @@ pub enum What {
         /// The files.
         files: Vec<RuleText>,
     },
+    /// A list by name is changed; its rows come beside the order.
+    ChangeListIn {
+        /// A place of the journal that it is for.
+        journal: JournalPlace,
+        /// What is changed.
+        change: ListChange,
+    },
 }
 
 impl What {
@@ -65,7 +72,9 @@ impl What {
     #[must_use]
     pub fn journal(&self) -> Option<JournalPlace> {
         match self {
-            Self::OperateIn { journal, .. } | Self::PublishRulesIn { journal, .. } => Some(*journal),
+            Self::OperateIn { journal, .. }
+            | Self::PublishRulesIn { journal, .. }
+            | Self::ChangeListIn { journal, .. } => Some(*journal),
             Self::BeginEpoch { .. } | Self::Operate(_) | Self::PublishRules(_) => None,
         }
     }
@@ -88,6 +97,7 @@ impl What {
             Self::BeginEpoch { .. } => "begin_epoch",
             Self::Operate(_) | Self::OperateIn { .. } => "operate",
             Self::PublishRules(_) | Self::PublishRulesIn { .. } => "publish_rules",
+            Self::ChangeListIn { .. } => "change_list",
         }
     }
 }

@@ -6,6 +6,7 @@ use super::{
     apply::ApplyError,
     decide::operations::OperationError,
     event::{Event, Ordered},
+    lists::ListFault,
     order::{DoneOrder, Order, SignedOrder, What},
     rulebook::RulesFault,
 };
@@ -50,6 +51,9 @@ pub enum OrderRefusal {
     /// The rules cannot be put in force.
     #[error(transparent)]
     Rules(#[from] RulesFault),
+    /// The list cannot be changed.
+    #[error(transparent)]
+    List(#[from] ListFault),
 }
 
 /// Most bytes that the event of an order may take: what a record of the journal holds.
@@ -66,6 +70,32 @@ impl Books {
     /// See [`OrderRefusal`].
     pub fn decide_order(&self, signed: &SignedOrder, now: &Moment) -> Result<Event, OrderRefusal> {
         let order = &signed.order;
+        self.check_order(order, now)?;
+        let done = match &order.what {
+            What::BeginEpoch { .. } => return Err(OrderRefusal::Stopped),
+            What::Operate(_) | What::PublishRules(_) => return Err(OrderRefusal::AnyJournal),
+            What::OperateIn { operation, .. } => self.decide_operation(operation, now)?,
+            What::PublishRulesIn { files, .. } => self.decide_rules(files)?,
+            What::ChangeListIn { .. } => self.decide_list(order)?,
+        };
+        let event = Event::Ordered(Box::new(Ordered { order: signed.clone(), done }));
+        let mut body = Vec::new();
+        event.write(&mut body);
+        let (bytes, max) = (body.len(), ORDER_BYTES_MAX);
+        if bytes > max { Err(OrderRefusal::TooLong { bytes, max }) } else { Ok(event) }
+    }
+
+    /// Decides the next piece of the rows that belong to an order.
+    ///
+    /// # Errors
+    /// As [`Books::decide_order`], and see [`ListFault`].
+    pub fn decide_order_rows(&self, order: &Order, rows: &[u8], now: &Moment) -> Result<Event, OrderRefusal> {
+        self.check_order(order, now)?;
+        Ok(self.decide_rows(order, rows)?)
+    }
+
+    /// Whether an order can be carried out at all.
+    fn check_order(&self, order: &Order, now: &Moment) -> Result<(), OrderRefusal> {
         if now.unix_ms() > order.expires_ms {
             return Err(OrderRefusal::Expired);
         }
@@ -78,17 +108,7 @@ impl Books {
         if self.orders_done.iter().any(|done| done.id == order.id) {
             return Err(OrderRefusal::Done);
         }
-        let done = match &order.what {
-            What::BeginEpoch { .. } => return Err(OrderRefusal::Stopped),
-            What::Operate(_) | What::PublishRules(_) => return Err(OrderRefusal::AnyJournal),
-            What::OperateIn { operation, .. } => self.decide_operation(operation, now)?,
-            What::PublishRulesIn { files, .. } => self.decide_rules(files)?,
-        };
-        let event = Event::Ordered(Box::new(Ordered { order: signed.clone(), done }));
-        let mut body = Vec::new();
-        event.write(&mut body);
-        let (bytes, max) = (body.len(), ORDER_BYTES_MAX);
-        if bytes > max { Err(OrderRefusal::TooLong { bytes, max }) } else { Ok(event) }
+        Ok(())
     }
 
     /// An order stays known until it could not be carried out any more.

@@ -13,8 +13,8 @@
 
 use risk::{
     Day,
-    language::{Code, Explained, Key, NamedList, Request, RuleBits},
-    past::{Before, Happened, History, Keep, Marks, Place, Whose},
+    language::{Code, Explained, Key, NamedList, Past, Request, RuleBits},
+    past::{Happened, History, Keep, Marks, Place, Whose},
     rulebook::{
         BookError, Outcome, Reason as RuleReason, RuleState, Rulebook, SetHash, Verdict, WrittenRule,
     },
@@ -78,11 +78,16 @@ pub enum RulesFault {
         /// What is kept.
         kept: u16,
     },
-    /// A list that nobody keeps.
+    /// A list that nobody has begun, or of something else.
     #[error(
-        "the rules look something up in list(\"{0}\"), and this switch keeps no lists by name; leave such rules as drafts"
+        "the rules look a {of} up in list(\"{name}\"), and this switch has no such list of that; begin it with `cardswitch order list add {name}`"
     )]
-    List(String),
+    List {
+        /// Its name.
+        name: String,
+        /// What it would be a list of.
+        of: &'static str,
+    },
 }
 
 /// Entries that are kept for windows that slide, and for `distinct()`: some hundred bytes each, so that they stay under half
@@ -238,9 +243,12 @@ impl Books {
     pub fn check_rules(&self, files: &[RuleText]) -> Result<Rulebook, RulesFault> {
         let book = compile(files)?;
         self.check_currency(&book)?;
+        let is_kept = |named: &NamedList| {
+            self.lists.named(&named.name).is_some_and(|list| list.kind().fact() == named.of)
+        };
         let mut lists = book.code().lists().iter().enumerate();
-        match lists.find(|(number, _)| book.code().asks_list(*number)) {
-            Some((_, list)) => Err(RulesFault::List(list.name.clone())),
+        match lists.find(|(number, list)| book.code().asks_list(*number) && !is_kept(list)) {
+            Some((_, list)) => Err(RulesFault::List { name: list.name.clone(), of: list.of.row().name }),
             None => Ok(book),
         }
     }
@@ -305,7 +313,8 @@ impl Books {
     /// What the set in force says of a request. Allocates nothing.
     pub(super) fn ruling(&self, asking: &Asking<'_>, now_ms: i64) -> Option<Ruling> {
         let rules = self.rules_in_force()?;
-        let verdict = self.with_past(rules, asking, now_ms, |asked, past| rules.book.evaluate(asked, past));
+        let (asked, past) = self.with_past(rules, asking, now_ms);
+        let verdict = rules.book.evaluate(&asked, &past);
         let silent = verdict.hits.fired.is_empty() && verdict.hits.not_applicable.is_empty();
         let hits = (!silent).then_some(Hits {
             set: rules.published.number,
@@ -327,9 +336,8 @@ impl Books {
     pub fn explained_then(&self, decided: &Decided, time_ms: i64) -> Option<Vec<Explained>> {
         let rules = self.rules_in_force()?;
         self.asking_then(decided, |asking| {
-            self.with_past(rules, asking, time_ms, |asked, past| {
-                rules.book.evaluated().map(|rule| rules.book.explain(rule, asked, past)).collect()
-            })
+            let (asked, past) = self.with_past(rules, asking, time_ms);
+            rules.book.evaluated().map(|rule| rules.book.explain(rule, &asked, &past)).collect()
         })
     }
 
@@ -351,18 +359,18 @@ impl Books {
         past
     }
 
-    fn with_past<T>(
-        &self,
-        rules: &RulesInForce,
-        asking: &Asking<'_>,
+    /// A request with what came before it, by the lists of this moment.
+    fn with_past<'a>(
+        &'a self,
+        rules: &'a RulesInForce,
+        asking: &Asking<'a>,
         now_ms: i64,
-        look: impl FnOnce(&Request<'_>, &Before<'_, NoLists>) -> T,
-    ) -> T {
+    ) -> (Request<'a>, impl Past + 'a) {
         let mut asked = self.asked(asking);
-        let no_lists: NoLists = |_, _| false;
-        let before = rules.past.before(&asking.whose, now_ms, Day(self.business_day), no_lists);
+        let lists = move |named: &NamedList, key: Key<'_>| self.lists.holds(named, key, now_ms);
+        let before = rules.past.before(&asking.whose, now_ms, Day(self.business_day), lists);
         before.tell(&place_of(asking.terminal), &mut asked);
-        look(&asked, &before)
+        (asked, before)
     }
 
     /// The rule of the set in force because of which a recorded request was declined, or somebody told.
@@ -388,9 +396,6 @@ fn answered(reason: RuleReason, outcome: Outcome) -> Reason {
         RuleReason::Restricted => Reason::Restricted,
     }
 }
-
-/// No list is kept by name; `check_rules` refuses rules that look something up.
-type NoLists = fn(&NamedList, Key<'_>) -> bool;
 
 /// What the books keep of the time before for windows of rules.
 pub const KEEP: Keep = Keep { entries_max: ENTRIES_MAX, at_least_ms: 0 };

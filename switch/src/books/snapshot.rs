@@ -22,7 +22,7 @@ use super::{
 use crate::ledger::{Account, holds::Hold, purse::PurseType};
 
 /// Version of the snapshot's layout.
-const SNAPSHOT_VERSION: u8 = 9;
+const SNAPSHOT_VERSION: u8 = 10;
 
 /// Bytes after which a chunk is handed out. Rows are not split, so a chunk may be a row longer.
 const CHUNK_BYTES: usize = 32 << 10;
@@ -64,6 +64,7 @@ struct Header {
     chart_version: u32,
     income_names: u64,
     rulebooks: u64,
+    lists: u64,
 }
 
 /// The bytes are no snapshot of this version.
@@ -111,6 +112,7 @@ impl Books {
         }
         writer.rows(&self.epochs);
         writer.rows(&self.orders_done);
+        self.list_rows().for_each(|row| writer.row(&row));
         if let Some(rules) = self.rules_in_force() {
             writer.row(rules.published());
             rules.past().rows().for_each(|row| writer.row(&Some(row)));
@@ -204,6 +206,9 @@ impl Books {
         }
         books.epochs = reader.rows::<Epoch>(header.epochs)?;
         books.orders_done = reader.rows::<DoneOrder>(header.orders_done)?;
+        for _ in 0..header.lists {
+            books.restore_list(|| reader.row(), || SnapshotError)?;
+        }
         for _ in 0..header.rulebooks {
             let currency = books.counters.currency();
             let mut rules = RulesInForce::restore(reader.row()?, currency).map_err(|_| SnapshotError)?;
@@ -269,6 +274,7 @@ impl Books {
             chart_version: self.chart.version,
             income_names: self.chart.names.len() as u64,
             rulebooks: u64::from(self.rulebook.is_some()),
+            lists: self.lists_len(),
         }
     }
 }

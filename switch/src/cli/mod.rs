@@ -8,6 +8,7 @@ mod descriptors;
 mod journal;
 mod keys;
 mod ledger;
+mod lists;
 mod masked;
 mod notices;
 mod order;
@@ -58,6 +59,8 @@ enum Command {
     Spec(spec::Args),
     /// Files of rules in the language of docs/rules.md: check them, lay them out, list the fields
     Rules(rules::Args),
+    /// The lists that rules look things up in: how large they are, who changed them last
+    Lists(lists::Args),
     /// The journal: prove it, watch it, back it up, restore it
     Journal(journal::Args),
     /// Look at the ledger: prove it, its balances, its entries
@@ -145,6 +148,7 @@ pub fn main() -> ExitCode {
         Command::Decode(args) => decode::run(args, &mut out),
         Command::Spec(args) => spec::run(args, &mut out),
         Command::Rules(args) => rules::run(args, &mut out),
+        Command::Lists(args) => lists::run(args, &mut out),
         Command::Journal(args) => journal::run(args, &mut out),
         Command::Ledger(args) => ledger::run(args, &mut out),
         Command::Settle(args) => settle::run(args, &mut out),

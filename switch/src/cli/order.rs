@@ -1,6 +1,7 @@
 //! `cardswitch order`: what two officers sign. One makes the order and signs it, the other reads it and signs it too, and then
 //! anyone may have it carried out.
 
+mod list;
 mod operate;
 mod rules;
 mod terms;
@@ -28,6 +29,7 @@ use crate::{
     epoch, genesis, hex,
     journal::Seq,
     keys::CheckValue,
+    lists::beside,
     orders::{
         OfficerKey, Officers, VALID_H,
         file::{self, OrderText, WhatText},
@@ -114,6 +116,8 @@ enum Action {
         #[command(flatten)]
         made: Made,
     },
+    /// Order a change of a list by name: entries that come on it or go, from a file or one by one
+    List(Box<list::Args>),
     /// Read an order, and sign it
     #[command(after_help = "Example:\n  cardswitch order sign epoch.order --officer bob.officer")]
     Sign {
@@ -268,6 +272,12 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
             let files = rules::ordered(files)?;
             make(What::PublishRulesIn { journal: of.place()?, files }, made, out)
         }
+        Action::List(args) => {
+            let Some(changing) = list::changing(args, out)? else { return Ok(()) };
+            beside::write(&changing.made.out, &changing.rows).map_err(|error| Failure::of(&error))?;
+            let (journal, change) = (changing.of.place()?, changing.change);
+            make(What::ChangeListIn { journal, change }, &changing.made, out)
+        }
         Action::Sign { file, officer } => sign(file, officer, out),
         Action::Show { file, officers, json } => show(file, officers.as_deref(), *json, out),
         Action::CarryOut(args) => carry_out(args, out),
@@ -340,6 +350,10 @@ fn make(what: What, made: &Made, out: &mut dyn Write) -> Result<(), Failure> {
 fn sign(path: &Path, officer: &Path, out: &mut dyn Write) -> Result<(), Failure> {
     let officer = OfficerKey::read(officer).map_err(|error| Failure::usage(&error))?;
     let mut order = file::read(path).map_err(|error| Failure::usage(&error))?;
+    if let What::ChangeListIn { change, .. } = &order.order.what {
+        // Who signs has the rows: what they hash to says nothing to people.
+        list::show_rows(path, change, out)?;
+    }
     file::sign(&mut order, &officer).map_err(|error| Failure::usage(&error))?;
     file::write(path, &order).map_err(|error| Failure::of(&error))?;
     table(&OrderText::of(&order), out)
@@ -366,7 +380,11 @@ fn carry_out(args: &CarryOut, out: &mut dyn Write) -> Result<(), Failure> {
         Some(config) => in_folder(config, args.data.as_deref(), &order, out),
         None => {
             let admin = args.at.admin.as_deref().unwrap_or_default();
-            let CarriedOut { seq } = send(admin, "/orders", &OrderText::of(&order))?;
+            let text = OrderText::of(&order);
+            let CarriedOut { seq } = match &order.order.what {
+                What::ChangeListIn { change, .. } => list::carry_out(&args.file, &text, change, admin)?,
+                _ => send(admin, "/orders", &text)?,
+            };
             tell(out, format_args!("carried out: record {seq}"))
         }
     }
@@ -448,6 +466,10 @@ fn table(order: &OrderText, out: &mut dyn Write) -> Result<(), Failure> {
         WhatText::PublishRules(files) => tell(out, format_args!("what     {}", rules::words(files)))?,
         WhatText::PublishRulesIn { record, hash, files } => {
             tell(out, format_args!("what     {}", rules::words(files)))?;
+            tell(out, format_args!("journal  that has, at record {record}, the chain hash {hash}"))?;
+        }
+        WhatText::ChangeListIn { record, hash, change } => {
+            tell(out, format_args!("what     {}", list::words(change)))?;
             tell(out, format_args!("journal  that has, at record {record}, the chain hash {hash}"))?;
         }
     }

@@ -79,6 +79,11 @@ impl Progress {
         }
     }
 
+    /// The same for work that calls now and then, each time to be shown.
+    pub fn shown(&mut self) -> impl FnMut(u64) + '_ {
+        move |at| self.show(at)
+    }
+
     fn show(&mut self, at: u64) {
         if self.bar.is_hidden() && self.bar.elapsed() > QUIET {
             self.bar.set_draw_target(ProgressDrawTarget::stderr());

@@ -134,6 +134,11 @@ pub(super) fn send<S: Serialize, T: DeserializeOwned>(
     exchange(base, path, |agent, url| agent.post(url).send_json(what))
 }
 
+/// Sends bytes to the admin port at `base`.
+pub(super) fn send_bytes<T: DeserializeOwned>(base: &str, path: &str, bytes: &[u8]) -> Result<T, Failure> {
+    exchange(base, path, |agent, url| agent.post(url).send(bytes))
+}
+
 /// Gives the admin port at `base` an order.
 pub(super) fn order<T: DeserializeOwned>(base: &str, path: &str) -> Result<T, Failure> {
     exchange(base, path, |agent, url| agent.post(url).send_json(serde_json::json!({})))

@@ -19,7 +19,7 @@ use super::{Admin, busy, failed, joined, look, question::Question, stopping};
 use crate::audit::{
     AuditError,
     card::{CardMask, Search},
-    explain, notices, rules, statement, terminal,
+    explain, lists, notices, rules, statement, terminal,
 };
 use crate::journal::Seq;
 
@@ -72,6 +72,13 @@ pub(super) async fn cards(State(admin): State<Admin>, Question(query): Question<
 pub(super) async fn rules(State(admin): State<Admin>) -> Response {
     match look(&admin, rules::in_force).await {
         Some(set) => Json(set).into_response(),
+        None => stopping(),
+    }
+}
+
+pub(super) async fn lists(State(admin): State<Admin>) -> Response {
+    match look(&admin, lists::lists).await {
+        Some(lists) => Json(lists).into_response(),
         None => stopping(),
     }
 }

@@ -2,11 +2,13 @@
 //! says, has no accounts yet, and so belongs on a loopback or management network.
 //!
 //! Who may connect, and for how long, stands in [`door`]. Pages on one card, one terminal and the outbox stand in
-//! `lookup`, trial balances and statements of orderers in `ledger`, the settlement of a day in `settlement`, what backups are made from in [`journal`].
+//! `lookup`, trial balances and statements of orderers in `ledger`, the settlement of a day in `settlement`, what backups are made from in [`journal`],
+//! changes of lists in [`lists`].
 
 pub mod door;
 pub mod journal;
 mod ledger;
+pub mod lists;
 mod lookup;
 mod orders;
 mod question;
@@ -88,6 +90,8 @@ struct Admin {
     replaying: Arc<Semaphore>,
     /// Held while cards are looked for.
     searching: Arc<Semaphore>,
+    /// Held while the rows of a list are taken in.
+    changing: Arc<Semaphore>,
     /// Until when nobody may look through all of the books again.
     rested: Arc<tokio::sync::Mutex<Instant>>,
     /// What the log says of orders that were refused.
@@ -120,6 +124,7 @@ pub fn start(
         officers,
         replaying,
         searching: Arc::new(Semaphore::new(1)),
+        changing: Arc::new(Semaphore::new(1)),
         rested: Arc::new(tokio::sync::Mutex::new(stopwatch().into())),
         refusals: Arc::default(),
     };
@@ -167,6 +172,10 @@ async fn serve(
         .route("/journal/extents", get(journal::extents))
         .route("/journal/checkpoints/{seq}", get(journal::checkpoint))
         .route("/rules", get(lookup::rules))
+        .route("/lists", get(lookup::lists))
+        .route("/lists/staged", get(lists::staged))
+        .route("/lists/try", post(lists::trying))
+        .route("/orders/list", post(lists::change))
         .route("/rules/explain", get(lookup::explain))
         .route("/parties", get(lookup::parties))
         .route("/settlement/{day}", get(settlement::settle))

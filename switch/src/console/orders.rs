@@ -19,7 +19,7 @@ use super::{Admin, failed, joined, stopping};
 use crate::{
     app::Control,
     audit,
-    books::ordered::ORDER_BYTES_MAX,
+    books::{order::SignedOrder, ordered::ORDER_BYTES_MAX},
     clock::stopwatch,
     journal::{RECORD_BODY_MAX, Seq},
     orders::{OrderError, file},
@@ -72,11 +72,6 @@ impl RefusalLog {
 
 /// Carries out an order; answers once that is durable.
 pub(super) async fn carry_out(State(admin): State<Admin>, body: Bytes) -> Response {
-    let refused = |status: StatusCode, why: String| (status, format!("{why}\n")).into_response();
-    let Some(officers) = admin.officers.clone() else {
-        let why = "nobody's order counts: orders.officers names no file of officers".to_owned();
-        return refused(StatusCode::FORBIDDEN, why);
-    };
     if body.len() as u64 > file::FILE_BYTES_MAX {
         return refused(StatusCode::PAYLOAD_TOO_LARGE, "it is longer than an order may be".to_owned());
     }
@@ -84,18 +79,33 @@ pub(super) async fn carry_out(State(admin): State<Admin>, body: Bytes) -> Respon
         Ok(order) => order,
         Err(why) => return refused(StatusCode::UNPROCESSABLE_ENTITY, format!("it is no order: {why}")),
     };
-    if let Err(error) = officers.check_signatures(&order) {
+    match accept(&admin, &order).await {
+        Ok(()) => carry_out_accepted(&admin, order).await,
+        Err(answer) => answer,
+    }
+}
+
+/// Whether two officers signed an order, for this journal.
+pub(super) async fn accept(admin: &Admin, order: &SignedOrder) -> Result<(), Response> {
+    let Some(officers) = &admin.officers else {
+        let why = "nobody's order counts: orders.officers names no file of officers".to_owned();
+        return Err(refused(StatusCode::FORBIDDEN, why));
+    };
+    if let Err(error) = officers.check_signatures(order) {
         admin.refusals.lock().unwrap_or_else(PoisonError::into_inner).tell(&error);
-        return refused(StatusCode::FORBIDDEN, error.to_string());
+        return Err(refused(StatusCode::FORBIDDEN, error.to_string()));
     }
-    if let Some(journal) = order.order.what.journal() {
-        let ours = Arc::clone(&admin.journal);
-        match joined(tokio::task::spawn_blocking(move || ours.has(journal))).await {
-            Ok(true) => {}
-            Ok(false) => return refused(StatusCode::CONFLICT, OTHER_JOURNAL.to_owned()),
-            Err(error) => return failed(&error),
-        }
+    let Some(journal) = order.order.what.journal() else { return Ok(()) };
+    let ours = Arc::clone(&admin.journal);
+    match joined(tokio::task::spawn_blocking(move || ours.has(journal))).await {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(refused(StatusCode::CONFLICT, OTHER_JOURNAL.to_owned())),
+        Err(error) => Err(failed(&error)),
     }
+}
+
+/// Carries out an order that was accepted; answers once that is durable.
+pub(super) async fn carry_out_accepted(admin: &Admin, order: SignedOrder) -> Response {
     let (tell, told) = oneshot::channel();
     let record = Control::Record(Box::new(move |books, now| {
         let (decided, seq) = (books.decide_order(&order, now), books.seq() + 1);
@@ -123,6 +133,10 @@ pub(super) async fn carry_out(State(admin): State<Admin>, body: Bytes) -> Respon
         Ok(()) => Json(CarriedOut { seq }).into_response(),
         Err(error) => failed(&error),
     }
+}
+
+pub(super) fn refused(status: StatusCode, why: String) -> Response {
+    (status, format!("{why}\n")).into_response()
 }
 
 #[cfg(test)]

@@ -10,6 +10,10 @@ use super::{OfficerKey, OrderError, key::officer_name};
 use crate::{
     books::{
         decide::operations::Operation,
+        lists::{
+            change::{Grounds, How, ListChange, list_name},
+            key::ListKind,
+        },
         order::{JournalPlace, OfficerSignature, Order, SignedOrder, What},
         rulebook::RuleText,
     },
@@ -99,6 +103,33 @@ pub enum WhatText {
         /// The files of the set.
         files: Vec<RuleText>,
     },
+    /// A list by name is changed, by rows in a file of their own.
+    ChangeListIn {
+        /// A record of the journal that it is for, with which a commit ended.
+        record: u64,
+        /// The chain's hash there, hex digits.
+        hash: String,
+        /// What is changed.
+        change: ChangeText,
+    },
+}
+
+/// A change of a list as JSON.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeText {
+    /// The list.
+    pub list: String,
+    /// What it is a list of.
+    pub kind: ListKind,
+    /// What is done.
+    pub how: How,
+    /// Reasons and sources that the rows name by their place.
+    pub grounds: Vec<Grounds>,
+    /// How many rows there are.
+    pub rows: u32,
+    /// What they hash to, hex digits.
+    pub rows_hash: String,
 }
 
 /// A signature as JSON.
@@ -207,6 +238,11 @@ impl OrderText {
                 hash: hex::digits(&journal.hash),
                 files: files.clone(),
             },
+            What::ChangeListIn { journal, change } => WhatText::ChangeListIn {
+                record: journal.record,
+                hash: hex::digits(&journal.hash),
+                change: ChangeText::of(change),
+            },
         };
         let signature = |signature: &OfficerSignature| SignatureText {
             officer: signature.officer.to_string(),
@@ -244,6 +280,10 @@ impl OrderText {
                 let journal = place(*record, hash, "what.publish_rules_in.hash must be 64 hex digits")?;
                 What::PublishRulesIn { journal, files: files.clone() }
             }
+            WhatText::ChangeListIn { record, hash, change } => {
+                let journal = place(*record, hash, "what.change_list_in.hash must be 64 hex digits")?;
+                What::ChangeListIn { journal, change: change.change()? }
+            }
         };
         let order = Order {
             id: hex::bytes(&self.id).ok_or("id must be 32 hex digits")?,
@@ -259,6 +299,32 @@ impl OrderText {
             signed.signatures.try_push(signature).map_err(|_| "an order has two signatures at most")?;
         }
         Ok(signed)
+    }
+}
+
+impl ChangeText {
+    fn of(change: &ListChange) -> Self {
+        let ListChange { list, kind, how, grounds, rows, hash } = change;
+        let (list, rows_hash) = (list.to_string(), hex::digits(hash));
+        Self { list, kind: *kind, how: *how, grounds: grounds.clone(), rows: *rows, rows_hash }
+    }
+
+    /// The change that this is the text of.
+    ///
+    /// # Errors
+    /// The first part that is none.
+    pub fn change(&self) -> Result<ListChange, &'static str> {
+        let change = ListChange {
+            list: list_name(&self.list).ok_or("what.change_list_in.change.list is no list's name")?,
+            kind: self.kind,
+            how: self.how,
+            grounds: self.grounds.clone(),
+            rows: self.rows,
+            hash: hex::bytes(&self.rows_hash)
+                .ok_or("what.change_list_in.change.rows_hash must be 64 hex digits")?,
+        };
+        let wrong = "what.change_list_in.change has grounds or rows that no change may have";
+        if change.is_well_formed() { Ok(change) } else { Err(wrong) }
     }
 }
 

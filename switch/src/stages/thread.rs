@@ -137,7 +137,12 @@ impl Worker {
         let mut batch = Box::<Batch>::default();
         if self.stages.record(&mut batch.records, &event, &now) {
             let seq = self.stages.books.seq();
-            tracing::info!(event = event.name(), seq, "recorded by order of an operator");
+            if matches!(event, Event::ListRowsStaged(_)) {
+                // One of hundreds; the change that they belong to is told.
+                tracing::debug!(event = event.name(), seq, "recorded by order of an operator");
+            } else {
+                tracing::info!(event = event.name(), seq, "recorded by order of an operator");
+            }
             self.hand_on(Commit::Batch(batch));
         }
     }

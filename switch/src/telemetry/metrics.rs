@@ -125,6 +125,7 @@ pub struct Metrics {
     archive_deleted: Counter,
     rule_set: Gauge,
     rules: Arc<Mutex<RuleCounts>>,
+    lists: Arc<Mutex<ListSizes>>,
     recorder: Arc<PrometheusRecorder>,
 }
 
@@ -136,6 +137,14 @@ struct RuleCounts {
     counters: Vec<(Counter, u64)>,
     /// Ids and states that have a series.
     series: HashSet<(String, &'static str)>,
+}
+
+/// Gauges of the lists by name. They are set when a list was changed.
+#[derive(Default)]
+struct ListSizes {
+    changes: u64,
+    /// Entries and version of each list, by its place.
+    gauges: Vec<(Gauge, Gauge)>,
 }
 
 /// Most series of rules while the process lives; rules beyond count together as `other`.
@@ -231,6 +240,7 @@ impl Metrics {
                 archive_deleted: counter!("cardswitch_archive_segments_deleted_total"),
                 rule_set: gauge!("cardswitch_rule_set_number"),
                 rules: Arc::default(),
+                lists: Arc::default(),
                 recorder: Arc::clone(recorder),
             }
         })
@@ -299,6 +309,27 @@ impl Metrics {
             (with_local_recorder(&*self.recorder, counter), 0)
         });
         *counters = made.collect();
+    }
+
+    /// What the lists by name have come to: how many changes there were, and of each list name, entries and version, the oldest
+    /// first. Names come from officers, and there are few lists. Allocates only when there was another change.
+    pub fn lists<'l>(&self, changes: u64, lists: impl Iterator<Item = (&'l str, usize, u32)>) {
+        let mut known = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.changes == changes {
+            return;
+        }
+        known.changes = changes;
+        for (at, (name, entries, version)) in lists.enumerate() {
+            if at == known.gauges.len() {
+                let made = with_local_recorder(&*self.recorder, || {
+                    let entries = gauge!("cardswitch_list_entries", "list" => name.to_owned());
+                    (entries, gauge!("cardswitch_list_version", "list" => name.to_owned()))
+                });
+                known.gauges.push(made);
+            }
+            known.gauges[at].0.set(entries as f64);
+            known.gauges[at].1.set(f64::from(version));
+        }
     }
 
     /// A hold's time was over.

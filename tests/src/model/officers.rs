@@ -54,6 +54,7 @@ impl Walk<'_> {
                 unreachable!("orders here are short and good for a day")
             }
             OrderRefusal::Rules(_) => unreachable!("no rules are ordered here"),
+            OrderRefusal::List(_) => unreachable!("no lists are ordered here"),
             OrderRefusal::Operation(error) => Refused::Operation(*error),
         });
         if want.as_ref().err() != refused.as_ref() {

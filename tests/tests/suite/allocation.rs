@@ -10,6 +10,11 @@ use cardswitch::{
     batch::{Batch, Line, State},
     books::{
         event::{Event, TerminalDialect},
+        lists::{
+            change::{Grounds, How, ListChange, ListRow, hash_of, list_name},
+            key::{ListKey, ListKind},
+        },
+        order::{JournalPlace, Order, SignedOrder, What},
         rulebook::{self, PublishedRules, RuleText},
     },
     channel::{ConnectionId, framing},
@@ -18,6 +23,7 @@ use cardswitch::{
     stages::Stages,
     telemetry::metrics,
 };
+use risk::language::Key;
 use switch_tests::{
     ask::Ask,
     city::City,
@@ -95,6 +101,9 @@ fn stages() -> Stages {
 const RULES: &str = r#"
 currency = "CNY"
 
+[lists]
+seen = "terminal"
+
 [[rule]]
 id = "all"
 text = "every purchase"
@@ -102,6 +111,7 @@ when = '''
 amount + sum(approved, "month", card) > money("0.00", "CNY")
 && count(attempts, "day", terminal) >= 0
 && (channel == "pos" || mcc in [5411, 5812])
+&& terminal in list("seen")
 '''
 outcome = "pass"
 priority = 1
@@ -120,8 +130,38 @@ owner = "tests"
 state = "shadow"
 "#;
 
+/// A list with both terminals, as an order of two officers begins one.
+fn list(stages: &mut Stages) {
+    let keys = ["31000001", "31000002"]
+        .map(|id| ListKey::of(ListKind::Terminal, Key::Text(id.as_bytes())).expect("a terminal"));
+    let mut rows = Vec::new();
+    keys.iter().for_each(|key| ListRow { key: *key, until_s: 0, ground: 0 }.pack(&mut rows));
+    let change = ListChange {
+        list: list_name("seen").expect("a name"),
+        kind: ListKind::Terminal,
+        how: How::Add,
+        grounds: vec![Grounds { reason: "a test".into(), source: "tests".into() }],
+        rows: 2,
+        hash: hash_of(&rows),
+    };
+    let now = stages.clock.now();
+    let order = Order {
+        id: [1; 16],
+        made_ms: now.unix_ms(),
+        expires_ms: now.unix_ms() + 3_600_000,
+        what: What::ChangeListIn { journal: JournalPlace { record: 1, hash: [0; 32] }, change },
+        why: "a test".into(),
+    };
+    let staged = stages.books.decide_order_rows(&order, &rows, &now).expect("rows that fit");
+    assert!(stages.record(&mut Batch::default().records, &staged, &now));
+    let signed = SignedOrder { order, signatures: Default::default() };
+    let changed = stages.books.decide_order(&signed, &now).expect("a change that fits");
+    assert!(stages.record(&mut Batch::default().records, &changed, &now));
+}
+
 /// Puts rules in force, as an order of two officers does.
 fn publish(stages: &mut Stages) {
+    list(stages);
     let files = vec![RuleText { name: "all.toml".to_owned(), text: RULES.to_owned() }];
     let hash = rulebook::compile(&files).expect("good rules").hash().0;
     let event = Event::RulebookPublished(PublishedRules { number: 1, hash, files });

@@ -24,6 +24,7 @@ mod key_life;
 mod keys;
 mod leaks;
 mod limits;
+mod lists;
 mod model;
 mod money;
 mod officers;

@@ -363,7 +363,7 @@ fn a_set_needs_two_officers_and_texts_without_a_fault() {
     let rows = [
         (
             listed.replace("channel == \"pos\"", "card in list(\"seen\")"),
-            "in list(\"seen\"), and this switch keeps no lists",
+            "in list(\"seen\"), and this switch has no such list of that",
         ),
         (
             format!("currency = \"USD\"\n{RULES}"),
