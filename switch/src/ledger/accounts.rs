@@ -192,8 +192,8 @@ impl AccountTable {
     /// The money of an account.
     pub(super) fn funds(&self, id: AccountId) -> Option<Funds> {
         let row = *self.rows.get(id.0 as usize)?;
-        let (Class { currency, floor, .. }, balance) = self.class_and_balance(row);
-        Some(Funds { currency, balance, floor, held: self.held_of(id, row) })
+        let (class, balance) = self.class_and_balance(row);
+        Some(Funds { currency: class.currency, balance, floor: class.floor, held: self.held_of(id, row) })
     }
 
     /// Adds to the balance of an account that is there. The ledger has looked whether the sum is in range.
@@ -220,9 +220,15 @@ impl AccountTable {
         self.rows.get(id.0 as usize).map(|row| self.class_and_balance(*row).0.kind)
     }
 
-    /// The currency of an account that is there.
-    pub(super) fn currency(&self, id: AccountId) -> Currency {
-        self.class_and_balance(self.rows[id.0 as usize]).0.currency
+    /// What stands on an account, what is held included.
+    pub(super) fn balance(&self, id: AccountId) -> Option<Minor> {
+        let row = self.rows.get(id.0 as usize)?;
+        Some(if row.is(APART) { self.apart[row.place()].balance } else { row.balance() })
+    }
+
+    /// The currency of an account.
+    pub(super) fn currency(&self, id: AccountId) -> Option<Currency> {
+        self.rows.get(id.0 as usize).map(|row| self.class_and_balance(*row).0.currency)
     }
 
     /// What is held on an account that is there.
@@ -254,12 +260,15 @@ impl AccountTable {
         if row.is(HELD) { self.held.get(&id).copied().unwrap_or(0) } else { 0 }
     }
 
-    fn class_and_balance(&self, row: Row) -> (Class, Minor) {
-        if !row.is(APART) {
-            return (self.classes[row.class() as usize], row.balance());
-        }
-        let Apart { class, balance, .. } = self.apart[row.place()];
-        (self.classes[class as usize], balance)
+    fn class_and_balance(&self, row: Row) -> (&Class, Minor) {
+        let (class, balance) = match row.is(APART) {
+            false => (row.class(), row.balance()),
+            true => {
+                let apart = &self.apart[row.place()];
+                (apart.class, apart.balance)
+            }
+        };
+        (&self.classes[class as usize], balance)
     }
 
     /// Whose account it is.
@@ -274,7 +283,7 @@ impl AccountTable {
     }
 
     fn whole(&self, id: AccountId, row: Row) -> Account {
-        let (Class { kind, currency, floor }, balance) = self.class_and_balance(row);
+        let (&Class { kind, currency, floor }, balance) = self.class_and_balance(row);
         let held = self.held_of(id, row);
         Account { kind: kind.of(self.owner(id.0 as usize)), currency, balance, floor, held }
     }
@@ -475,7 +484,7 @@ mod tests {
         table.hold(second, 4);
         assert_eq!((table.held(first), table.held(second)), (0, 4));
         assert_eq!(table.get(second), Some(Account { held: 4, ..account }));
-        assert_eq!(table.currency(second), 156);
+        assert_eq!(table.currency(second), Some(156));
         table.hold(second, 0);
         assert_eq!((table.held(second), table.held.len()), (0, 0));
     }

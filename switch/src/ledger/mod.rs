@@ -254,13 +254,13 @@ impl Ledger {
     /// The currency of an account.
     #[must_use]
     pub fn currency(&self, id: AccountId) -> Option<Currency> {
-        self.funds(id).map(|funds| funds.currency)
+        self.accounts.currency(id)
     }
 
     /// The balance of an account, zero if there is no such account.
     #[must_use]
     pub fn balance(&self, id: AccountId) -> Minor {
-        self.funds(id).map_or(0, |funds| funds.balance)
+        self.accounts.balance(id).unwrap_or(0)
     }
 
     /// The part of an account's balance that live holds promise, zero if there is no such account.
@@ -292,41 +292,44 @@ impl Ledger {
 
     /// [`Ledger::check`] as if what these legs hold were released.
     fn check_given(&self, released: &[Leg], postings: &[Posting]) -> Result<(), Refusal> {
+        // Nearly always all are in one currency, and then one sum is enough.
+        let (mut sum, mut only, mut mixed) = (0_i128, None, false);
         for (index, posting) in postings.iter().enumerate() {
             let account = self.funds(posting.account).ok_or(Refusal::NoSuchAccount(posting.account))?;
-            let same_account = |other: &&Posting| other.account == posting.account;
+            sum += i128::from(posting.amount);
+            mixed |= *only.get_or_insert(account.currency) != account.currency;
             // Few postings, so a second look at the list is cheaper than a map; each account is judged once.
             if postings[..index].iter().any(|other| other.account == posting.account) {
                 continue;
             }
-            let after = postings
-                .iter()
-                .filter(same_account)
-                .try_fold(account.balance, |sum, other| sum.checked_add(other.amount))
-                .ok_or(Refusal::Overflow(posting.account))?;
-            let held = sum_on(released, posting.account)
-                .and_then(|released| account.held.checked_sub(released))
-                .ok_or(Refusal::Overflow(posting.account))?;
-            if after < account.lowest(held) && after < account.balance {
+            let mut after = account.balance.checked_add(posting.amount);
+            for other in postings[index + 1..].iter().filter(|other| other.account == posting.account) {
+                after = after.and_then(|after| after.checked_add(other.amount));
+            }
+            let after = after.ok_or(Refusal::Overflow(posting.account))?;
+            let mut held = account.held;
+            if !released.is_empty() {
+                held = sum_on(released, posting.account)
+                    .and_then(|released| held.checked_sub(released))
+                    .ok_or(Refusal::Overflow(posting.account))?;
+            }
+            if after < account.balance && after < account.lowest(held) {
                 return Err(Refusal::BelowFloor(posting.account));
             }
         }
-        self.check_balanced(postings)
+        match only {
+            _ if mixed => self.check_each_currency(postings),
+            Some(currency) if sum != 0 => Err(Refusal::Unbalanced(currency)),
+            _ => Ok(()),
+        }
     }
 
-    fn check_balanced(&self, postings: &[Posting]) -> Result<(), Refusal> {
-        let Some(first) = postings.first() else { return Ok(()) };
-        // Nearly always all are in one currency, and then one sum is enough.
-        let currency = self.accounts.currency(first.account);
-        if postings.iter().all(|posting| self.accounts.currency(posting.account) == currency) {
-            let sum: i128 = postings.iter().map(|posting| i128::from(posting.amount)).sum();
-            return if sum == 0 { Ok(()) } else { Err(Refusal::Unbalanced(currency)) };
-        }
+    fn check_each_currency(&self, postings: &[Posting]) -> Result<(), Refusal> {
         for posting in postings {
-            let currency = self.accounts.currency(posting.account);
+            let Some(currency) = self.accounts.currency(posting.account) else { continue };
             let sum: i128 = postings
                 .iter()
-                .filter(|other| self.accounts.currency(other.account) == currency)
+                .filter(|other| self.accounts.currency(other.account) == Some(currency))
                 .map(|other| i128::from(other.amount))
                 .sum();
             if sum != 0 {
