@@ -21,6 +21,8 @@ pub(super) struct Index {
     /// A power of two of them, or none.
     slots: Vec<Slot>,
     len: usize,
+    /// How many bits of a slot are the place: at most half of the slots are taken.
+    place_bits: u32,
     /// No place is before it, and none so far behind it that the bits of a slot would not tell; counted in 32 bits.
     base: u32,
     hasher: DefaultHashBuilder,
@@ -70,8 +72,9 @@ impl Index {
         }
         let before = self.places();
         let old = std::mem::replace(&mut self.slots, vec![FREE; needed]);
+        self.place_bits = needed.trailing_zeros() - 1;
         // INVARIANT: the limits of the tables are far below what 27 bits count.
-        assert!(self.place_bits() + DISTANCE <= Slot::BITS, "an index of {needed} slots");
+        assert!(self.place_bits + DISTANCE <= Slot::BITS, "an index of {needed} slots");
         for slot in old.into_iter().filter(|slot| *slot != FREE) {
             let place = before.of(slot);
             self.put(self.hasher.hash_one(key_at(place)), place);
@@ -86,16 +89,16 @@ impl Index {
 
     /// Puts an entry in, instead of the one with the same key if there is one.
     pub(super) fn insert<K: Hash + Eq>(&mut self, key: &K, place: u32, key_at: impl Fn(u32) -> K) {
-        let hash = self.hasher.hash_one(key);
         let places = place.wrapping_sub(self.base) as usize + 1;
         self.grow(places.max(self.len + 1), &key_at);
-        if let Some(known) = self.slot_of(hash, |other| key_at(other) == *key) {
-            let mask = self.places().mask;
-            self.slots[known] = self.slots[known] & !mask | place & mask;
-            return;
+        let mask = self.places().mask;
+        match self.seek(self.hasher.hash_one(key), |other| key_at(other) == *key) {
+            Ok(known) => self.slots[known] = self.slots[known] & !mask | place & mask,
+            Err((free, looks_like)) => {
+                self.slots[free] = looks_like | place & mask;
+                self.len += 1;
+            }
         }
-        self.put(hash, place);
-        self.len += 1;
     }
 
     /// Takes an entry out, unless another with the same key has come in its place.
@@ -152,46 +155,52 @@ impl Index {
 
     /// The slot of the entry with this hash that the caller knows by its place.
     fn slot_of(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<usize> {
-        let (mut at, mut way) = (self.home(hash), 0);
-        let (places, part) = (self.places(), self.part(hash));
+        // None at all only before the first entry.
+        if self.slots.is_empty() { None } else { self.seek(hash, is_it).ok() }
+    }
+
+    /// The same, where there are slots; if there is no such entry the free slot in which it would stand, and what that
+    /// slot would look like, the place aside.
+    #[inline]
+    fn seek(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Result<usize, (usize, Slot)> {
+        let (last, places, one_farther) = (self.slots.len() - 1, self.places(), 1 << self.place_bits);
+        let mut at = self.home(hash);
+        let mut looks_like = self.part(hash);
+        let farthest = self.with_way(looks_like, FAR);
         loop {
-            // None at all only before the first entry.
-            let slot = *self.slots.get(at)?;
+            let slot = self.slots[at & last];
             if slot == FREE {
-                return None;
+                return Err((at & last, looks_like));
             }
-            if slot & !places.mask == self.with_way(part, way) && is_it(places.of(slot)) {
-                return Some(at);
+            if slot & !places.mask == looks_like && is_it(places.of(slot)) {
+                return Ok(at & last);
             }
-            (at, way) = (self.after(at), way + 1);
+            at += 1;
+            if looks_like != farthest {
+                looks_like += one_farther;
+            }
         }
     }
 
-    /// How many bits of a slot are the place: at most half of the slots are taken.
-    fn place_bits(&self) -> u32 {
-        self.slots.len().trailing_zeros().saturating_sub(1)
-    }
-
     fn places(&self) -> Places {
-        // Below 2^27, see `reserve`; before there are slots it is asked for nothing.
-        let mask = 1_u32.checked_shl(self.place_bits()).map_or(0, |past| past - 1);
-        Places { base: self.base, mask }
+        // Below 2^27, see `grow`.
+        Places { base: self.base, mask: (1 << self.place_bits) - 1 }
     }
 
     /// The part of a hash that a slot keeps, where the slot keeps it: its uppermost bits, as the lower ones say where the
     /// search begins.
     fn part(&self, hash: u64) -> Slot {
-        let above = u64::MAX << (self.place_bits() + DISTANCE).min(63);
+        let above = u64::MAX << (self.place_bits + DISTANCE).min(63);
         ((hash >> 32 & above) & 0xFFFF_FFFF) as u32
     }
 
     fn way(&self, slot: Slot) -> usize {
-        (slot >> self.place_bits()) as usize & ((1 << DISTANCE) - 1)
+        (slot >> self.place_bits) as usize & ((1 << DISTANCE) - 1)
     }
 
     /// A slot with this distance instead of its own.
     fn with_way(&self, slot: Slot, way: usize) -> Slot {
-        let bits = self.place_bits();
+        let bits = self.place_bits;
         let mask = ((1 << DISTANCE) - 1) << bits;
         slot & !mask | Slot::try_from(way.min(FAR)).unwrap_or(0) << bits
     }

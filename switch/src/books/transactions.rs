@@ -12,6 +12,7 @@ mod packed;
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, binary_heap::PeekMut},
+    hash::{Hash, Hasher},
     hint::black_box,
 };
 
@@ -32,7 +33,7 @@ use crate::ledger::{Currency, Minor, Postings, holds::HoldId};
 
 /// What a repeat is known by: F41 + F60.2 + F11 + MTI class (F42 follows from the terminal); in `atm` field 7 stands
 /// in the batch's place, and F32 follows from the terminal.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct TransactionKey {
     /// Position of the terminal.
     pub terminal: u32,
@@ -42,6 +43,14 @@ pub struct TransactionKey {
     pub stan: u32,
     /// Message class, the second digit of the MTI.
     pub class: u8,
+}
+
+/// In two words: it is hashed several times for every request.
+impl Hash for TransactionKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(u64::from(self.terminal) << 32 | u64::from(self.batch));
+        state.write_u64(u64::from(self.stan) << 8 | u64::from(self.class));
+    }
 }
 
 /// Where a remembered request stands.
