@@ -128,6 +128,18 @@ impl Counters {
         self.visits.add(who, day);
     }
 
+    /// Counts a request, and the authorization of `approved` that it became if that is above zero: as
+    /// [`Counters::attempt`] and then [`Counters::approve`] do, with one look for each line.
+    pub fn count(&mut self, who: &Who, day: Day, asked: i64, approved: i64, currency: u16) {
+        let authorizes = approved > 0;
+        let (asked, approved) = (self.summed(asked, currency), self.summed(approved, currency));
+        let approved = authorizes.then_some(approved);
+        self.each_line(who, FirstUse::TakesALine, |line| line.count(day, asked, approved));
+        if authorizes {
+            self.visits.add(who, day);
+        }
+    }
+
     /// Takes back an amount of an authorization approved on `original_day`: all that is left of it (`whole`: it no
     /// longer counts as one) or a part. It leaves the day, week, month and year of that day as far as they are still
     /// going on for a line, and never the attempts. Only for what [`Counters::approve`] counted: the counters cannot
@@ -357,6 +369,20 @@ mod tests {
         assert_eq!(approved_today(counters.card_line(1)), Tally::default());
         assert_eq!(counters.card_line(1).tally(Counts::Attempts, Period::Day, TODAY).count, 1);
         assert_eq!(counters.visits(1, 9, TODAY), 0);
+    }
+
+    #[test]
+    fn counted_at_once_is_counted_as_one_after_the_other() {
+        let (mut one, mut other) = (opened(), opened());
+        let rows = [(500, 500, 156), (70, 30, 156), (5, 0, 156), (0, 0, 156), (-5, -5, 156), (9, 9, 840)];
+        for (days, (asked, approved, currency)) in (0..).zip(rows) {
+            for day in [Day(TODAY.0 + days * 9), TODAY] {
+                one.count(&WHO, day, asked, approved, currency);
+                other.attempt(&WHO, day, asked, currency);
+                other.approve(&WHO, day, approved, currency);
+                assert_eq!(one, other, "{asked} and {approved} of {currency} on {day:?}");
+            }
+        }
     }
 
     #[test]

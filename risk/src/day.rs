@@ -74,11 +74,13 @@ impl Period {
 
     /// In which periods two days fall together, in the order of [`Period::ALL`].
     #[must_use]
+    #[inline]
     pub fn shared(one: Day, other: Day) -> [bool; 4] {
         // On the hot path the days are nearly always equal, and then nothing need be computed.
-        if one == other {
-            return [true; 4];
-        }
+        if one == other { [true; 4] } else { Self::shared_by_others(one, other) }
+    }
+
+    fn shared_by_others(one: Day, other: Day) -> [bool; 4] {
         let (month, other_month) = (one.year_month(), other.year_month());
         let week = Self::Week.number(one) == Self::Week.number(other);
         [false, week, month == other_month, month.0 == other_month.0]

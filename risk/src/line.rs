@@ -44,6 +44,18 @@ struct Tallies {
     sums: [i64; 4],
 }
 
+impl Tallies {
+    /// Counts one more in these periods.
+    fn add(&mut self, periods: [bool; 4], amount: i64) {
+        for at in 0..4 {
+            if periods[at] {
+                self.counts[at] = self.counts[at].saturating_add(1);
+                self.sums[at] = self.sums[at].saturating_add(amount);
+            }
+        }
+    }
+}
+
 // There is one line for every card that was used, so its size is the size of the counters.
 const _: () = assert!(size_of::<Line>() <= 104);
 
@@ -92,13 +104,19 @@ impl Line {
     pub(crate) fn add(&mut self, counts: Counts, day: Day, amount: i64) {
         self.roll(day);
         let shared = Period::shared(self.day, day);
-        let tallies = match counts {
-            Counts::Approved => &mut self.approved,
-            Counts::Attempts => &mut self.attempts,
-        };
-        for at in (0..4).filter(|at| shared[*at]) {
-            tallies.counts[at] = tallies.counts[at].saturating_add(1);
-            tallies.sums[at] = tallies.sums[at].saturating_add(amount);
+        match counts {
+            Counts::Approved => self.approved.add(shared, amount),
+            Counts::Attempts => self.attempts.add(shared, amount),
+        }
+    }
+
+    /// Counts one more attempt, and what was approved of it if anything was.
+    pub(crate) fn count(&mut self, day: Day, asked: i64, approved: Option<i64>) {
+        self.roll(day);
+        let shared = Period::shared(self.day, day);
+        self.attempts.add(shared, asked);
+        if let Some(approved) = approved {
+            self.approved.add(shared, approved);
         }
     }
 
