@@ -242,9 +242,9 @@ impl Books {
         }
         let key =
             TransactionKey { terminal: id.0, batch: request.batch, stan: request.stan, class: request.class };
-        let earlier = self.remembered(&key, now).filter(|earlier| earlier.standing != Standing::Tombstone);
-        if let Some(earlier) = earlier {
-            return self.repeat(request, facts, &earlier, id, now);
+        let earlier = self.remembered(&key, now);
+        if let Some(earlier) = earlier.as_ref().filter(|earlier| earlier.standing != Standing::Tombstone) {
+            return self.repeat(request, facts, earlier, id, now);
         }
         if request.kind != Kind::Reversal
             && let Err(reason) = self.check_remembered(terminal, &key, version, now)
@@ -261,7 +261,12 @@ impl Books {
         {
             return Verdict::VerifyAgain;
         }
-        let outcome = self.outcome(request, facts, terminal, &key, now);
+        let outcome = match request.kind {
+            Kind::Reversal => self.reverse(request, facts, &key, now),
+            // It was reversed before it came.
+            _ if earlier.is_some() => Outcome::new(Reason::LateOriginal),
+            _ => self.outcome(request, facts, terminal, &key, now),
+        };
         if request.kind == Kind::Reversal && outcome.reversal.is_none() {
             // Nothing happened, and nothing may be remembered: the reversal that names its original rightly comes
             // under the same key.
@@ -393,12 +398,6 @@ impl Books {
         key: &TransactionKey,
         now: &Moment,
     ) -> Outcome {
-        if request.kind == Kind::Reversal {
-            return self.reverse(request, facts, key, now);
-        }
-        if self.remembered(key, now).is_some() {
-            return Outcome::new(Reason::LateOriginal);
-        }
         let checked = self
             .check_merchant(request, terminal)
             .and_then(|()| check_capability(request, terminal))

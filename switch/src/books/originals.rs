@@ -71,16 +71,20 @@ pub struct FeeTakers {
 
 const NOBODY: AccountId = AccountId(u32::MAX);
 
+impl Default for FeeTakers {
+    /// Nobody got any.
+    fn default() -> Self {
+        Self { accounts: [NOBODY; PARTS_MAX], amounts: [0; PARTS_MAX] }
+    }
+}
+
 impl FeeTakers {
-    /// Those who got these amounts.
-    #[must_use]
-    pub fn of(credits: impl Iterator<Item = (AccountId, Minor)>) -> Self {
-        let mut takers = Self { accounts: [NOBODY; PARTS_MAX], amounts: [0; PARTS_MAX] };
-        for (place, (account, amount)) in credits.take(PARTS_MAX).enumerate() {
-            takers.accounts[place] = account;
-            takers.amounts[place] = amount;
+    /// One more who got something; nobody gets less than nothing, and of more than two none is kept.
+    pub(super) fn add(&mut self, account: AccountId, amount: Minor) {
+        let free = self.accounts.iter().position(|known| *known == NOBODY);
+        if let (Some(place), 1..) = (free, amount) {
+            (self.accounts[place], self.amounts[place]) = (account, amount);
         }
-        takers
     }
 
     /// Each of them, with what it got.
@@ -184,7 +188,11 @@ impl Originals {
         if !(begin..=end).contains(&seq) {
             return None;
         }
-        let part = u128::from(seq - begin) * last as u128 / u128::from((end - begin).max(1));
+        let (behind, among) = (seq - begin, (end - begin).max(1));
+        let part = match behind.checked_mul(last as u64) {
+            Some(product) => product / among,
+            None => u64::try_from(u128::from(behind) * last as u128 / u128::from(among)).ok()?,
+        };
         let guess = usize::try_from(part).ok()?;
         let (mut low, mut high, mut step) = (guess, guess, 1);
         while low > 0 && seq_at(low)? > seq {
@@ -220,24 +228,23 @@ impl Originals {
         }
     }
 
-    /// The time of a pre-authorization's hold has run out, or something was paid of it after all.
-    pub(super) fn set_lapsed(&mut self, seq: Seq, lapsed: bool) {
+    /// The time of a pre-authorization's hold has run out.
+    pub(super) fn set_lapsed(&mut self, seq: Seq) {
         if let Some(entry) = self.at_mut(seq) {
-            entry.lapsed = lapsed;
+            entry.lapsed = true;
         }
     }
 
-    /// So much more was authorized, or less if it is negative.
-    pub(super) fn add_amount(&mut self, seq: Seq, amount: Minor) {
-        if let Some(entry) = self.at_mut(seq) {
-            entry.amount += amount;
+    /// So much more of an original has gone back, and so much more was authorized, or less where that is negative; `paid`
+    /// says that something was paid of it after its hold's time.
+    pub(super) fn note(&mut self, seq: Seq, returned: Minor, authorized: Minor, paid: bool) {
+        if (returned, authorized, paid) == (0, 0, false) {
+            return;
         }
-    }
-
-    /// So much more of an original has gone back, or less if it is negative.
-    pub(super) fn add_returned(&mut self, seq: Seq, amount: Minor) {
         if let Some(entry) = self.at_mut(seq) {
-            entry.returned += amount;
+            entry.returned += returned;
+            entry.amount += authorized;
+            entry.lapsed &= !paid;
         }
     }
 
@@ -374,7 +381,7 @@ mod tests {
             amount: 5,
             currency: 156,
             fee: 0,
-            fees: FeeTakers::of(std::iter::empty()),
+            fees: FeeTakers::default(),
             debits: ArrayVec::new(),
             payee: None,
             returned: 0,

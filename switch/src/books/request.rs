@@ -378,25 +378,47 @@ impl Request {
             self.replacement.unsigned_abs() ^ if self.partial_allowed { u64::MAX } else { 0 },
             self.acquirer_fee.unsigned_abs(),
         ];
-        if said == NOTHING { NO_PARTICULARS } else { fnv_1a(&said) }
+        let nothing = said.iter().zip(NOTHING).take_while(|(number, nothing)| *number == nothing).count();
+        said[nothing..].iter().fold(BEGINNINGS[nothing], |hash, number| fnv_1a(hash, *number))
     }
 }
 
 /// What most requests say beside kind, amount, currency and card.
 const NOTHING: [u64; 6] = [u64::MAX, u64::MAX, u64::MAX, u64::MAX, 0, 0];
 
-/// What [`Request::particulars`] is for them. Worked out once: 48 multiplications one after the other are a tenth of what
+/// The hash of the first so many numbers of it. Worked out once: 48 multiplications one after the other are a tenth of what
 /// deciding costs.
-pub(super) const NO_PARTICULARS: u64 = fnv_1a(&NOTHING);
-
-const fn fnv_1a(numbers: &[u64; 6]) -> u64 {
-    let (mut hash, mut at) = (0xcbf2_9ce4_8422_2325_u64, 0);
-    while at < 48 {
-        let byte = numbers[at / 8] >> (at % 8 * 8) & 0xFF;
-        hash = (hash ^ byte).wrapping_mul(0x0100_0000_01b3);
+const BEGINNINGS: [u64; 7] = {
+    let (mut hashes, mut at) = ([0xcbf2_9ce4_8422_2325; 7], 0);
+    while at < 6 {
+        hashes[at + 1] = fnv_1a(hashes[at], NOTHING[at]);
         at += 1;
     }
-    hash
+    hashes
+};
+
+/// What [`Request::particulars`] is for them.
+pub(super) const NO_PARTICULARS: u64 = BEGINNINGS[6];
+
+/// Powers of the multiplier of FNV-1a.
+const POWERS: [u64; 9] = {
+    let (mut powers, mut at) = ([1_u64; 9], 0);
+    while at < 8 {
+        powers[at + 1] = powers[at].wrapping_mul(0x0100_0000_01b3);
+        at += 1;
+    }
+    powers
+};
+
+/// Takes in the eight bytes of a number, the lowest first. Those that are zero, up to the highest, only multiply.
+const fn fnv_1a(mut hash: u64, mut number: u64) -> u64 {
+    let mut left = 8;
+    while number != 0 {
+        hash = (hash ^ number & 0xFF).wrapping_mul(POWERS[1]);
+        number >>= 8;
+        left -= 1;
+    }
+    hash.wrapping_mul(POWERS[left])
 }
 
 /// Result of the check of a message's MAC.

@@ -65,9 +65,9 @@ pub fn split_debit(
     ledger: &Ledger,
     purses: impl Iterator<Item = AccountId>,
     amount: Minor,
-) -> Option<ArrayVec<Posting, PURSES_MAX>> {
-    let legs = split_hold(ledger, purses, amount)?;
-    Some(legs.into_iter().map(|Leg { account, amount }| Posting { account, amount: -amount }).collect())
+) -> Option<Postings> {
+    let (debits, taken) = split_part(ledger, purses, amount);
+    (taken == amount).then_some(debits)
 }
 
 /// Takes what the purses have of `amount`, in the order given, and says how much that is.
@@ -76,12 +76,16 @@ pub fn split_part(
     ledger: &Ledger,
     purses: impl Iterator<Item = AccountId>,
     amount: Minor,
-) -> (ArrayVec<Posting, PURSES_MAX>, Minor) {
-    let mut debits = ArrayVec::new();
+) -> (Postings, Minor) {
+    let mut debits = Postings::new();
     let mut left = amount;
-    for account in purses {
+    for account in purses.take(PURSES_MAX) {
+        if left <= 0 {
+            break;
+        }
         let take = left.min(ledger.available(account));
-        if take > 0 && debits.try_push(Posting { account, amount: -take }).is_ok() {
+        if take > 0 {
+            debits.push(Posting { account, amount: -take });
             left -= take;
         }
     }

@@ -1,6 +1,6 @@
 //! Applying a decided request: money, holds, the card, what is remembered, what is counted, who is told.
 
-use arrayvec::ArrayString;
+use arrayvec::{ArrayString, ArrayVec};
 
 use super::ApplyError;
 use crate::{
@@ -8,12 +8,12 @@ use crate::{
         Books, Card, Terminal,
         event::{CardState, Decided, OnOriginal, Pvv, ReversalEffect, TerminalDialect},
         notices::{Cause, Recipient, Subject},
-        originals::{DEBITS_MAX, FeeTakers, Original},
+        originals::{FeeTakers, Original},
         reason::Reason,
         request::Kind,
         transactions::{Standing, Transaction},
     },
-    ledger::{AccountId, AccountKind, Minor, Postings, holds::Hold, holds::HoldId},
+    ledger::{AccountKind, Postings, holds::Hold, holds::HoldId},
 };
 
 /// Where an addition to a hold was counted.
@@ -68,8 +68,7 @@ impl Books {
     }
 
     fn apply_to_terminal(&mut self, decided: &Decided) -> Result<(), ApplyError> {
-        let overlap_ms = self.policy.key_overlap_ms;
-        let (time_ms, policy) = (self.time_ms, self.policy);
+        let (time_ms, overlap_ms) = (self.time_ms, self.policy.key_overlap_ms);
         let terminal = self.terminal_mut(decided.key.terminal)?;
         terminal.signed_off = false;
         let (psam, acquirer) = (terminal.psam, terminal.acquirer);
@@ -77,7 +76,7 @@ impl Books {
             adopt(terminal, version, time_ms, overlap_ms);
         }
         if let (Some(version), Some(acquirer)) = (decided.adopts, acquirer) {
-            self.acquirers[usize::from(acquirer.0)].adopt(version, time_ms, &policy);
+            self.acquirers[usize::from(acquirer.0)].adopt(version, time_ms, &self.policy);
         }
         if let (Some(psam), Some(_)) = (psam, decided.random) {
             let window = self.psams[psam.0 as usize].window_mut(decided.key.class);
@@ -132,7 +131,7 @@ impl Books {
                     if let (Kind::Completion, Some(about), None) = (done.kind, done.original, &decided.places)
                     {
                         // Its hold's time is over by now, and nothing is paid of it: as if it had run out.
-                        self.originals.set_lapsed(about, true);
+                        self.originals.set_lapsed(about);
                     }
                 }
                 self.transactions.mark_reversed(&original);
@@ -155,11 +154,7 @@ impl Books {
     /// Keeps an approved transaction for what may follow it, and notes on an earlier one what went back of it.
     fn keep_original(&mut self, decided: &Decided) {
         if let Some(on) = decided.original {
-            self.originals.add_returned(on.seq, on.returned);
-            self.originals.add_amount(on.seq, on.added);
-            if decided.forced {
-                self.originals.set_lapsed(on.seq, false);
-            }
+            self.originals.note(on.seq, on.returned, on.added, decided.forced);
         }
         let kept = matches!(
             decided.kind,
@@ -167,16 +162,24 @@ impl Books {
         );
         let (true, true, Some(card)) = (kept, decided.reason.is_approval(), decided.card) else { return };
         let merchant = self.terminals[decided.key.terminal as usize].merchant;
-        let is_payer = |account: AccountId| {
-            let purpose = self.ledger.purpose(account);
-            matches!(purpose, Some(AccountKind::Purse { .. } | AccountKind::Receivable))
-        };
-        let postings = &decided.postings;
-        let debits = postings.iter().filter(|leg| is_payer(leg.account) && leg.amount < 0).copied();
-        let payee = postings.iter().find(|leg| {
-            let purpose = self.ledger.purpose(leg.account);
-            matches!(purpose, Some(AccountKind::MerchantPayable { .. } | AccountKind::AcquirerPayable { .. }))
-        });
+        let (mut debits, mut payee, mut income) = (ArrayVec::new(), None, 0);
+        let mut fees = FeeTakers::default();
+        for leg in &decided.postings {
+            match self.ledger.purpose(leg.account) {
+                Some(AccountKind::Purse { .. } | AccountKind::Receivable) if leg.amount < 0 => {
+                    // No event has more.
+                    let _: Result<(), _> = debits.try_push(*leg);
+                }
+                Some(AccountKind::MerchantPayable { .. } | AccountKind::AcquirerPayable { .. }) => {
+                    payee.get_or_insert(leg.account);
+                }
+                Some(kind) if kind.is_income() => {
+                    income += leg.amount;
+                    fees.add(leg.account, leg.amount);
+                }
+                _ => {}
+            }
+        }
         let entry = Original {
             seq: self.seq,
             time_ms: self.time_ms,
@@ -187,10 +190,11 @@ impl Books {
             card,
             amount: decided.approved(),
             currency: decided.currency,
-            fee: self.fee_of(decided),
-            fees: FeeTakers::of(self.income(decided).filter(|(_, amount)| *amount > 0)),
-            debits: debits.take(DEBITS_MAX).collect(),
-            payee: payee.map(|leg| leg.account),
+            // The first version of events did not say it, so it is what went to the fee account.
+            fee: if decided.fee == 0 { income } else { decided.fee },
+            fees,
+            debits,
+            payee,
             returned: 0,
             hold: decided.places.is_some().then_some(HoldId(self.seq)),
             completes: decided.original.map(|original| original.seq),
@@ -200,33 +204,16 @@ impl Books {
         self.originals.add(entry, &self.policy);
     }
 
-    /// The fee of a request; the first version of events did not say it, so it is what went to the fee account.
-    fn fee_of(&self, decided: &Decided) -> Minor {
-        if decided.fee != 0 {
-            return decided.fee;
-        }
-        self.income(decided).map(|(_, amount)| amount).sum()
-    }
-
-    /// What went to accounts of income.
-    fn income(&self, decided: &Decided) -> impl Iterator<Item = (AccountId, Minor)> {
-        let is_income =
-            |account: AccountId| self.ledger.purpose(account).is_some_and(|kind| kind.is_income());
-        let legs = decided.postings.iter().filter(move |leg| is_income(leg.account));
-        legs.map(|leg| (leg.account, leg.amount))
-    }
-
     fn count(&mut self, decided: &Decided) {
         let Some(who) = self.who(decided) else { return };
         let day = risk::Day(self.business_day);
         if decided.kind.is_debit() && counts(decided.reason) {
             // The acquirer's fee is the card's money, too.
             let fee = if decided.kind == Kind::Withdrawal { decided.fee } else { 0 };
-            self.counters.attempt(&who, day, decided.amount.saturating_add(fee), decided.currency);
-            if decided.reason.is_approval() {
-                let approved = decided.approved().saturating_add(fee);
-                self.counters.approve(&who, day, approved, decided.currency);
-            }
+            let approved =
+                if decided.reason.is_approval() { decided.approved().saturating_add(fee) } else { 0 };
+            let asked = decided.amount.saturating_add(fee);
+            self.counters.count(&who, day, asked, approved, decided.currency);
         }
         if let Some(on) = decided.original {
             self.uncount(on, self.undone_addition(decided));
@@ -253,7 +240,9 @@ impl Books {
         if on.uncounted == 0 && !on.uncounts_whole {
             return;
         }
-        let back = self.taken_back(&on, addition);
+        // Only windows of published rules ask.
+        let asked = self.rulebook.is_some();
+        let back = asked.then(|| self.taken_back(&on, addition)).flatten();
         if let (Some(rules), Some(back)) = (&mut self.rulebook, back) {
             rules.past_mut().take_back(&back);
         }

@@ -66,7 +66,7 @@ impl Books {
         let seq = self.seq;
         self.ledger.release_hold(hold).map_err(|refusal| ApplyError::Postings { seq, refusal })?;
         self.originals.set_hold(original, None);
-        self.originals.set_lapsed(original, true);
+        self.originals.set_lapsed(original);
         self.uncount(expired(original, amount), None);
         Ok(())
     }

@@ -64,15 +64,14 @@ impl Books {
     /// All of a purchase; or, for a terminal that can take the rest by other means, what there is of it.
     fn fund_purchase(&self, request: &Request, card: &Card, terminal: &Terminal, balance: Shown) -> Outcome {
         let purses = self.paying_purses(card, request.currency, terminal.category);
-        let (debits, amount) = split_part(&self.ledger, purses, request.amount);
+        let (mut postings, amount) = split_part(&self.ledger, purses, request.amount);
         let is_part = amount < request.amount;
         if is_part && (amount == 0 || !request.partial_allowed) {
             return Outcome::new(Reason::InsufficientFunds);
         }
-        let mut postings: Postings = debits.into_iter().collect();
         let Charged { fee, rule } =
             self.pay_merchant(terminal, card, amount, request.currency, &mut postings);
-        let mut outcome = self.approve_if_postable(postings, balance.plus(-amount));
+        let mut outcome = self.approve_if_postable(&postings, balance.plus(-amount));
         (outcome.fee, outcome.fee_rule) = (fee, rule);
         if outcome.reason == Reason::Approved && is_part {
             (outcome.reason, outcome.partial) = (Reason::PartlyApproved, Some(amount));
@@ -116,12 +115,11 @@ impl Books {
             .card_purses(card)
             .filter(|(_, purse)| purse.pays_cash(request.currency, self.business_day))
             .map(|(account, _)| account);
-        let Some(debits) = split_debit(&self.ledger, purses, debit) else {
+        let Some(mut postings) = split_debit(&self.ledger, purses, debit) else {
             return Outcome::new(Reason::InsufficientFunds);
         };
-        let mut postings: Postings = debits.into_iter().collect();
         postings.push(Posting { account: payable, amount: debit });
-        let mut outcome = self.approve_if_postable(postings, balance.plus(-debit));
+        let mut outcome = self.approve_if_postable(&postings, balance.plus(-debit));
         outcome.fee = request.acquirer_fee;
         outcome
     }
@@ -162,15 +160,20 @@ impl Books {
         let unblocks = facts.card.is_some_and(|id| self.unblocks(id, request.currency, paid));
         let owes = facts.card.is_some_and(|id| self.owes_besides(id, request.currency, paid));
         let activates = (card.state == CardState::Inactive && !owes) || unblocks;
-        let mut outcome = self.approve_if_postable(postings, balance.plus(request.amount - paid));
+        let mut outcome = self.approve_if_postable(&postings, balance.plus(request.amount - paid));
         outcome.activates = activates && outcome.reason == Reason::Approved;
         outcome
     }
 
     /// Approves if the ledger would take the postings, so that applying them cannot fail.
-    pub(super) fn approve_if_postable(&self, postings: Postings, shown: Shown) -> Outcome {
-        match self.ledger.check(&postings) {
-            Ok(()) => Outcome { shown: Some(shown), postings, ..Outcome::new(Reason::Approved) },
+    pub(super) fn approve_if_postable(&self, postings: &[Posting], shown: Shown) -> Outcome {
+        match self.ledger.check(postings) {
+            Ok(()) => {
+                let mut outcome = Outcome::new(Reason::Approved);
+                outcome.shown = Some(shown);
+                outcome.postings.extend(postings.iter().copied());
+                outcome
+            }
             Err(Refusal::BelowFloor(_)) => Outcome::new(Reason::InsufficientFunds),
             Err(_) => Outcome::new(Reason::SystemError),
         }

@@ -196,8 +196,7 @@ impl Books {
         currency: Currency,
     ) -> Forced {
         let purses = self.paying_purses(card, currency, terminal.category);
-        let (debits, paid) = split_part(&self.ledger, purses, amount);
-        let mut postings: Postings = debits.into_iter().collect();
+        let (mut postings, paid) = split_part(&self.ledger, purses, amount);
         let short = amount - paid;
         if let (true, Some(account)) = (short > 0, self.common_account(CommonAccount::Receivable, currency)) {
             postings.push(Posting { account, amount: -short });
