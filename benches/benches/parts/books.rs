@@ -134,7 +134,7 @@ fn prove(office: &mut Office) {
     let card = scene.0[0].1.card.expect("a card");
     let has = |office: &Office| office.books.card_balance(&office.books.card(card), CNY);
     let before = has(office);
-    office.play(&[scene]);
+    office.play(&mut [scene]);
     assert_eq!(office.books.seq(), seq + Scene::OPERATIONS as u64, "every operation is a record");
     assert_eq!(
         (has(office), office.books.ledger().holds().len()),
@@ -190,11 +190,12 @@ impl Office {
 
     /// Decides and applies, as the stage does.
     fn ask(&mut self, (request, facts): &Asked, reason: Reason) -> Answer {
-        let answer = match self.books.decide(request, facts, None, &self.now) {
-            Verdict::Answer(answer) => answer,
+        let verdict = self.books.decide(request, facts, None, &self.now);
+        let answer = match &verdict {
+            Verdict::Answer(answer) => *answer,
             Verdict::Record(event, answer) => {
-                self.apply(&event);
-                answer
+                self.apply(event);
+                *answer
             }
             Verdict::VerifyAgain => panic!("nothing has changed since"),
         };
@@ -208,7 +209,7 @@ impl Office {
     }
 
     /// Plays scenes as the stage does: memory is fetched for all requests first.
-    fn play(&mut self, scenes: &[Scene]) {
+    fn play(&mut self, scenes: &mut [Scene]) {
         let requests = scenes.iter().flat_map(|scene| &scene.0);
         self.books.warm(requests.map(|(request, facts)| (request, facts)));
         for Scene(asked) in scenes {
@@ -217,8 +218,10 @@ impl Office {
             self.ask(load, Reason::Approved);
             self.ask(withdrawal, Reason::Approved);
             let held = self.ask(hold, Reason::Approved).seq;
-            self.ask(&naming(completion, held), Reason::Approved);
-            self.ask(&naming(refund, bought), Reason::Approved);
+            name(completion, held);
+            self.ask(completion, Reason::Approved);
+            name(refund, bought);
+            self.ask(refund, Reason::Approved);
             self.ask(other, Reason::Approved);
             self.ask(reversal, Reason::Approved);
         }
@@ -232,8 +235,8 @@ impl Office {
         };
         let load = of_card(Kind::Load, 2 * AMOUNT);
         let hold = of_card(Kind::PreAuthorization, AMOUNT);
-        let completion = of_card(Kind::Completion, AMOUNT);
-        let refund = of_card(Kind::Refund, AMOUNT);
+        let completion = following(of_card(Kind::Completion, AMOUNT));
+        let refund = following(of_card(Kind::Refund, AMOUNT));
         let other = of_card(Kind::Purchase, AMOUNT);
         let (request, facts) = of_card(Kind::Withdrawal, AMOUNT);
         let withdrawal = (
@@ -338,11 +341,14 @@ impl Office {
     }
 }
 
-/// A request that names an approved transaction.
-fn naming((request, facts): &Asked, seq: Option<u64>) -> Asked {
-    let original = OriginalName { approval: seq.map(approval_code), ..OriginalName::default() };
-    let facts = Facts { pin: Check::NotGiven, ..*facts };
-    (Request { original, pin_block: None, ..request.clone() }, facts)
+/// Has a request name an approved transaction.
+fn name((request, _): &mut Asked, seq: Option<u64>) {
+    request.original.approval = seq.map(approval_code);
+}
+
+/// A request that follows an earlier one, and so comes without a PIN.
+fn following((request, facts): Asked) -> Asked {
+    (Request { pin_block: None, ..request }, Facts { pin: Check::NotGiven, ..facts })
 }
 
 fn reversal((request, facts): Asked) -> Asked {

@@ -15,15 +15,15 @@ pub(crate) fn in_turns<S, I, O>(
     bencher: &mut Bencher<'_>,
     state: &mut S,
     mut prepare: impl FnMut(&mut S) -> I,
-    mut work: impl FnMut(&mut S, &I) -> O,
+    mut work: impl FnMut(&mut S, &mut I) -> O,
 ) {
     bencher.iter_custom(|iterations| {
         let (mut took_ns, mut left) = (0, iterations);
         while left > 0 {
             let turn = left.min(TURN);
-            let inputs: Vec<I> = (0..turn).map(|_| prepare(state)).collect();
+            let mut inputs: Vec<I> = (0..turn).map(|_| prepare(state)).collect();
             let begun_ns = thread_cpu_ns();
-            for input in &inputs {
+            for input in &mut inputs {
                 black_box(work(state, input));
             }
             took_ns += thread_cpu_ns() - begun_ns;
