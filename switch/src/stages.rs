@@ -172,13 +172,15 @@ impl Stages {
     ) -> Answer {
         for _ in 0..2 {
             let made = job.facts.new_keys.and_then(|at| new_keys.get(at));
-            match self.books.decide(&job.request, &job.facts, made, now) {
-                Verdict::Answer(answer) => return answer,
+            // Looked at where it is: it is large, and would be moved.
+            let verdict = self.books.decide(&job.request, &job.facts, made, now);
+            match &verdict {
+                Verdict::Answer(answer) => return *answer,
                 Verdict::Record(event, answer) => {
-                    if !self.record(records, &event, now) {
+                    if !self.record(records, event, now) {
                         return Answer::unrecorded(Reason::SystemError, now.unix_ms());
                     }
-                    return answer;
+                    return *answer;
                 }
                 Verdict::VerifyAgain => {
                     self.metrics.verified_again();
