@@ -115,6 +115,9 @@ pub fn unix_seconds() -> i64 {
     system_ms() / 1000
 }
 
+/// 180 days.
+const NEARLY_HALF_A_YEAR_MS: i64 = 180 * 86_400_000;
+
 impl Moment {
     /// Milliseconds since 1970 UTC.
     #[must_use]
@@ -188,15 +191,16 @@ impl Moment {
     #[must_use]
     pub fn transmitted_at(&self, mmddhhmmss: u32) -> Option<i64> {
         let part = |place: u32| i8::try_from(mmddhhmmss / place % 100).ok();
-        let year = Timestamp::from_millisecond(self.unix_ms).ok()?.to_zoned(TimeZone::UTC).year();
-        [year - 1, year, year + 1]
-            .into_iter()
-            .filter_map(|year| {
-                let (month, day) = (part(100_000_000)?, part(1_000_000)?);
-                let time = DateTime::new(year, month, day, part(10_000)?, part(100)?, part(1)?, 0).ok()?;
-                Some(TimeZone::UTC.to_timestamp(time).ok()?.as_millisecond())
-            })
-            .min_by_key(|at_ms| (at_ms - self.unix_ms).abs())
+        let in_year = |year: i16| {
+            let (month, day) = (part(100_000_000)?, part(1_000_000)?);
+            let time = DateTime::new(year, month, day, part(10_000)?, part(100)?, part(1)?, 0).ok()?;
+            Some(TimeZone::UTC.to_timestamp(time).ok()?.as_millisecond())
+        };
+        let away = |at_ms: &i64| (at_ms - self.unix_ms).abs();
+        let year = TimeZone::UTC.to_datetime(Timestamp::from_millisecond(self.unix_ms).ok()?).year();
+        // As nearly always: no other year's is nearer than half a year.
+        let near = in_year(year).filter(|at_ms| away(at_ms) < NEARLY_HALF_A_YEAR_MS);
+        near.or_else(|| [year - 1, year, year + 1].into_iter().filter_map(in_year).min_by_key(away))
     }
 
     fn two_digits_of_year(&self) -> u16 {
