@@ -176,9 +176,7 @@ impl Merchant {
     /// The share alone, which is the fee in another currency than that of minimum and cap.
     #[must_use]
     pub fn share(&self, amount: Minor) -> Minor {
-        let share = (i128::from(amount) * i128::from(self.fee_bp) + 5_000) / 10_000;
-        // At most the whole, which is an amount.
-        Minor::try_from(share).unwrap_or(amount).min(amount)
+        fees::share(amount, self.fee_bp).map_or(amount, |share| share.min(amount))
     }
 }
 
