@@ -23,6 +23,8 @@ pub(super) struct Index {
     len: usize,
     /// How many bits of a slot are the place: at most half of the slots are taken.
     place_bits: u32,
+    /// Those bits, and those that are a part of the hash.
+    masks: [Slot; 2],
     /// No place is before it, and none so far behind it that the bits of a slot would not tell; counted in 32 bits.
     base: u32,
     hasher: DefaultHashBuilder,
@@ -41,6 +43,8 @@ const SLOTS_MIN: usize = 16;
 const DISTANCE: u32 = 5;
 /// So far or farther; how far then follows from the key.
 const FAR: usize = 30;
+/// The same as a slot says it.
+const FAR_SLOT: Slot = 30;
 
 impl std::fmt::Debug for Index {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -65,16 +69,22 @@ impl Index {
     }
 
     /// Makes slots for so many entries, whose places are so many at most.
+    #[inline]
     fn grow<K: Hash>(&mut self, entries: usize, key_at: impl Fn(u32) -> K) {
-        let needed = (entries * 2).next_power_of_two().max(SLOTS_MIN);
-        if needed <= self.slots.len() {
-            return;
+        if entries * 2 > self.slots.len() {
+            self.make((entries * 2).next_power_of_two().max(SLOTS_MIN), key_at);
         }
+    }
+
+    #[inline(never)]
+    fn make<K: Hash>(&mut self, needed: usize, key_at: impl Fn(u32) -> K) {
         let before = self.places();
         let old = std::mem::replace(&mut self.slots, vec![FREE; needed]);
         self.place_bits = needed.trailing_zeros() - 1;
         // INVARIANT: the limits of the tables are far below what 27 bits count.
         assert!(self.place_bits + DISTANCE <= Slot::BITS, "an index of {needed} slots");
+        self.masks =
+            [(1 << self.place_bits) - 1, Slot::MAX.checked_shl(self.place_bits + DISTANCE).unwrap_or(0)];
         for slot in old.into_iter().filter(|slot| *slot != FREE) {
             let place = before.of(slot);
             self.put(self.hasher.hash_one(key_at(place)), place);
@@ -163,10 +173,10 @@ impl Index {
     /// slot would look like, the place aside.
     #[inline]
     fn seek(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Result<usize, (usize, Slot)> {
-        let (last, places, one_farther) = (self.slots.len() - 1, self.places(), 1 << self.place_bits);
-        let mut at = self.home(hash);
-        let mut looks_like = self.part(hash);
-        let farthest = self.with_way(looks_like, FAR);
+        let (last, places) = (self.slots.len() - 1, self.places());
+        let (mut at, mut looks_like) = (self.home(hash), self.part(hash));
+        let one_farther = places.mask + 1;
+        let farthest = looks_like + one_farther * FAR_SLOT;
         loop {
             let slot = self.slots[at & last];
             if slot == FREE {
@@ -183,15 +193,13 @@ impl Index {
     }
 
     fn places(&self) -> Places {
-        // Below 2^27, see `grow`.
-        Places { base: self.base, mask: (1 << self.place_bits) - 1 }
+        Places { base: self.base, mask: self.masks[0] }
     }
 
     /// The part of a hash that a slot keeps, where the slot keeps it: its uppermost bits, as the lower ones say where the
     /// search begins.
     fn part(&self, hash: u64) -> Slot {
-        let above = u64::MAX << (self.place_bits + DISTANCE).min(63);
-        ((hash >> 32 & above) & 0xFFFF_FFFF) as u32
+        (hash >> 32) as u32 & self.masks[1]
     }
 
     fn way(&self, slot: Slot) -> usize {
