@@ -233,8 +233,7 @@ impl CardTable {
         let Kind { bin, product, orderer } = self.kinds[second.take_32(KIND) as usize];
         let (last_four, pvv) = (second.take_16(FOUR_DIGITS), pvv_of(second.take_16(FOUR_DIGITS)));
         let (pin_tries, state) = (second.take_8(TRIES), STATES[usize::from(second.take_8(STATE))]);
-        let regions = if has_regions { self.regions.get(&at).cloned() } else { None };
-        Card {
+        let mut card = Card {
             token: row.token,
             bin,
             last_four,
@@ -248,8 +247,12 @@ impl CardTable {
             pvv,
             pin_tries,
             phone,
-            regions: regions.unwrap_or_default(),
+            regions: Regions::new(),
+        };
+        if let (true, Some(regions)) = (has_regions, self.regions.get(&at)) {
+            card.regions.clone_from(regions);
         }
+        card
     }
 
     /// The place of a kind, which is new if no card is of it yet.

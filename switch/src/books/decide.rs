@@ -294,38 +294,41 @@ impl Books {
         let answer =
             Answer { balance: outcome.shown, partial: outcome.partial, ..self.recorded(outcome.reason, now) };
         let psam = request.psam.as_ref();
-        let decided = Decided {
-            key,
-            kind: request.kind,
-            card,
-            amount: request.amount,
-            partial: outcome.partial,
-            currency: request.currency,
-            fee: outcome.fee,
-            fee_rule: outcome.fee_rule,
-            reason: outcome.reason,
-            shown: outcome.shown,
-            pin_tries: outcome.pin_tries,
-            pvv: outcome.pvv,
-            activates: outcome.activates,
-            blocks: outcome.blocks,
-            forced: outcome.forced,
-            adopts,
-            random: psam.and_then(|psam| psam.random),
-            calling: calling(request),
-            reversal: outcome.reversal,
-            original: outcome.original,
-            particulars: request.particulars(),
-            releases: outcome.releases,
-            places: outcome.places,
-            hold_of: outcome.hold_of,
-            fired: outcome.fired,
-            judged: outcome.judged,
-            stranger: stranger(request, facts),
-            notice: outcome.notice,
-            postings: outcome.postings,
-        };
-        Verdict::Record(Event::Decided(decided), answer)
+        // Written where it is returned: it is large, and would be moved.
+        Verdict::Record(
+            Event::Decided(Decided {
+                key,
+                kind: request.kind,
+                card,
+                amount: request.amount,
+                partial: outcome.partial,
+                currency: request.currency,
+                fee: outcome.fee,
+                fee_rule: outcome.fee_rule,
+                reason: outcome.reason,
+                shown: outcome.shown,
+                pin_tries: outcome.pin_tries,
+                pvv: outcome.pvv,
+                activates: outcome.activates,
+                blocks: outcome.blocks,
+                forced: outcome.forced,
+                adopts,
+                random: psam.and_then(|psam| psam.random),
+                calling: calling(request),
+                reversal: outcome.reversal,
+                original: outcome.original,
+                particulars: request.particulars(),
+                releases: outcome.releases,
+                places: outcome.places,
+                hold_of: outcome.hold_of,
+                fired: outcome.fired,
+                judged: outcome.judged,
+                stranger: stranger(request, facts),
+                notice: outcome.notice,
+                postings: outcome.postings,
+            }),
+            answer,
+        )
     }
 
     /// Refuses, and tells people, once a minute for each terminal and cause.
@@ -440,17 +443,19 @@ impl Books {
         }
         let assessment = self.rules.evaluate(&risk_facts, &self.counters);
         let seen = Seen::of(request, facts, now);
-        let calling = calling(request);
-        let asking = Asking {
-            whose: self.whose(risk_facts.card_index, card, TerminalId(risk_facts.terminal_index)),
-            card,
-            terminal,
-            amount: risk_facts.amount,
-            currency: request.currency,
-            seen,
-            calling: calling.as_ref(),
-        };
-        let ruling = self.ruling(&asking, now.unix_ms());
+        let ruling = self.rules_in_force().and_then(|_| {
+            let calling = calling(request);
+            let asking = Asking {
+                whose: self.whose(risk_facts.card_index, card, TerminalId(risk_facts.terminal_index)),
+                card,
+                terminal,
+                amount: risk_facts.amount,
+                currency: request.currency,
+                seen,
+                calling: calling.as_ref(),
+            };
+            self.ruling(&asking, now.unix_ms())
+        });
         // The city's rules come first: where they decline, theirs is the reason.
         let of_city = assessment.decline.map(decline_reason);
         let of_set = ruling.and_then(|ruling| ruling.decline).filter(|_| of_city.is_none());

@@ -190,6 +190,7 @@ impl AccountTable {
     }
 
     /// The money of an account.
+    #[inline]
     pub(super) fn funds(&self, id: AccountId) -> Option<Funds> {
         let row = *self.rows.get(id.0 as usize)?;
         let (class, balance) = self.class_and_balance(row);
@@ -257,7 +258,13 @@ impl AccountTable {
     }
 
     fn held_of(&self, id: AccountId, row: Row) -> Minor {
-        if row.is(HELD) { self.held.get(&id).copied().unwrap_or(0) } else { 0 }
+        if row.is(HELD) { self.held_apart(id) } else { 0 }
+    }
+
+    /// Apart, so that where nothing is held nothing is made ready for it.
+    #[inline(never)]
+    fn held_apart(&self, id: AccountId) -> Minor {
+        self.held.get(&id).copied().unwrap_or(0)
     }
 
     fn class_and_balance(&self, row: Row) -> (&Class, Minor) {

@@ -247,6 +247,7 @@ impl Ledger {
         self.accounts.purpose(id)
     }
 
+    #[inline]
     fn funds(&self, id: AccountId) -> Option<Funds> {
         self.accounts.funds(id)
     }
@@ -293,34 +294,42 @@ impl Ledger {
     /// [`Ledger::check`] as if what these legs hold were released.
     fn check_given(&self, released: &[Leg], postings: &[Posting]) -> Result<(), Refusal> {
         // Nearly always all are in one currency, and then one sum is enough.
-        let (mut sum, mut only, mut mixed) = (0_i128, None, false);
-        for (index, posting) in postings.iter().enumerate() {
+        let Some(first) = postings.first() else { return Ok(()) };
+        let only = self.currency(first.account).ok_or(Refusal::NoSuchAccount(first.account))?;
+        let (mut sum, mut mixed, mut repeated) = (0_i128, false, false);
+        let mut rest = postings;
+        while let [posting, behind @ ..] = rest {
             let account = self.funds(posting.account).ok_or(Refusal::NoSuchAccount(posting.account))?;
+            rest = behind;
             sum += i128::from(posting.amount);
-            mixed |= *only.get_or_insert(account.currency) != account.currency;
+            mixed |= account.currency != only;
             // Few postings, so a second look at the list is cheaper than a map; each account is judged once.
-            if postings[..index].iter().any(|other| other.account == posting.account) {
+            let before = &postings[..postings.len() - behind.len() - 1];
+            if repeated && before.iter().any(|other| other.account == posting.account) {
                 continue;
             }
-            let mut after = account.balance.checked_add(posting.amount);
-            for other in postings[index + 1..].iter().filter(|other| other.account == posting.account) {
-                after = after.and_then(|after| after.checked_add(other.amount));
+            let overflow = || Refusal::Overflow(posting.account);
+            let mut after = account.balance.checked_add(posting.amount).ok_or_else(overflow)?;
+            for other in behind {
+                if other.account == posting.account {
+                    repeated = true;
+                    after = after.checked_add(other.amount).ok_or_else(overflow)?;
+                }
             }
-            let after = after.ok_or(Refusal::Overflow(posting.account))?;
             let mut held = account.held;
             if !released.is_empty() {
                 held = sum_on(released, posting.account)
                     .and_then(|released| held.checked_sub(released))
-                    .ok_or(Refusal::Overflow(posting.account))?;
+                    .ok_or_else(overflow)?;
             }
             if after < account.balance && after < account.lowest(held) {
                 return Err(Refusal::BelowFloor(posting.account));
             }
         }
-        match only {
+        match sum {
             _ if mixed => self.check_each_currency(postings),
-            Some(currency) if sum != 0 => Err(Refusal::Unbalanced(currency)),
-            _ => Ok(()),
+            0 => Ok(()),
+            _ => Err(Refusal::Unbalanced(only)),
         }
     }
 

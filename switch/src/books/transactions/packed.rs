@@ -102,24 +102,23 @@ const WHOLE: u64 = 2;
 
 const STANDINGS: [Standing; 3] = [Standing::Answered, Standing::Reversed, Standing::Tombstone];
 
-/// Bits put side by side, each value above those before it; nothing if one is too large.
+/// Bits put side by side, each value above those before it.
 struct Word {
     word: u64,
     used: u32,
+    /// What was too large for its place.
+    over: u64,
 }
 
 impl Word {
     fn new() -> Self {
-        Self { word: 0, used: 0 }
+        Self { word: 0, used: 0, over: 0 }
     }
 
-    fn put(&mut self, width: u32, value: u64) -> Option<()> {
-        if value >> width != 0 {
-            return None;
-        }
+    fn put(&mut self, width: u32, value: u64) {
+        self.over |= value >> width;
         self.word |= value << self.used;
         self.used += width;
-        Some(())
     }
 }
 
@@ -268,28 +267,31 @@ impl Rows {
         let key = &entry.key;
         let number = |value: i64| u64::try_from(value).unwrap_or(u64::MAX);
         let [mut name, mut when, mut what, mut how] = [(); 4].map(|()| Word::new());
-        name.put(STAN, key.stan.into())?;
-        name.put(SEQ, entry.seq)?;
-        when.put(TERMINAL, key.terminal.into())?;
-        when.put(TIME, number(entry.time_ms))?;
-        what.put(KIND, entry.kind as u64)?;
-        what.put(CARD, entry.card.map_or(NO_CARD, |card| u64::from(card).min(1 << CARD)))?;
-        what.put(BATCH, key.batch.into())?;
-        if entry.card.map(u64::from) == Some(NO_CARD) {
-            return None;
-        }
+        name.put(STAN, key.stan.into());
+        name.put(SEQ, entry.seq);
+        when.put(TERMINAL, key.terminal.into());
+        when.put(TIME, number(entry.time_ms));
+        what.put(KIND, entry.kind as u64);
+        // A card whose place is the same as none stands elsewhere.
+        let card =
+            entry.card.map_or(NO_CARD, |card| if card < (1 << CARD) - 1 { card.into() } else { 1 << CARD });
+        what.put(CARD, card);
+        what.put(BATCH, key.batch.into());
         let day = day_bits(entry.time_ms, entry.day);
         let shown = shown_bits(entry.shown);
         let alone = shown.is_some() && More::is_empty(entry);
         let (above, form) = if alone { (shown.unwrap_or(0) >> 32, ALONE) } else { (0, WITH_MORE) };
-        how.put(SHOWN_ABOVE, above)?;
-        how.put(FORM, form)?;
-        how.put(DAY, day)?;
-        how.put(CURRENCY, self.currency(entry.currency)?)?;
-        how.put(CLASS, key.class.into())?;
-        how.put(STANDING, entry.standing as u64)?;
-        how.put(REASON, entry.reason as u64)?;
-        how.put(AMOUNT, number(entry.amount))?;
+        how.put(SHOWN_ABOVE, above);
+        how.put(FORM, form);
+        how.put(DAY, day);
+        how.put(CURRENCY, self.currency(entry.currency)?);
+        how.put(CLASS, key.class.into());
+        how.put(STANDING, entry.standing as u64);
+        how.put(REASON, entry.reason as u64);
+        how.put(AMOUNT, number(entry.amount));
+        if name.over | when.over | what.over | how.over != 0 {
+            return None;
+        }
         let shown =
             if alone { (shown.unwrap_or(0) & 0xFFFF_FFFF) as u32 } else { self.put_more(More::of(entry)?) };
         Some(Row { name: name.word, when: when.word, what: what.word, how: how.word, shown, next: NONE })
