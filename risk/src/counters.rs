@@ -159,6 +159,12 @@ impl Counters {
         self.cards.line(card)
     }
 
+    /// Has the memory of a card's line fetched. What comes back means nothing.
+    #[must_use]
+    pub fn warm(&self, card: u32) -> i64 {
+        self.cards.line(card).ends()
+    }
+
     /// Whether a card has a line, because something was counted on it.
     #[must_use]
     pub fn is_used(&self, card: u32) -> bool {

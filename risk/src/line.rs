@@ -101,6 +101,11 @@ impl Line {
         self.at(as_of).tally(counts, period)
     }
 
+    /// Looks at both its ends and at its middle, so that all of it is fetched.
+    pub(crate) fn ends(&self) -> i64 {
+        i64::from(self.day.0) ^ self.approved.sums[3] ^ self.attempts.sums[0] ^ self.attempts.sums[3]
+    }
+
     pub(crate) fn at(&self, as_of: Day) -> LineAt<'_> {
         LineAt { line: self, going_on: Period::shared(self.day, as_of) }
     }

@@ -278,7 +278,10 @@ fn number_of(Pvv(digits): Pvv) -> Result<u16, TooWide> {
 }
 
 fn pvv_of(number: u16) -> Pvv {
-    Pvv([1_000, 100, 10, 1].map(|unit| b'0' + (number / unit % 10) as u8))
+    let digits =
+        [number / 100, number % 100].map(|two| [b'0' + (two / 10 % 10) as u8, b'0' + (two % 10) as u8]);
+    let [[a, b], [c, d]] = digits;
+    Pvv([a, b, c, d])
 }
 
 /// All cards of the books, in the order of their positions.

@@ -293,7 +293,10 @@ impl Books {
         };
         let answer =
             Answer { balance: outcome.shown, partial: outcome.partial, ..self.recorded(outcome.reason, now) };
-        let psam = request.psam.as_ref();
+        // These first: what was worked out need not be put aside for them.
+        let (particulars, calling) = (request.particulars(), calling(request));
+        let (stranger, random) =
+            (stranger(request, facts), request.psam.as_ref().and_then(|psam| psam.random));
         // Written where it is returned: it is large, and would be moved.
         Verdict::Record(
             Event::Decided(Decided {
@@ -313,17 +316,17 @@ impl Books {
                 blocks: outcome.blocks,
                 forced: outcome.forced,
                 adopts,
-                random: psam.and_then(|psam| psam.random),
-                calling: calling(request),
+                random,
+                calling,
                 reversal: outcome.reversal,
                 original: outcome.original,
-                particulars: request.particulars(),
+                particulars,
                 releases: outcome.releases,
                 places: outcome.places,
                 hold_of: outcome.hold_of,
                 fired: outcome.fired,
                 judged: outcome.judged,
-                stranger: stranger(request, facts),
+                stranger,
                 notice: outcome.notice,
                 postings: outcome.postings,
             }),

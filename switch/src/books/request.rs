@@ -368,6 +368,10 @@ impl Request {
     #[must_use]
     pub fn particulars(&self) -> u64 {
         let name = &self.original;
+        let names = name.batch.is_some() | name.stan.is_some() | name.rrn.is_some() | name.approval.is_some();
+        if !names && self.replacement | self.acquirer_fee == 0 && !self.partial_allowed {
+            return NO_PARTICULARS;
+        }
         let number = |value: Option<u32>| value.map_or(u64::MAX, u64::from);
         let said = [
             number(name.batch),

@@ -294,19 +294,19 @@ impl Ledger {
     /// [`Ledger::check`] as if what these legs hold were released.
     fn check_given(&self, released: &[Leg], postings: &[Posting]) -> Result<(), Refusal> {
         // Nearly always all are in one currency, and then one sum is enough.
-        let Some(first) = postings.first() else { return Ok(()) };
-        let only = self.currency(first.account).ok_or(Refusal::NoSuchAccount(first.account))?;
-        let (mut sum, mut mixed, mut repeated) = (0_i128, false, false);
+        let (mut sum, mut only, mut mixed, mut repeated) = (0_i128, None, false, false);
         let mut rest = postings;
         while let [posting, behind @ ..] = rest {
             let account = self.funds(posting.account).ok_or(Refusal::NoSuchAccount(posting.account))?;
             rest = behind;
             sum += i128::from(posting.amount);
-            mixed |= account.currency != only;
+            mixed |= *only.get_or_insert(account.currency) != account.currency;
             // Few postings, so a second look at the list is cheaper than a map; each account is judged once.
-            let before = &postings[..postings.len() - behind.len() - 1];
-            if repeated && before.iter().any(|other| other.account == posting.account) {
-                continue;
+            if repeated {
+                let before = &postings[..postings.len() - behind.len() - 1];
+                if before.iter().any(|other| other.account == posting.account) {
+                    continue;
+                }
             }
             let overflow = || Refusal::Overflow(posting.account);
             let mut after = account.balance.checked_add(posting.amount).ok_or_else(overflow)?;
@@ -326,10 +326,10 @@ impl Ledger {
                 return Err(Refusal::BelowFloor(posting.account));
             }
         }
-        match sum {
+        match only {
             _ if mixed => self.check_each_currency(postings),
-            0 => Ok(()),
-            _ => Err(Refusal::Unbalanced(only)),
+            Some(currency) if sum != 0 => Err(Refusal::Unbalanced(currency)),
+            _ => Ok(()),
         }
     }
 

@@ -66,18 +66,19 @@ pub fn split_debit(
     purses: impl Iterator<Item = AccountId>,
     amount: Minor,
 ) -> Option<Postings> {
-    let (debits, taken) = split_part(ledger, purses, amount);
-    (taken == amount).then_some(debits)
+    let mut debits = Postings::new();
+    (split_part(ledger, purses, amount, &mut debits) == amount).then_some(debits)
 }
 
-/// Takes what the purses have of `amount`, in the order given, and says how much that is.
+/// Puts the debits that take what the purses have of `amount`, in the order given, behind those in `debits`, which are
+/// none yet, and says how much that is.
 #[must_use]
 pub fn split_part(
     ledger: &Ledger,
     purses: impl Iterator<Item = AccountId>,
     amount: Minor,
-) -> (Postings, Minor) {
-    let mut debits = Postings::new();
+    debits: &mut Postings,
+) -> Minor {
     let mut left = amount;
     for account in purses.take(PURSES_MAX) {
         if left <= 0 {
@@ -89,7 +90,7 @@ pub fn split_part(
             left -= take;
         }
     }
-    (debits, amount - left)
+    amount - left
 }
 
 /// Sets `amount` aside in the purses in the order given, as [`split_debit`] would take it.
@@ -209,7 +210,8 @@ mod tests {
             let want: Option<Vec<_>> =
                 want.map(|legs| legs.iter().map(|(account, amount)| (*account, -amount)).collect());
             assert_eq!(debits, want, "{name}: debit");
-            let (part, taken) = split_part(&ledger, purses(), amount);
+            let mut part = Postings::new();
+            let taken = split_part(&ledger, purses(), amount, &mut part);
             let all = vec![(first, -30), (last, -50)];
             let (want, much) = match (want, amount) {
                 (Some(whole), _) => (whole, amount),

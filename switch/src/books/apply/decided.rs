@@ -103,7 +103,7 @@ impl Books {
     fn remember(&mut self, decided: &Decided, pin_change: Option<(Pvv, u16)>) {
         // A reversal of anything else goes by what its original took.
         let taken_back = matches!(decided.kind, Kind::Load | Kind::Void | Kind::CompletionVoid);
-        let entry = Transaction {
+        let mut entry = Transaction {
             key: decided.key,
             seq: self.seq,
             time_ms: self.time_ms,
@@ -122,8 +122,11 @@ impl Books {
             particulars: decided.particulars,
             standing: Standing::Answered,
             partial: decided.partial.filter(|_| decided.reason == Reason::PartlyApproved),
-            moved: if taken_back { decided.postings.clone() } else { Postings::new() },
+            moved: Postings::new(),
         };
+        if taken_back {
+            entry.moved.clone_from(&decided.postings);
+        }
         match decided.reversal {
             Some((original, ReversalEffect::Reversed)) => {
                 if let Some(done) = self.transactions.find(&original) {

@@ -11,7 +11,7 @@ use crate::{
     },
     clock::Moment,
     ledger::{
-        AccountId, Currency, Posting, Postings, Refusal,
+        AccountId, Currency, Posting, Refusal,
         purse::{split_debit, split_part},
     },
 };
@@ -64,18 +64,22 @@ impl Books {
     /// All of a purchase; or, for a terminal that can take the rest by other means, what there is of it.
     fn fund_purchase(&self, request: &Request, card: &Card, terminal: &Terminal, balance: Shown) -> Outcome {
         let purses = self.paying_purses(card, request.currency, terminal.category);
-        let (mut postings, amount) = split_part(&self.ledger, purses, request.amount);
-        let is_part = amount < request.amount;
-        if is_part && (amount == 0 || !request.partial_allowed) {
-            return Outcome::new(Reason::InsufficientFunds);
-        }
-        let Charged { fee, rule } =
-            self.pay_merchant(terminal, card, amount, request.currency, &mut postings);
-        let mut outcome = self.approve_if_postable(&postings, balance.plus(-amount));
-        (outcome.fee, outcome.fee_rule) = (fee, rule);
-        if outcome.reason == Reason::Approved && is_part {
+        let mut outcome = Outcome::new(Reason::Approved);
+        let amount = split_part(&self.ledger, purses, request.amount, &mut outcome.postings);
+        if amount < request.amount {
+            if amount == 0 || !request.partial_allowed {
+                return Outcome::new(Reason::InsufficientFunds);
+            }
             (outcome.reason, outcome.partial) = (Reason::PartlyApproved, Some(amount));
         }
+        let Charged { fee, rule } =
+            self.pay_merchant(terminal, card, amount, request.currency, &mut outcome.postings);
+        if let Some(reason) = self.refused(&outcome.postings) {
+            outcome = Outcome::new(reason);
+        } else {
+            outcome.shown = Some(balance.plus(-amount));
+        }
+        (outcome.fee, outcome.fee_rule) = (fee, rule);
         outcome
     }
 
@@ -115,11 +119,16 @@ impl Books {
             .card_purses(card)
             .filter(|(_, purse)| purse.pays_cash(request.currency, self.business_day))
             .map(|(account, _)| account);
-        let Some(mut postings) = split_debit(&self.ledger, purses, debit) else {
+        let Some(postings) = split_debit(&self.ledger, purses, debit) else {
             return Outcome::new(Reason::InsufficientFunds);
         };
-        postings.push(Posting { account: payable, amount: debit });
-        let mut outcome = self.approve_if_postable(&postings, balance.plus(-debit));
+        let mut outcome = Outcome { postings, ..Outcome::new(Reason::Approved) };
+        outcome.postings.push(Posting { account: payable, amount: debit });
+        if let Some(reason) = self.refused(&outcome.postings) {
+            outcome = Outcome::new(reason);
+        } else {
+            outcome.shown = Some(balance.plus(-debit));
+        }
         outcome.fee = request.acquirer_fee;
         outcome
     }
@@ -153,29 +162,27 @@ impl Books {
         let Some(source) = self.line_of(terminal.merchant, currency).or_else(float) else {
             return Outcome::new(Reason::InvalidTransaction);
         };
-        let mut postings = Postings::new();
-        postings.push(Posting { account: source, amount: -request.amount });
-        postings.push(Posting { account: purse, amount: request.amount });
-        let paid = facts.card.map_or(0, |id| self.pay_what_is_owed(id, request.currency, &mut postings));
+        let mut outcome = Outcome::new(Reason::Approved);
+        outcome.postings.push(Posting { account: source, amount: -request.amount });
+        outcome.postings.push(Posting { account: purse, amount: request.amount });
+        let paid =
+            facts.card.map_or(0, |id| self.pay_what_is_owed(id, request.currency, &mut outcome.postings));
         let unblocks = facts.card.is_some_and(|id| self.unblocks(id, request.currency, paid));
         let owes = facts.card.is_some_and(|id| self.owes_besides(id, request.currency, paid));
-        let activates = (card.state == CardState::Inactive && !owes) || unblocks;
-        let mut outcome = self.approve_if_postable(&postings, balance.plus(request.amount - paid));
-        outcome.activates = activates && outcome.reason == Reason::Approved;
-        outcome
+        outcome.activates = (card.state == CardState::Inactive && !owes) || unblocks;
+        outcome.shown = Some(balance.plus(request.amount - paid));
+        match self.refused(&outcome.postings) {
+            Some(reason) => Outcome::new(reason),
+            None => outcome,
+        }
     }
 
-    /// Approves if the ledger would take the postings, so that applying them cannot fail.
-    pub(super) fn approve_if_postable(&self, postings: &[Posting], shown: Shown) -> Outcome {
+    /// Why these postings cannot be made, if they cannot. Applying what the ledger would take cannot fail.
+    fn refused(&self, postings: &[Posting]) -> Option<Reason> {
         match self.ledger.check(postings) {
-            Ok(()) => {
-                let mut outcome = Outcome::new(Reason::Approved);
-                outcome.shown = Some(shown);
-                outcome.postings.extend(postings.iter().copied());
-                outcome
-            }
-            Err(Refusal::BelowFloor(_)) => Outcome::new(Reason::InsufficientFunds),
-            Err(_) => Outcome::new(Reason::SystemError),
+            Ok(()) => None,
+            Err(Refusal::BelowFloor(_)) => Some(Reason::InsufficientFunds),
+            Err(_) => Some(Reason::SystemError),
         }
     }
 }

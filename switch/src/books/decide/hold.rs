@@ -196,7 +196,8 @@ impl Books {
         currency: Currency,
     ) -> Forced {
         let purses = self.paying_purses(card, currency, terminal.category);
-        let (mut postings, paid) = split_part(&self.ledger, purses, amount);
+        let mut postings = Postings::new();
+        let paid = split_part(&self.ledger, purses, amount, &mut postings);
         let short = amount - paid;
         if let (true, Some(account)) = (short > 0, self.common_account(CommonAccount::Receivable, currency)) {
             postings.push(Posting { account, amount: -short });

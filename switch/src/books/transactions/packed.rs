@@ -411,8 +411,9 @@ fn shown_bits(shown: Option<Shown>) -> Option<u64> {
 
 /// A business day, as days from [`DAYS_BEFORE`] the day of the recorded time; what does not fit is too large to put.
 fn day_bits(time_ms: i64, day: i32) -> u64 {
-    let from = time_ms.div_euclid(DAY_MS) - DAYS_BEFORE;
-    u64::try_from(i64::from(day) - from).unwrap_or(u64::MAX)
+    // A time before 1970 is too large itself.
+    let from = (time_ms.cast_unsigned() / DAY_MS.cast_unsigned()).cast_signed() - DAYS_BEFORE;
+    (i64::from(day) - from).cast_unsigned()
 }
 
 fn day_of(time_ms: i64, bits: u64) -> i32 {
