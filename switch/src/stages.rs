@@ -158,8 +158,10 @@ impl Stages {
             self.metrics.rules(rules.published().number, rules.hits());
         }
         let lists = self.books.lists();
-        self.metrics
-            .lists(lists.version(), lists.iter().map(|list| (list.name(), list.len(), list.version())));
+        if let changes @ 1.. = lists.version() {
+            let sizes = lists.iter().map(|list| (list.name(), list.len(), list.version()));
+            self.metrics.lists(changes, sizes);
+        }
     }
 
     fn decide_one(

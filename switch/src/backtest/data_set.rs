@@ -6,6 +6,7 @@
 use std::{cell::Cell, io, io::Read, rc::Rc};
 
 use csv::ByteRecord;
+use jiff::tz::TimeZone;
 use risk::language::{Currency, Fact, Request, facts::Sort};
 use risk::past::{Happened, Marks, Place, Spot, Whose};
 
@@ -110,6 +111,17 @@ impl<R: Read> DataSet<R> {
             row: nothing(map.currency),
             map,
         })
+    }
+
+    /// By which key rules know the card of this name; none if there is no room for another name.
+    pub fn card(&mut self, name: &[u8]) -> Option<[u8; 8]> {
+        self.cards.number(name).map(|number| u64::from(number).to_be_bytes())
+    }
+
+    /// In which zone its days end.
+    #[must_use]
+    pub fn zone(&self) -> &TimeZone {
+        &self.map.zone
     }
 
     /// Goes to the next row; no if there is none.

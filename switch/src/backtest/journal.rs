@@ -65,7 +65,8 @@ pub struct Tried {
     pub labels: Labels,
 }
 
-/// Tries a set on every decision of a journal, as long as `go_on`, which hears each record, says so. Lists are empty.
+/// Tries a set on every decision of a journal, as long as `go_on`, which hears each record, says so. Lists are those
+/// of then.
 ///
 /// # Errors
 /// The journal has no beginning or does not replay, the rules do not fit, there is nothing to try them on.

@@ -17,6 +17,7 @@ mod findings;
 mod generate;
 mod journal;
 mod labels;
+mod lists;
 mod map;
 mod names;
 pub mod report;
@@ -30,6 +31,7 @@ pub use findings::{Example, Findings, Recorded, RuleFindings, Week};
 pub use generate::{Plan, generate};
 pub use journal::{AgainstError, Tried, against_journal};
 pub use labels::Labels;
+pub use lists::{ListFileError, ListFiles};
 pub use map::Map;
 pub use trial::Trial;
 

@@ -76,6 +76,28 @@ pub(super) async fn rules(State(admin): State<Admin>) -> Response {
     }
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EntryQuery {
+    list: String,
+    card: Option<u32>,
+    value: Option<String>,
+}
+
+/// What a list says of something.
+pub(super) async fn entry(State(admin): State<Admin>, Question(query): Question<EntryQuery>) -> Response {
+    let EntryQuery { list, card, value } = query;
+    let asked = match (card, value) {
+        (Some(card), None) => lists::Asked::Card(card),
+        (None, Some(value)) => lists::Asked::Value(value),
+        _ => return (StatusCode::BAD_REQUEST, "ask for a card or a value\n").into_response(),
+    };
+    match look(&admin, move |books| lists::entry(books, &list, &asked)).await {
+        Some(entry) => Json(entry).into_response(),
+        None => stopping(),
+    }
+}
+
 pub(super) async fn lists(State(admin): State<Admin>) -> Response {
     match look(&admin, lists::lists).await {
         Some(lists) => Json(lists).into_response(),

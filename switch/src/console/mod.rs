@@ -173,6 +173,7 @@ async fn serve(
         .route("/journal/checkpoints/{seq}", get(journal::checkpoint))
         .route("/rules", get(lookup::rules))
         .route("/lists", get(lookup::lists))
+        .route("/lists/entry", get(lookup::entry))
         .route("/lists/staged", get(lists::staged))
         .route("/lists/try", post(lists::trying))
         .route("/orders/list", post(lists::change))

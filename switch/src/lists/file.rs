@@ -321,7 +321,8 @@ fn head(record: &ByteRecord) -> Result<Head, FileError> {
     Ok(Head { columns: found.map(|(place, _)| place), len: fields.len() })
 }
 
-fn bins(text: &str) -> Option<RangeInclusive<u32>> {
+/// A BIN, or two with a hyphen between them.
+pub(crate) fn bins(text: &str) -> Option<RangeInclusive<u32>> {
     let bin = |text: &str| {
         let fits = text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit());
         text.parse::<u32>().ok().filter(|_| fits)
@@ -336,7 +337,7 @@ fn psam(text: &str) -> Option<[u8; 8]> {
 }
 
 /// When a last day is over, which counts whole, seconds since 1970 UTC. A day has one form.
-fn end_of(text: &str, zone: &TimeZone) -> Option<u32> {
+pub(crate) fn end_of(text: &str, zone: &TimeZone) -> Option<u32> {
     let day: Date = text.parse().ok().filter(|day: &Date| day.to_string() == text)?;
     let end = day.checked_add(1.day()).ok()?.to_zoned(zone.clone()).ok()?.timestamp().as_second();
     u32::try_from(end).ok().filter(|end| *end > 0 && day.year() < 2106)

@@ -137,7 +137,7 @@ fn windows_that_began_later_are_told_of() {
 }
 
 /// A column of the figures, by rule.
-fn figures(path: &Path, column: &str) -> BTreeMap<String, String> {
+pub(crate) fn figures(path: &Path, column: &str) -> BTreeMap<String, String> {
     let text = fs::read_to_string(path).expect("the figures");
     let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
     let head = lines.next().expect("a head");

@@ -12,7 +12,10 @@ use cardswitch::books::event::Event;
 use serde_json::Value;
 use switch_tests::{ask::Ask, city::City, history::History, process::Process};
 
-use super::officers::{Scene, order, succeeds};
+use super::{
+    backtests::figures,
+    officers::{Scene, order, succeeds},
+};
 use crate::PROGRAM;
 
 const RICH: u64 = 2;
@@ -177,6 +180,15 @@ fn a_list_of_cards_decides_from_the_record_of_its_order_on() {
         (&list["name"], &list["entries"], &list["version"], &list["asked"], &list["last"]["approver"]),
         (&"stolen".into(), &2.into(), &1.into(), &true.into(), &"bob".into())
     );
+    let why = |which: &str| {
+        let mut command = Command::new(PROGRAM);
+        command.args(["lists", "stolen", "--card", which, "--admin", &admin(&process)]);
+        succeeds(command)
+    };
+    let said = why("0");
+    assert!(said.contains("reason  reported\nsource  police\nends    never\n"), "{said}");
+    assert!(said.contains("by      alice, approved by bob"), "{said}");
+    assert!(why("5").contains("not on the list"));
     let page = process.page("/metrics");
     for line in ["cardswitch_list_entries{list=\"stolen\"} 2", "cardswitch_list_version{list=\"watched\"} 1"]
     {
@@ -195,6 +207,44 @@ fn a_list_of_cards_decides_from_the_record_of_its_order_on() {
         let bytes = fs::read(desk.scene.path(name)).expect("a file");
         assert!(!bytes.windows(pan.len()).any(|piece| piece == pan.as_bytes()), "a card number is in {name}");
     }
+}
+
+#[test]
+fn a_trial_on_a_data_set_is_given_its_lists_as_files() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let at = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+    let mut data = "time,reference,card,terminal,merchant,mcc,region,amount,fraud\n".to_owned();
+    for (day, card, terminal) in
+        [(1, "c1", "t1"), (2, "c2", "t2"), (3, "c1", "t2"), (4, "c3", "t3"), (5, "c1", "t1")]
+    {
+        writeln!(data, "2026-01-0{day} 12:00:00,R{day},{card},{terminal},m1,5411,310001,1.00,0")
+            .expect("a text");
+    }
+    let files = [
+        ("data.csv", data.as_str()),
+        ("rules.toml", RULES),
+        ("stolen.csv", "value,reason,expires\nc3,seen,\nc1,seen,2026-01-03\nnobody,seen,\n"),
+        ("watched.csv", "value\nt2\n"),
+    ];
+    files.iter().for_each(|(name, text)| fs::write(at(name), text).expect("a file"));
+    let trial = |lists: &[&str]| {
+        let mut command = Command::new(PROGRAM);
+        command.args(["rules", "backtest", "--rules", &at("rules.toml"), "--against", &at("data.csv")]);
+        command.arg("--map").arg(switch_tests::fixture("rules/generated-map.toml"));
+        command.args(["--csv", &at("figures.csv")]).args(lists);
+        command
+    };
+    let hits = |lists: &[&str]| {
+        succeeds(trial(lists));
+        let hits = figures(Path::new(&at("figures.csv")), "hits");
+        (hits["stolen-card"].clone(), hits["watched-terminal"].clone())
+    };
+    let (stolen, watched) =
+        (format!("stolen={}", at("stolen.csv")), format!("watched={}", at("watched.csv")));
+    assert_eq!(hits(&["--list", &stolen, "--list", &watched]), ("3".into(), "2".into()));
+    assert_eq!(hits(&["--list", &watched]), ("0".into(), "2".into()));
+    let refused = complaint(trial(&["--list", &watched, "--list", &watched]));
+    assert!(refused.contains("no such list, or it was given before"), "{refused}");
 }
 
 /// Terminals of a list, the one that asks among the first of them.

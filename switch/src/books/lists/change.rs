@@ -4,6 +4,8 @@
 //! they hash to, and the rows come beside it. They go into the journal in pieces, each a record that changes nothing;
 //! the order is the last record, and puts all of them in force at once.
 
+use std::fmt;
+
 use arrayvec::ArrayString;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -79,8 +81,8 @@ pub struct ListChange {
     pub hash: [u8; 32],
 }
 
-/// Rows of a change that is not in force yet.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+/// Rows of a change that is not in force yet. `Debug` counts them.
+#[derive(Clone, Deserialize, Eq, PartialEq, Serialize)]
 pub struct StagedRows {
     /// The order that they belong to.
     pub order: [u8; 16],
@@ -96,6 +98,18 @@ pub struct StagedRows {
     pub first: u32,
     /// The rows, packed.
     pub rows: Vec<u8>,
+}
+
+impl fmt::Debug for StagedRows {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StagedRows")
+            .field("list", &self.list)
+            .field("kind", &self.kind)
+            .field("how", &self.how)
+            .field("first", &self.first)
+            .field("rows", &format_args!("{} rows", self.rows.len() / ROW_BYTES))
+            .finish_non_exhaustive()
+    }
 }
 
 /// A change that came into force.

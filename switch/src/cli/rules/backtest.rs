@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use risk::{past::Keep, rulebook::Rulebook};
+use risk::{language::NamedList, past::Keep, rulebook::Rulebook};
 use tempfile::NamedTempFile;
 
 use super::{at, read, refused, tell};
@@ -14,13 +14,15 @@ use crate::{
     app::journal_dir,
     audit::StoppedFolder,
     backtest::{
-        Asked, DataError, DataSet, Findings, Labels, Map, MapError, Trial, Tried, against_journal, report,
+        Asked, DataError, DataSet, Findings, Labels, ListFiles, Map, MapError, Trial, Tried, against_journal,
+        report,
     },
     cli::{
         Failure,
         progress::Progress,
         source::{ArchiveAt, audit},
     },
+    config::EXIT_USAGE,
     interrupt::Interrupt,
     journal::{Reader, SegmentHistory},
 };
@@ -53,6 +55,9 @@ pub(super) struct Args {
     /// Which column of the data set is which fact
     #[arg(long, value_name = "MAP", conflicts_with_all = ["labels", "archive"])]
     map: Option<PathBuf>,
+    /// A list that rules look into, on a data set: a CSV file with the columns value and expires. On a journal lists are those of then
+    #[arg(long = "list", value_name = "NAME=FILE", value_parser = named_file, requires = "map")]
+    lists: Vec<(String, PathBuf)>,
     /// What was found out about requests of the journal, a CSV file with the columns rrn or record, label, known
     #[arg(long, value_name = "FILE")]
     labels: Option<PathBuf>,
@@ -71,7 +76,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     let live = if args.live.is_empty() { None } else { Some(set(&args.live, Rulebook::read)?) };
     let interrupt = Interrupt::watch().map_err(|error| Failure::of(&error))?;
     let (findings, complaint) = match &args.map {
-        Some(map) => (against_data_set(&args.against, map, book, live, &interrupt)?, None),
+        Some(map) => (against_data_set(&args.against, map, (book, live), &args.lists, &interrupt)?, None),
         None if args.against.is_dir() => {
             let labels = args.labels.as_deref().map_or_else(|| Ok(Labels::default()), labels)?;
             let mut tried = Tried { book, live, labels };
@@ -147,30 +152,59 @@ fn on_records(reader: &dyn Reader, tried: &mut Tried, interrupt: &Interrupt) -> 
 fn against_data_set(
     path: &Path,
     map: &Path,
-    book: Rulebook,
-    live: Option<Rulebook>,
+    (book, live): (Rulebook, Option<Rulebook>),
+    lists: &[(String, PathBuf)],
     interrupt: &Interrupt,
 ) -> Result<Findings, Failure> {
     let of_map = |error: MapError| of_file(map, &error);
     let map = Map::read(&read(map)?).map_err(of_map)?;
     std::iter::once(&book).chain(&live).try_for_each(|book| map.suits(book)).map_err(of_map)?;
+    let named: Vec<NamedList> =
+        std::iter::once(&book).chain(&live).flat_map(|book| book.lists().to_vec()).collect();
     let mut trial = Trial::new(book, live, map.currency(), Keep::ASKED);
     let file = File::open(path).map_err(|error| at(path, &error))?;
     let bytes = file.metadata().map_or(0, |metadata| metadata.len());
     let wrong = |error: DataError| of_file(path, &error);
     let mut rows = DataSet::open(BufReader::new(file), map).map_err(wrong)?;
+    let lists = list_files(lists, &named, &mut rows)?;
     let mut progress = Progress::of(bytes, "bytes");
     let mut heard = progress.callback();
     while rows.advance().map_err(wrong)? {
         let asked = Asked { row: rows.row(), request: rows.request(), declined: rows.declined() };
-        // A data set has no lists.
-        trial.take(&asked, |_, _| false);
+        let now_ms = asked.row.happened.at_ms;
+        trial.take(&asked, |list, key| lists.holds(list, key, now_ms));
         heard(rows.bytes());
         if interrupt.came() {
             return Ok(trial.finish(true));
         }
     }
     Ok(trial.finish(false))
+}
+
+/// The files that were given as lists, each for a list that the rules name.
+fn list_files(
+    files: &[(String, PathBuf)],
+    named: &[NamedList],
+    rows: &mut DataSet<BufReader<File>>,
+) -> Result<ListFiles, Failure> {
+    let (mut lists, zone) = (ListFiles::default(), rows.zone().clone());
+    for (place, (name, path)) in files.iter().enumerate() {
+        let list = named.iter().find(|list| list.name == *name);
+        let Some(list) = list.filter(|_| files[..place].iter().all(|(earlier, _)| earlier != name)) else {
+            let message = format!("--list {name}: the rules declare no such list, or it was given before");
+            return Err(Failure { message, code: EXIT_USAGE });
+        };
+        let file = File::open(path).map_err(|error| at(path, &error))?;
+        let read = lists.add(list, BufReader::new(file), &zone, |card| rows.card(card));
+        read.map_err(|error| of_file(path, &error))?;
+    }
+    Ok(lists)
+}
+
+/// A list's name and its file as `NAME=FILE`.
+fn named_file(text: &str) -> Result<(String, PathBuf), &'static str> {
+    let (name, file) = text.split_once('=').ok_or("it must be a list's name, =, and a file")?;
+    Ok((name.to_owned(), file.into()))
 }
 
 fn figures(findings: &Findings) -> Result<Vec<u8>, Failure> {
