@@ -154,6 +154,7 @@ impl Stages {
         let remembered = self.books.transactions();
         self.metrics.duplicates(remembered.len(), remembered.evicted());
         self.metrics.books(self.books.ledger().holds().len(), self.books.notices().last_id());
+        self.metrics.alerts(self.books.alerts().counts());
         if let Some(rules) = self.books.rules_in_force() {
             self.metrics.rules(rules.published().number, rules.hits());
         }

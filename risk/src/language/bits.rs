@@ -30,6 +30,12 @@ impl RuleBits {
         Self(std::array::from_fn(|word| self.0[word] & other.0[word]))
     }
 
+    /// Those that are not among the others.
+    #[must_use]
+    pub fn without(&self, others: &Self) -> Self {
+        Self(std::array::from_fn(|word| self.0[word] & !others.0[word]))
+    }
+
     /// The first of them.
     #[must_use]
     pub fn first(&self) -> Option<usize> {
@@ -79,6 +85,7 @@ mod tests {
         let mut other = RuleBits::default();
         other.set(64);
         assert_eq!(bits.and(&other), other);
+        assert_eq!(bits.without(&other).iter().collect::<Vec<_>>(), [3, 255]);
         assert!(!bits.contains(256));
     }
 }

@@ -73,6 +73,8 @@ pub struct ExplainedRule {
     pub fired: bool,
     /// Whether it did not apply, because a fact was missing.
     pub not_applicable: bool,
+    /// Whether it had no effect, because it was snoozed for the card.
+    pub snoozed: bool,
     /// The condition, taken apart.
     pub tree: Piece,
 }
@@ -157,12 +159,14 @@ fn said_by_set(books: &Books, time_ms: i64, decided: &Decided) -> Option<Explain
     let set = books.rules_in_force()?;
     let hits = decided.judged?.hits;
     let (fired, missing) = hits.map(|hits| (hits.fired, hits.not_applicable)).unwrap_or_default();
+    let snoozed = books.snoozed_of(set, decided.card?, time_ms, &fired);
     let trees = books.explained_then(decided, time_ms)?;
     let rules = set.book().evaluated().zip(trees).enumerate().map(|(place, (rule, tree))| ExplainedRule {
         id: rule.id.clone(),
         state: if rule.state == RuleState::Live { "live" } else { "shadow" }.to_owned(),
         fired: fired.contains(place),
         not_applicable: missing.contains(place),
+        snoozed: snoozed.contains(place),
         tree: piece(tree),
     });
     Some(ExplainedSet {

@@ -5,6 +5,7 @@
 //! the accounts over a business day in [`trial`], what they are for in [`mod@chart`], one terminal in [`terminal`], the outbox in [`notices`],
 //! the rules in force in [`rules`], what they look things up in in [`mod@lists`], why they decided in [`mod@explain`].
 
+pub mod alerts;
 pub mod card;
 pub mod chart;
 pub mod explain;
@@ -25,6 +26,7 @@ use crate::{
     app::{archive_dir, journal_dir},
     books::{
         Books,
+        alerts::Snooze,
         event::{Decided, Event, Operated},
         owed::BooksFault,
         reason::Reason,
@@ -222,7 +224,9 @@ fn entry(books: &Books, seq: Seq, time_ms: i64, event: &Event) -> Entry {
         Event::SignedIn { terminal, stan, .. } | Event::SignedOff { terminal, stan } => {
             Entry { terminal: terminal_name(books, *terminal), stan: Some(*stan), ..blank }
         }
-        Event::PinTriesReset { card } => Entry { card: card_name(books, Some(*card)), ..blank },
+        Event::PinTriesReset { card } | Event::RuleSnoozed(Snooze { card, .. }) => {
+            Entry { card: card_name(books, Some(*card)), ..blank }
+        }
         _ => blank,
     }
 }

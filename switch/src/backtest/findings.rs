@@ -180,8 +180,8 @@ impl Findings {
         }
     }
 
-    /// Counts a request; what it gives has to be counted again when the label is known.
-    pub(super) fn see(&mut self, seen: &Seen<'_>) -> Option<Known> {
+    /// Counts a request; what it gives has to be counted again when its label is known.
+    pub(super) fn see(&mut self, seen: &Seen<'_>) -> Known {
         let Seen { happened, verdict, was_declined, label, .. } = *seen;
         self.rows += 1;
         self.first_ms = self.first_ms.or(Some(happened.at_ms));
@@ -205,10 +205,8 @@ impl Findings {
             self.declines.hit(value, was_declined);
         }
         self.compare(seen, declined, &fired);
-        let label = label?;
-        // Of genuine requests only those count on which something fired.
-        let counts = label.fraud || !fired.is_empty();
-        counts.then(|| Known { fired: words(&verdict.hits.fired), value, week, fraud: label.fraud, declined })
+        let fraud = label.is_some_and(|label| label.fraud);
+        Known { fired: words(&verdict.hits.fired), value, week, fraud, declined }
     }
 
     fn compare(&mut self, seen: &Seen<'_>, declined: bool, fired: &[usize]) {

@@ -19,6 +19,7 @@ use super::{Asked, Findings, Labels, Row, Trial};
 use crate::{
     books::{
         Books,
+        alerts::{ALERTS_MAX, AlertStep, HandledAlert},
         event::{Decided, Event},
         rulebook::{KEEP, RulesFault, RulesInForce},
     },
@@ -122,8 +123,17 @@ impl Walk {
     }
 
     fn step(&mut self, books: &Books, seq: Seq, time_ms: i64, event: &Event, labels: &mut Labels) {
-        if let Event::Decided(decided) = event {
-            self.ask(books, seq, time_ms, decided, labels);
+        let alerts = books.alerts();
+        if alerts.get(seq - 1).is_some() {
+            // Each kept alert may still be disposed of; twice as many are looked through once in a while.
+            self.trial.await_word(seq - 1, 2 * ALERTS_MAX, |number| alerts.get(number).is_some());
+        }
+        match event {
+            Event::Decided(decided) => self.ask(books, seq, time_ms, decided, labels),
+            Event::AlertHandled(HandledAlert { alert, step: AlertStep::Dispose(what), .. }) => {
+                self.trial.hear(*alert, what.fraud());
+            }
+            _ => {}
         }
         if let Some(back) = books.went_back(event) {
             self.trial.take_back(&back);

@@ -4,6 +4,7 @@
 
 use std::{cmp::Reverse, collections::BinaryHeap};
 
+use hashbrown::HashMap;
 use risk::language::{Currency, Hits, Key, NamedList, RuleBits};
 use risk::past::{Happened, History, Keep};
 use risk::rulebook::{Rulebook, Verdict};
@@ -23,6 +24,10 @@ pub struct Trial {
     meter: Meter,
     findings: Findings,
     waiting: BinaryHeap<Reverse<Waiting>>,
+    /// The request asked last, if it has no label.
+    last: Option<(u64, Known)>,
+    /// Requests by their numbers that somebody may say something of later, and what was said last.
+    unsaid: HashMap<u64, (Known, Option<bool>)>,
 }
 
 /// A request whose label is not known yet; the earliest known first, then the earliest.
@@ -57,6 +62,8 @@ impl Trial {
             }),
             book,
             waiting: BinaryHeap::new(),
+            last: None,
+            unsaid: HashMap::new(),
         }
     }
 
@@ -84,9 +91,16 @@ impl Trial {
             None => asked.declined,
         };
         let seen = Seen { reference, happened, verdict: &verdict, was_declined: would, label: *label };
-        if let Some(known) = self.findings.see(&seen) {
-            let known_ms = label.map_or(now_ms, |label| label.known_ms);
-            self.waiting.push(Reverse(Waiting { known_ms, number: happened.number, known }));
+        let known = self.findings.see(&seen);
+        self.last = None;
+        match label {
+            // Of genuine requests only those count on which something fired.
+            Some(label) if label.fraud || !verdict.hits.fired.is_empty() => {
+                let (known_ms, number) = (label.known_ms, happened.number);
+                self.waiting.push(Reverse(Waiting { known_ms, number, known }));
+            }
+            Some(_) => {}
+            None => self.last = Some((happened.number, known)),
         }
         verdict.hits
     }
@@ -112,6 +126,24 @@ impl Trial {
         recorded.otherwise += u64::from(!same);
     }
 
+    /// Somebody may say later what the request asked last was, unless that is known. `may` tells whether something may still
+    /// be said of another.
+    pub fn await_word(&mut self, number: u64, most: usize, may: impl Fn(u64) -> bool) {
+        if let Some((_, known)) = self.last.take().filter(|(last, _)| *last == number) {
+            if self.unsaid.len() >= most {
+                self.unsaid.retain(|number, (_, said)| said.is_some() || may(*number));
+            }
+            self.unsaid.insert(number, (known, None));
+        }
+    }
+
+    /// Somebody says whether a request was fraud, or that it is not known; the last word counts.
+    pub fn hear(&mut self, number: u64, fraud: Option<bool>) {
+        if let Some((_, said)) = self.unsaid.get_mut(&number) {
+            *said = fraud;
+        }
+    }
+
     /// Takes back a part or all of what was approved.
     pub fn take_back(&mut self, back: &risk::past::TakenBack) {
         self.history.take_back(back);
@@ -125,6 +157,11 @@ impl Trial {
     pub fn finish(mut self, partial: bool) -> Findings {
         if let Some(last_ms) = self.findings.last_ms {
             self.learn(last_ms);
+        }
+        for (known, fraud) in self.unsaid.into_values() {
+            if let Some(fraud) = fraud {
+                self.findings.know(&Known { fraud, ..known });
+            }
         }
         self.findings.count_unknown();
         for (place, rule) in self.findings.rules.iter_mut().enumerate() {

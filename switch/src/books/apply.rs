@@ -143,6 +143,15 @@ impl Books {
             Event::Operated(operated) => self.apply_operated(operated),
             Event::RulebookPublished(published) => self.publish_rules(published, None),
             Event::ListRowsStaged(staged) => self.stage_rows(staged),
+            Event::AlertHandled(handled) => {
+                let (seq, time_ms) = (self.seq, self.time_ms);
+                let known = self.alerts.handle(handled, time_ms);
+                known.then_some(()).ok_or(ApplyError::NoSuch { seq, what: "alert" })
+            }
+            Event::RuleSnoozed(snooze) => {
+                self.alerts.snooze(snooze, self.time_ms);
+                Ok(())
+            }
             genesis => self.apply_genesis(genesis),
         }
     }
@@ -227,7 +236,9 @@ impl Books {
             | Event::Operated(_)
             | Event::RulebookPublished(_)
             | Event::ListRowsStaged(_)
-            | Event::ListChanged(_) => {
+            | Event::ListChanged(_)
+            | Event::AlertHandled(_)
+            | Event::RuleSnoozed(_) => {
                 return Err(ApplyError::NoSuch { seq, what: "way to apply this event" });
             }
         }

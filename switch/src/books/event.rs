@@ -14,6 +14,7 @@ use arrayvec::{ArrayString, ArrayVec};
 use serde::{Deserialize, Serialize};
 
 use super::{
+    alerts::{HandledAlert, Snooze},
     chart::Chart,
     currencies::OpenedAccount,
     fees::FeeRule,
@@ -676,6 +677,10 @@ pub enum Event {
     ListRowsStaged(StagedRows),
     /// A list by name was changed.
     ListChanged(ListChanged),
+    /// Somebody took up an alert, or said what it was.
+    AlertHandled(HandledAlert),
+    /// A rule has no effect for a card until a time, or has effect again.
+    RuleSnoozed(Snooze),
 }
 
 /// What happened by order.
@@ -772,6 +777,8 @@ impl Event {
             Self::RulebookPublished(_) => "rulebook_published",
             Self::ListRowsStaged(_) => "list_rows_staged",
             Self::ListChanged(_) => "list_changed",
+            Self::AlertHandled(_) => "alert_handled",
+            Self::RuleSnoozed(_) => "rule_snoozed",
         }
     }
 }

@@ -6,6 +6,7 @@
 //!
 //! Start at [`decide`], where the order of checks stands in one place. [`event`] is what the journal holds.
 
+pub mod alerts;
 pub mod apply;
 pub mod card;
 pub mod cards;
@@ -40,6 +41,7 @@ use hashbrown::HashMap;
 use serde::{Deserialize, Serialize};
 
 use self::{
+    alerts::Alerts,
     cards::{CardTable, Cards},
     chart::ChartInForce,
     currencies::FurtherAccounts,
@@ -238,6 +240,7 @@ pub struct Books {
     further: FurtherAccounts,
     rulebook: Option<Box<RulesInForce>>,
     lists: Lists,
+    alerts: Alerts,
 }
 
 /// Accounts that exist once per currency.

@@ -4,7 +4,13 @@
 use arrayvec::{ArrayString, ArrayVec};
 use serde::{Deserialize, Serialize};
 
-use super::{Seq, decide::operations::Operation, lists::change::ListChange, rulebook::RuleText};
+use super::{
+    Seq,
+    alerts::{AlertStep, RuleId},
+    decide::operations::Operation,
+    lists::change::ListChange,
+    rulebook::RuleText,
+};
 
 /// An officer's name in files, at most 32 characters.
 pub type OfficerName = ArrayString<32>;
@@ -65,6 +71,26 @@ pub enum What {
         /// What is changed.
         change: ListChange,
     },
+    /// Somebody looks at an alert, or says what it was.
+    HandleAlert {
+        /// A place of the journal that it is for.
+        journal: JournalPlace,
+        /// The alert: the record of its decision.
+        alert: Seq,
+        /// What is done with it.
+        step: AlertStep,
+    },
+    /// The rule of an alert has no effect for its card.
+    SnoozeRule {
+        /// A place of the journal that it is for.
+        journal: JournalPlace,
+        /// The alert.
+        alert: Seq,
+        /// Its rule.
+        rule: RuleId,
+        /// Until when, milliseconds since 1970 UTC; a time that is over ends it.
+        until_ms: i64,
+    },
 }
 
 impl What {
@@ -74,7 +100,9 @@ impl What {
         match self {
             Self::OperateIn { journal, .. }
             | Self::PublishRulesIn { journal, .. }
-            | Self::ChangeListIn { journal, .. } => Some(*journal),
+            | Self::ChangeListIn { journal, .. }
+            | Self::HandleAlert { journal, .. }
+            | Self::SnoozeRule { journal, .. } => Some(*journal),
             Self::BeginEpoch { .. } | Self::Operate(_) | Self::PublishRules(_) => None,
         }
     }
@@ -98,7 +126,21 @@ impl What {
             Self::Operate(_) | Self::OperateIn { .. } => "operate",
             Self::PublishRules(_) | Self::PublishRulesIn { .. } => "publish_rules",
             Self::ChangeListIn { .. } => "change_list",
+            Self::HandleAlert { .. } => "handle_alert",
+            Self::SnoozeRule { .. } => "snooze_rule",
         }
+    }
+
+    /// How many officers have to sign it. What is said of an alert moves no money and changes no decision; everything else does.
+    #[must_use]
+    pub fn signatures_needed(&self) -> usize {
+        if matches!(self, Self::HandleAlert { .. }) { 1 } else { SIGNATURES_MAX }
+    }
+
+    /// Whether the signature of an analyst counts.
+    #[must_use]
+    pub fn is_of_alerts(&self) -> bool {
+        matches!(self, Self::HandleAlert { .. } | Self::SnoozeRule { .. })
     }
 }
 

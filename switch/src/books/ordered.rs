@@ -3,6 +3,7 @@
 
 use super::{
     Books,
+    alerts::AlertFault,
     apply::ApplyError,
     decide::operations::OperationError,
     event::{Event, Ordered},
@@ -54,6 +55,9 @@ pub enum OrderRefusal {
     /// The list cannot be changed.
     #[error(transparent)]
     List(#[from] ListFault),
+    /// Nothing of the kind can be done with the alert.
+    #[error(transparent)]
+    Alert(#[from] AlertFault),
 }
 
 /// Most bytes that the event of an order may take: what a record of the journal holds.
@@ -77,6 +81,13 @@ impl Books {
             What::OperateIn { operation, .. } => self.decide_operation(operation, now)?,
             What::PublishRulesIn { files, .. } => self.decide_rules(files)?,
             What::ChangeListIn { .. } => self.decide_list(order)?,
+            What::HandleAlert { alert, step, .. } => {
+                let by = signed.signatures.first().map(|signature| signature.officer);
+                self.decide_alert(*alert, by, *step)?
+            }
+            What::SnoozeRule { alert, rule, until_ms, .. } => {
+                self.decide_snooze(*alert, rule, *until_ms, now.unix_ms())?
+            }
         };
         let event = Event::Ordered(Box::new(Ordered { order: signed.clone(), done }));
         let mut body = Vec::new();

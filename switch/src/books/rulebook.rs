@@ -306,6 +306,7 @@ impl Books {
             None => self.begun(currency),
         };
         past.adopt(book.code(), currency);
+        self.alerts.reserve();
         self.rulebook = Some(Box::new(RulesInForce { published, book, past }));
         Ok(())
     }
@@ -315,6 +316,8 @@ impl Books {
         let rules = self.rules_in_force()?;
         let (asked, past) = self.with_past(rules, asking, now_ms);
         let verdict = rules.book.evaluate(&asked, &past);
+        let card = u32::try_from(asking.whose.card).unwrap_or(u32::MAX);
+        let verdict = self.awake(rules, card, now_ms, verdict);
         let silent = verdict.hits.fired.is_empty() && verdict.hits.not_applicable.is_empty();
         let hits = (!silent).then_some(Hits {
             set: rules.published.number,
@@ -374,10 +377,11 @@ impl Books {
     }
 
     /// The rule of the set in force because of which a recorded request was declined, or somebody told.
-    pub(super) fn ruled_by(&self, hits: &Hits) -> Option<&WrittenRule> {
+    pub(super) fn ruled_by(&self, decided: &Decided, hits: &Hits) -> Option<&WrittenRule> {
         let rules = self.rules_in_force().filter(|rules| hits.ruled && hits.set == rules.published.number)?;
         let fired = risk::language::Hits { fired: hits.fired, not_applicable: hits.not_applicable };
-        rules.ruling(&rules.book.verdict(fired))
+        let verdict = self.awake(rules, decided.card?, self.time_ms, rules.book.verdict(fired));
+        rules.ruling(&verdict)
     }
 }
 

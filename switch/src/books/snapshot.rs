@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     Acquirer, Books, Card, IssuerKey, Merchant, Orderer, Psam, Seq, Terminal,
+    alerts::{AlertCounts, Alerts},
     apply::Listed,
     event::PsamMasters,
     notices::{Notice, Notices},
@@ -22,7 +23,7 @@ use super::{
 use crate::ledger::{Account, holds::Hold, purse::PurseType};
 
 /// Version of the snapshot's layout.
-const SNAPSHOT_VERSION: u8 = 10;
+const SNAPSHOT_VERSION: u8 = 11;
 
 /// Bytes after which a chunk is handed out. Rows are not split, so a chunk may be a row longer.
 const CHUNK_BYTES: usize = 32 << 10;
@@ -65,6 +66,9 @@ struct Header {
     income_names: u64,
     rulebooks: u64,
     lists: u64,
+    alerts: u64,
+    snoozed: u64,
+    alert_counts: AlertCounts,
 }
 
 /// The bytes are no snapshot of this version.
@@ -118,6 +122,8 @@ impl Books {
             rules.past().rows().for_each(|row| writer.row(&Some(row)));
             writer.row(&None::<PastRow>);
         }
+        writer.rows(self.alerts.after(0));
+        writer.rows(self.alerts.snoozed());
         writer.finish();
     }
 
@@ -217,6 +223,11 @@ impl Books {
             }
             books.rulebook = Some(Box::new(rules));
         }
+        let (alerts, snoozed) = (reader.rows(header.alerts)?, reader.rows(header.snoozed)?);
+        books.alerts = Alerts::restore(alerts, snoozed, header.alert_counts);
+        if books.rulebook.is_some() {
+            books.alerts.reserve();
+        }
         let currency = books.counters.currency();
         books.rules.rules = risk::Rules::new(rules, currency).map_err(|_| SnapshotError)?;
         if !reader.is_at_end() {
@@ -275,6 +286,9 @@ impl Books {
             income_names: self.chart.names.len() as u64,
             rulebooks: u64::from(self.rulebook.is_some()),
             lists: self.lists_len(),
+            alerts: self.alerts.after(0).count() as u64,
+            snoozed: self.alerts.snoozed().len() as u64,
+            alert_counts: *self.alerts.counts(),
         }
     }
 }

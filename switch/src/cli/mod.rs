@@ -1,5 +1,6 @@
 //! The command `cardswitch`: arguments in, exit code out. What a command does stands in its own file.
 
+mod alerts;
 mod card;
 mod check_config;
 mod city;
@@ -69,6 +70,8 @@ enum Command {
     Settle(settle::Args),
     /// Show who is to be told of what: cardholders and card management
     Notices(notices::Args),
+    /// What rules want somebody to look at: list it, take it up, say what it was
+    Alerts(alerts::Args),
     /// Look at a card
     Card(card::Args),
     /// What moved a card's purses in a period: opening balance, entries, closing balance
@@ -153,6 +156,7 @@ pub fn main() -> ExitCode {
         Command::Ledger(args) => ledger::run(args, &mut out),
         Command::Settle(args) => settle::run(args, &mut out),
         Command::Notices(args) => notices::run(args, &mut out),
+        Command::Alerts(args) => alerts::run(args, &mut out),
         Command::Card(args) => card::run(args, &mut out),
         Command::Statement(args) => statement::run(args, &mut out),
         Command::City(args) => city::run(args, &mut out),

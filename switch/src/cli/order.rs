@@ -1,6 +1,7 @@
 //! `cardswitch order`: what two officers sign. One makes the order and signs it, the other reads it and signs it too, and then
 //! anyone may have it carried out.
 
+mod alert;
 mod list;
 mod operate;
 mod rules;
@@ -63,6 +64,9 @@ enum Action {
         /// The officer's key file, which must not be there
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+        /// An analyst, whose signature counts for alerts alone
+        #[arg(long)]
+        analyst: bool,
     },
     /// Order a new epoch: the journal goes on from an earlier record
     Epoch(Epoch),
@@ -167,7 +171,7 @@ struct Epoch {
 
 /// By whom an order is made, why, and for how long.
 #[derive(Debug, clap::Args)]
-struct Made {
+pub(super) struct Made {
     /// Why; the journal keeps it for ever
     #[arg(long)]
     why: String,
@@ -180,6 +184,13 @@ struct Made {
     /// The file of the order
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
+}
+
+impl Made {
+    pub(super) fn new(why: &str, officer: &Path, out: &Path) -> Self {
+        let (officer, out) = (officer.to_owned(), out.to_owned());
+        Self { why: why.to_owned(), officer, valid_h: VALID_H, out }
+    }
 }
 
 /// Which journal it is for. An order is good in that one alone.
@@ -243,11 +254,12 @@ struct At {
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     match &args.action {
-        Action::Officer { name, out: path } => {
+        Action::Officer { name, out: path, analyst } => {
             let key =
                 OfficerKey::draw(path, name, &mut system_entropy).map_err(|error| Failure::usage(&error))?;
             let public = hex::digits(&key.public());
-            tell(out, format_args!("[[officer]]\nname = \"{}\"\nkey = \"{public}\"\n", key.name()))
+            let analyst = if *analyst { "analyst = true\n" } else { "" };
+            tell(out, format_args!("[[officer]]\nname = \"{}\"\nkey = \"{public}\"\n{analyst}", key.name()))
         }
         Action::Epoch(args) => {
             let mut progress = Progress::new("records");
@@ -285,7 +297,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 /// Where a running switch's journal ends: a place that no other journal has.
-fn head_of(admin: &str) -> Result<JournalPlace, Failure> {
+pub(super) fn head_of(admin: &str) -> Result<JournalPlace, Failure> {
     let head: HeadView = ask(admin, "/journal/head")?;
     let no_hash =
         || Failure { message: format!("{admin}/journal/head: its hash is not 64 hex digits"), code: 1 };
@@ -332,13 +344,32 @@ fn served_parties(admin: &str) -> Result<Parties, Failure> {
     Ok(all)
 }
 
-fn make(what: What, made: &Made, out: &mut dyn Write) -> Result<(), Failure> {
-    let officer = OfficerKey::read(&made.officer).map_err(|error| Failure::usage(&error))?;
+/// An order with its maker's signature.
+fn drafted(what: What, why: &str, valid_h: u16, officer: &Path) -> Result<SignedOrder, Failure> {
+    let officer = OfficerKey::read(officer).map_err(|error| Failure::usage(&error))?;
     let mut id = [0; 16];
     system_entropy(&mut id);
-    let order = file::draft(id, now_ms()?, made.valid_h, what, &made.why);
+    let order = file::draft(id, now_ms()?, valid_h, what, why);
     let mut order = order.map_err(|message| Failure { message, code: crate::config::EXIT_USAGE })?;
     file::sign(&mut order, &officer).map_err(|error| Failure::of(&error))?;
+    Ok(order)
+}
+
+/// An order that one signature is enough for, carried out as soon as it is made.
+pub(super) fn send_at_once(
+    what: What,
+    why: &str,
+    officer: &Path,
+    admin: &str,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let order = drafted(what, why, 1, officer)?;
+    let CarriedOut { seq } = send(admin, "/orders", &OrderText::of(&order))?;
+    tell(out, format_args!("done: record {seq}"))
+}
+
+pub(super) fn make(what: What, made: &Made, out: &mut dyn Write) -> Result<(), Failure> {
+    let order = drafted(what, &made.why, made.valid_h, &made.officer)?;
     file::write(&made.out, &order).map_err(|error| Failure::of(&error))?;
     table(&OrderText::of(&order), out)?;
     tell(
@@ -370,7 +401,12 @@ fn show(path: &Path, officers: Option<&Path>, json: bool, out: &mut dyn Write) -
     if json {
         Ok(())
     } else {
-        tell(out, format_args!("two enrolled officers signed it: it can be carried out"))
+        let signed = if order.order.what.signatures_needed() == 1 {
+            "an enrolled officer"
+        } else {
+            "two enrolled officers"
+        };
+        tell(out, format_args!("{signed} signed it: it can be carried out"))
     }
 }
 
@@ -442,7 +478,7 @@ fn keys_known(keys: &epoch::AcquirerKeys) -> String {
     )
 }
 
-fn now_ms() -> Result<i64, Failure> {
+pub(super) fn now_ms() -> Result<i64, Failure> {
     Ok(Clock::new("UTC").map_err(|error| Failure::of(&error))?.now().unix_ms())
 }
 
@@ -470,6 +506,14 @@ fn table(order: &OrderText, out: &mut dyn Write) -> Result<(), Failure> {
         }
         WhatText::ChangeListIn { record, hash, change } => {
             tell(out, format_args!("what     {}", list::words(change)))?;
+            tell(out, format_args!("journal  that has, at record {record}, the chain hash {hash}"))?;
+        }
+        WhatText::HandleAlert { record, hash, alert, step } => {
+            tell(out, format_args!("what     {}", alert::handled(*alert, step)))?;
+            tell(out, format_args!("journal  that has, at record {record}, the chain hash {hash}"))?;
+        }
+        WhatText::SnoozeRule { record, hash, alert, rule, until } => {
+            tell(out, format_args!("what     {}", alert::snoozed(*alert, rule, until)))?;
             tell(out, format_args!("journal  that has, at record {record}, the chain hash {hash}"))?;
         }
     }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Admin, busy, failed, joined, look, question::Question, stopping};
 use crate::audit::{
-    AuditError,
+    AuditError, alerts,
     card::{CardMask, Search},
     explain, lists, notices, rules, statement, terminal,
 };
@@ -37,6 +37,21 @@ pub(super) struct NoticesQuery {
 
 pub(super) async fn notices(State(admin): State<Admin>, Question(query): Question<NoticesQuery>) -> Response {
     match look(&admin, move |books| notices::notices(books, query.after.unwrap_or(0))).await {
+        Some(list) => Json(list).into_response(),
+        None => stopping(),
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AlertsQuery {
+    after: Option<Seq>,
+    all: Option<bool>,
+}
+
+pub(super) async fn alerts(State(admin): State<Admin>, Question(query): Question<AlertsQuery>) -> Response {
+    let (after, all) = (query.after.unwrap_or(0), query.all.unwrap_or(false));
+    match look(&admin, move |books| alerts::alerts(books, after, all)).await {
         Some(list) => Json(list).into_response(),
         None => stopping(),
     }

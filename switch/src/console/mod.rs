@@ -160,6 +160,7 @@ async fn serve(
         .route("/ledger/entries", get(entries))
         .route("/ledger/verify", get(verify))
         .route("/notices", get(lookup::notices))
+        .route("/alerts", get(lookup::alerts))
         .route("/cards", get(lookup::cards))
         .route("/statements", get(lookup::statements))
         .route("/ledger/trial", get(ledger::trial))

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{OfficerKey, OrderError, key::officer_name};
 use crate::{
     books::{
+        alerts::{AlertStep, RuleId},
         decide::operations::Operation,
         lists::{
             change::{Grounds, How, ListChange, list_name},
@@ -111,6 +112,30 @@ pub enum WhatText {
         hash: String,
         /// What is changed.
         change: ChangeText,
+    },
+    /// Somebody looks at an alert, or says what it was.
+    HandleAlert {
+        /// A record of the journal that it is for, with which a commit ended.
+        record: u64,
+        /// The chain's hash there, hex digits.
+        hash: String,
+        /// The alert: the record of its decision.
+        alert: u64,
+        /// What is done with it.
+        step: AlertStep,
+    },
+    /// The rule of an alert has no effect for its card.
+    SnoozeRule {
+        /// A record of the journal that it is for, with which a commit ended.
+        record: u64,
+        /// The chain's hash there, hex digits.
+        hash: String,
+        /// The alert.
+        alert: u64,
+        /// Its rule.
+        rule: RuleId,
+        /// Until when, RFC 3339.
+        until: String,
     },
 }
 
@@ -243,6 +268,19 @@ impl OrderText {
                 hash: hex::digits(&journal.hash),
                 change: ChangeText::of(change),
             },
+            What::HandleAlert { journal, alert, step } => WhatText::HandleAlert {
+                record: journal.record,
+                hash: hex::digits(&journal.hash),
+                alert: *alert,
+                step: *step,
+            },
+            What::SnoozeRule { journal, alert, rule, until_ms } => WhatText::SnoozeRule {
+                record: journal.record,
+                hash: hex::digits(&journal.hash),
+                alert: *alert,
+                rule: *rule,
+                until: rfc3339(*until_ms),
+            },
         };
         let signature = |signature: &OfficerSignature| SignatureText {
             officer: signature.officer.to_string(),
@@ -283,6 +321,22 @@ impl OrderText {
             WhatText::ChangeListIn { record, hash, change } => {
                 let journal = place(*record, hash, "what.change_list_in.hash must be 64 hex digits")?;
                 What::ChangeListIn { journal, change: change.change()? }
+            }
+            WhatText::HandleAlert { record, hash, alert, step } => {
+                let journal = place(*record, hash, "what.handle_alert.hash must be 64 hex digits")?;
+                if matches!(step, AlertStep::Assign(to) if officer_name(to).is_none()) {
+                    return Err("what.handle_alert.step.assign must be a name of letters, digits, - and _");
+                }
+                What::HandleAlert { journal, alert: *alert, step: *step }
+            }
+            WhatText::SnoozeRule { record, hash, alert, rule, until } => {
+                let journal = place(*record, hash, "what.snooze_rule.hash must be 64 hex digits")?;
+                if officer_name(rule).is_none() {
+                    return Err("what.snooze_rule.rule must be a rule's name");
+                }
+                let until_ms = unix_ms(until)
+                    .ok_or("what.snooze_rule.until must be a time such as 2026-11-22T13:00:00Z")?;
+                What::SnoozeRule { journal, alert: *alert, rule: *rule, until_ms }
             }
         };
         let order = Order {

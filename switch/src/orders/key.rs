@@ -126,7 +126,7 @@ impl OfficerKey {
 }
 
 /// A name as files have it.
-pub(super) fn officer_name(text: &str) -> Option<OfficerName> {
+pub(crate) fn officer_name(text: &str) -> Option<OfficerName> {
     let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     // Names are logged and printed, so none may look like a card number.
     let digits = text.bytes().filter(u8::is_ascii_digit).count();

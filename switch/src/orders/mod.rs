@@ -29,6 +29,12 @@ pub enum OrderError {
         "the order has {0} of 2 signatures; have another officer read it and sign with `cardswitch order sign`"
     )]
     Unsigned(usize),
+    /// One is needed.
+    #[error("nobody has signed the order")]
+    Nobody,
+    /// An analyst signed what is not an analyst's.
+    #[error("{0} is enrolled as an analyst, whose signature counts for alerts alone")]
+    NotTheirs(String),
     /// One signed twice.
     #[error("{0} has signed this order before; another officer must")]
     Twice(String),
@@ -52,7 +58,7 @@ fn signed_bytes(order: &Order) -> Vec<u8> {
 }
 
 impl Officers {
-    /// Whether two different officers signed this order, and its time is not over.
+    /// Whether as many different officers signed this order as it needs, and its time is not over.
     ///
     /// # Errors
     /// The first rule it breaks.
@@ -61,7 +67,7 @@ impl Officers {
         if now_ms > signed.order.expires_ms { Err(OrderError::Expired) } else { Ok(()) }
     }
 
-    /// Whether two different officers signed this order, whenever that was.
+    /// Whether as many different officers signed this order as it needs, whenever that was.
     ///
     /// # Errors
     /// The first rule it breaks.
@@ -79,11 +85,18 @@ impl Officers {
             if twice {
                 return Err(OrderError::Twice(name()));
             }
+            if officer.analyst && !signed.order.what.is_of_alerts() {
+                return Err(OrderError::NotTheirs(name()));
+            }
             if !officer.signed(&bytes, signature) {
                 return Err(OrderError::Forged(name()));
             }
         }
-        if signed.signatures.is_full() { Ok(()) } else { Err(OrderError::Unsigned(signed.signatures.len())) }
+        match (signed.signatures.len(), signed.order.what.signatures_needed()) {
+            (has, needed) if has >= needed => Ok(()),
+            (_, 1) => Err(OrderError::Nobody),
+            (has, _) => Err(OrderError::Unsigned(has)),
+        }
     }
 }
 

@@ -36,6 +36,8 @@ struct Raw {
 struct RawOfficer {
     name: String,
     key: String,
+    #[serde(default)]
+    analyst: bool,
 }
 
 /// Everybody whose orders count.
@@ -47,6 +49,8 @@ pub struct Officers(Vec<Officer>);
 pub(super) struct Officer {
     name: OfficerName,
     pub(super) key: VerifyingKey,
+    /// Whose signature counts for alerts alone.
+    pub(super) analyst: bool,
 }
 
 impl Officers {
@@ -67,8 +71,15 @@ impl Officers {
         let officer = |key: &&super::OfficerKey| Officer {
             name: officer_name(key.name()).expect("a name"),
             key: VerifyingKey::from_bytes(&key.public()).expect("a key"),
+            analyst: false,
         };
         Self(keys.iter().map(officer).collect())
+    }
+
+    #[cfg(test)]
+    pub(super) fn with_analyst(mut self, key: &super::OfficerKey) -> Self {
+        self.0.extend(Self::of(&[key]).0.into_iter().map(|officer| Officer { analyst: true, ..officer }));
+        self
     }
 }
 
@@ -85,8 +96,11 @@ fn parse(path: &Path) -> Result<Officers, String> {
         Some(line) => format!("line {line}: {}", error.problem),
         None => error.problem.to_string(),
     })?;
-    if !(2..=OFFICERS_MAX).contains(&raw.officer.len()) {
-        return Err(format!("there must be 2 to {OFFICERS_MAX} officers, because every order needs two"));
+    let officers = raw.officer.iter().filter(|raw| !raw.analyst).count();
+    if officers < 2 || raw.officer.len() > OFFICERS_MAX {
+        return Err(format!(
+            "there must be 2 to {OFFICERS_MAX} officers, because every order needs two; analysts are none"
+        ));
     }
     let mut officers: Vec<Officer> = Vec::new();
     for (place, raw) in raw.officer.iter().enumerate() {
@@ -100,7 +114,7 @@ fn parse(path: &Path) -> Result<Officers, String> {
         if officers.iter().any(|officer| officer.name == name || officer.key == key) {
             return Err(at("this name or key stands there twice"));
         }
-        officers.push(Officer { name, key });
+        officers.push(Officer { name, key, analyst: raw.analyst });
     }
     Ok(Officers(officers))
 }

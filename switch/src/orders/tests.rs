@@ -5,7 +5,10 @@ use super::{
     key::KeyProblem,
     *,
 };
-use crate::books::order::What;
+use crate::books::{
+    alerts::{AlertStep, Disposition, RuleId},
+    order::{JournalPlace, What},
+};
 
 const NOW_MS: i64 = 1_795_000_000_000;
 
@@ -139,5 +142,33 @@ fn a_reason_is_needed_and_holds_no_card_number() {
     let what = || What::BeginEpoch { epoch: 2, keeps: 17, hash: [9; 32] };
     for why in ["", "  ", "card 9156003355800035 was hit", &"x".repeat(201), "two\nlines"] {
         assert!(draft([1; 16], NOW_MS, VALID_H, what(), why).is_err(), "{why}");
+    }
+}
+
+#[test]
+fn one_signature_is_enough_for_an_alert_and_an_analysts_for_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let [alice, bob, ann] =
+        [("alice", 1), ("bob", 2), ("ann", 3)].map(|(name, seed)| officer(&folder, name, seed));
+    let officers = Officers::of(&[&alice, &bob]).with_analyst(&ann);
+    let journal = JournalPlace { record: 7, hash: [9; 32] };
+    let handled = || What::HandleAlert { journal, alert: 5, step: AlertStep::Dispose(Disposition::Fraud) };
+    let rule = RuleId::from("much").unwrap();
+    let snoozed = || What::SnoozeRule { journal, alert: 5, rule, until_ms: NOW_MS + 1 };
+    let epoch = || What::BeginEpoch { epoch: 2, keeps: 17, hash: [9; 32] };
+    let theirs = || Err(OrderError::NotTheirs("ann".to_owned()));
+    let rows = [
+        ("an analyst says what an alert was", handled(), vec![&ann], Ok(())),
+        ("an officer does", handled(), vec![&bob], Ok(())),
+        ("nobody does", handled(), vec![], Err(OrderError::Nobody)),
+        ("an analyst alone snoozes", snoozed(), vec![&ann], Err(OrderError::Unsigned(1))),
+        ("an officer lets an analyst snooze", snoozed(), vec![&ann, &bob], Ok(())),
+        ("an analyst orders an epoch", epoch(), vec![&alice, &ann], theirs()),
+    ];
+    for (name, what, keys, want) in rows {
+        let mut signed = draft([1; 16], NOW_MS, 1, what, "the holder called back").unwrap();
+        keys.iter().for_each(|key| sign(&mut signed, key).unwrap());
+        assert_eq!(officers.check(&signed, NOW_MS), want, "{name}");
+        assert_eq!(OrderText::of(&signed).order().as_ref(), Ok(&signed), "{name}: as a file");
     }
 }

@@ -18,7 +18,12 @@ use super::{
     page::Page,
 };
 use crate::{
-    books::{event::TerminalDialect, reason::Reason, request::Kind},
+    books::{
+        alerts::{AlertCounts, Disposition},
+        event::TerminalDialect,
+        reason::Reason,
+        request::Kind,
+    },
     channel::{Disconnect, Refused},
     config::Config,
     console::door::Closed,
@@ -124,6 +129,10 @@ pub struct Metrics {
     archive_failed: Counter,
     archive_deleted: Counter,
     rule_set: Gauge,
+    alerts_open: Gauge,
+    alerts: Counter,
+    alerts_lapsed: Counter,
+    alerts_disposed: [Counter; 3],
     rules: Arc<Mutex<RuleCounts>>,
     lists: Arc<Mutex<ListSizes>>,
     recorder: Arc<PrometheusRecorder>,
@@ -239,6 +248,11 @@ impl Metrics {
                 archive_failed: counter!("cardswitch_archive_failed_total"),
                 archive_deleted: counter!("cardswitch_archive_segments_deleted_total"),
                 rule_set: gauge!("cardswitch_rule_set_number"),
+                alerts_open: gauge!("cardswitch_alerts_open"),
+                alerts: counter!("cardswitch_alerts_total"),
+                alerts_lapsed: counter!("cardswitch_alerts_lapsed_total"),
+                alerts_disposed: Disposition::ALL
+                    .map(|what| counter!("cardswitch_alerts_disposed_total", "disposition" => what.name())),
                 rules: Arc::default(),
                 lists: Arc::default(),
                 recorder: Arc::clone(recorder),
@@ -276,6 +290,14 @@ impl Metrics {
     pub fn books(&self, holds: usize, notices: u64) {
         self.holds.set(holds as f64);
         self.notices.absolute(notices);
+    }
+
+    /// Alerts since the journal began: open ones, all, those that left unseen, and what people said that they were.
+    pub fn alerts(&self, counts: &AlertCounts) {
+        self.alerts_open.set(counts.open as f64);
+        self.alerts.absolute(counts.raised);
+        self.alerts_lapsed.absolute(counts.lapsed);
+        self.alerts_disposed.iter().zip(counts.disposed).for_each(|(counter, count)| counter.absolute(count));
     }
 
     /// What the published rules in force have come to: the set's number, and of each rule id, state, and how often it fired

@@ -55,6 +55,7 @@ impl Walk<'_> {
             }
             OrderRefusal::Rules(_) => unreachable!("no rules are ordered here"),
             OrderRefusal::List(_) => unreachable!("no lists are ordered here"),
+            OrderRefusal::Alert(_) => unreachable!("nobody looks at alerts here"),
             OrderRefusal::Operation(error) => Refused::Operation(*error),
         });
         if want.as_ref().err() != refused.as_ref() {

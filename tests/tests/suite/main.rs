@@ -1,6 +1,7 @@
 //! What must hold of the switch, scenario by scenario. One binary, so that it is linked once.
 
 mod additions;
+mod alerts;
 mod allocation;
 mod atm;
 mod attacks;

@@ -96,6 +96,13 @@ pub(crate) fn order(arguments: &[&str]) -> Command {
     command
 }
 
+/// What a command that fails says.
+pub(crate) fn complaint(mut command: Command) -> String {
+    let output = command.output().expect("the program runs");
+    assert!(!output.status.success());
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
 pub(crate) fn succeeds(mut command: Command) -> String {
     let output = command.output().expect("the program runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

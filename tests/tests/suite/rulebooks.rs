@@ -20,7 +20,7 @@ use switch_tests::{
 use super::{
     follow::{Done, MARKET, NOTHING, PHARMACY, Shop, Switch, back, pays},
     holds::{HOUR_MS, Timed, check_replay},
-    officers::{Scene, order, succeeds},
+    officers::{Scene, complaint, order, succeeds},
 };
 use crate::PROGRAM;
 
@@ -111,12 +111,6 @@ fn in_force(process: &Process) -> Value {
     serde_json::from_str(&succeeds(command)).expect("JSON")
 }
 
-fn complaint(mut command: Command) -> String {
-    let output = command.output().expect("the program runs");
-    assert!(!output.status.success());
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
 #[test]
 fn a_published_set_decides_from_its_record_on_and_over_a_restart() {
     let (desk, process) = Desk::start();
@@ -190,7 +184,7 @@ fn record_of(process: &Process, reason: Reason) -> [String; 2] {
     ["--record".to_owned(), entry["seq"].to_string()]
 }
 
-fn explained(which: &[String], at: &[&str]) -> String {
+pub(crate) fn explained(which: &[String], at: &[&str]) -> String {
     let mut command = Command::new(PROGRAM);
     command.args(["rules", "explain"]).args(which).args(at);
     succeeds(command)

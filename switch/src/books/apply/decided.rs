@@ -37,6 +37,7 @@ impl Books {
         if let (Some(rules), Some(hits)) = (&mut self.rulebook, decided.judged.and_then(|judged| judged.hits))
         {
             rules.count(&hits);
+            self.raise_alert(decided, &hits);
         }
         Ok(())
     }
@@ -285,7 +286,7 @@ impl Books {
     /// The rule that people are told of: the published set's, if that is why, else the first of the city's that fired.
     fn rule_told(&self, decided: &Decided) -> &str {
         let hits = decided.judged.as_ref().and_then(|judged| judged.hits.as_ref());
-        if let Some(rule) = hits.and_then(|hits| self.ruled_by(hits)) {
+        if let Some(rule) = hits.and_then(|hits| self.ruled_by(decided, hits)) {
             return &rule.id;
         }
         let first = decided.fired.trailing_zeros() as usize;

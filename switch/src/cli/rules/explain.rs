@@ -76,6 +76,7 @@ fn tell(one: &Explanation, out: &mut dyn Write) -> io::Result<()> {
 
 fn tell_rule(rule: &ExplainedRule, out: &mut dyn Write) -> io::Result<()> {
     let became = match (rule.fired, rule.not_applicable) {
+        (true, _) if rule.snoozed => "fired, and is snoozed for this card",
         (true, _) => "fired",
         (_, true) => "did not apply",
         _ => "did not fire",
