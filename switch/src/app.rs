@@ -177,7 +177,7 @@ pub struct Running {
 pub fn start(config: &Config, progress: &mut dyn FnMut(Seq)) -> Result<Running, AppError> {
     let options = StoreOptions {
         extent_bytes: config.journal.extent_bytes,
-        anchor_sync_every: config.journal.anchor_sync_every,
+        anchor_lag_ms: config.journal.anchor_lag_ms,
         archive_days: config.journal.archive_days,
     };
     let (journal, archive) =
@@ -190,6 +190,12 @@ pub fn start(config: &Config, progress: &mut dyn FnMut(Seq)) -> Result<Running, 
         created = report.created,
         "journal verified"
     );
+    if report.from_tail > 0 {
+        tracing::info!(
+            extents = report.from_tail,
+            "extents taken over from the tail: the last stop was not a clean one"
+        );
+    }
     if report.left_over > 0 {
         tracing::info!(
             extents = report.left_over,

@@ -115,8 +115,8 @@ pub struct Limits {
 /// `[journal]`.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Journal {
-    /// Commits per synchronised write of the head anchor.
-    pub anchor_sync_every: u32,
+    /// Milliseconds by which the anchor may be synced behind its commit.
+    pub anchor_lag_ms: u32,
     /// Records from one checkpoint to the next.
     pub checkpoint_records: u64,
     /// Longest extent, bytes.
@@ -248,7 +248,7 @@ const UNPROVEN_PERMITS: Count = count("limits.unproven_permits", 64, 1, 1 << 20)
 const CONNECTION_WINDOW: Count = count("limits.connection_window", 128, 1, 65_536);
 const OUTBOX_BYTES: Count = count("limits.outbox_bytes", 1 << 18, 4096, 1 << 24);
 const IDLE_S: Count = count("limits.idle_s", 3600, 1, 7 * 86_400);
-const ANCHOR_SYNC_EVERY: Count = count("journal.anchor_sync_every", 1, 1, 65_536);
+const ANCHOR_LAG_MS: Count = count("journal.anchor_lag_ms", 10, 0, 60_000);
 const CHECKPOINT_RECORDS: Count = count("journal.checkpoint_records", 10_000_000, 1, 1 << 40);
 // The store moves larger values to files it never synchronises.
 const EXTENT_BYTES: Count = count("journal.extent_bytes", 65_536, 16_456, 65_536);
@@ -314,7 +314,7 @@ impl Config {
             atm: AtmListener::from_settings(settings)?,
             limits: Limits::from_settings(settings)?,
             journal: Journal {
-                anchor_sync_every: settings.count(ANCHOR_SYNC_EVERY)?,
+                anchor_lag_ms: settings.count(ANCHOR_LAG_MS)?,
                 checkpoint_records: settings.count(CHECKPOINT_RECORDS)?,
                 extent_bytes: settings.count(EXTENT_BYTES)?,
                 head_copy: settings.path_if_given("journal.head_copy")?,

@@ -266,16 +266,16 @@ fn folder() -> TempDir {
 impl Spent {
     fn add(&mut self, parts: CommitTimings) {
         self.commits += 1;
-        self.parts.insert_ns += parts.insert_ns;
-        self.parts.flush_ns += parts.flush_ns;
+        self.parts.encode_ns += parts.encode_ns;
+        self.parts.write_ns += parts.write_ns;
         self.parts.sync_ns += parts.sync_ns;
         self.parts.anchor_ns += parts.anchor_ns;
     }
 
     fn means(&self) -> String {
-        let CommitTimings { insert_ns, flush_ns, sync_ns, anchor_ns } = self.parts;
-        let [insert, flush, sync, anchor] =
-            [insert_ns, flush_ns, sync_ns, anchor_ns].map(|sum| sum / self.commits / 1_000);
-        format!("a commit: insert {insert} µs, flush {flush} µs, sync {sync} µs, anchor {anchor} µs")
+        let CommitTimings { encode_ns, write_ns, sync_ns, anchor_ns } = self.parts;
+        let [encode, write, sync, anchor] =
+            [encode_ns, write_ns, sync_ns, anchor_ns].map(|sum| sum / self.commits / 1_000);
+        format!("a commit: encode {encode} µs, write {write} µs, sync {sync} µs, anchor {anchor} µs")
     }
 }

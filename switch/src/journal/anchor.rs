@@ -2,7 +2,8 @@
 //!
 //! The engine opens a torn or flipped tail without a word, only shorter. The anchor is how that is noticed:
 //! it is written after the data is durable, so a journal that ends before its anchor has lost records that
-//! were acknowledged.
+//! were acknowledged. It may be synced a moment later than the answers go: what it says is read again only after a loss of
+//! power, and then it matters only if the disk has lost what it had promised to keep.
 //!
 //! `anchor.bin` is two preallocated slots of 4 KiB, written in turn, so that a torn write spoils one and
 //! leaves the one before. A slot is `"CWANCHR" and version | u64 commit counter | u64 sequence number |
@@ -60,13 +61,13 @@ pub(super) struct Anchor {
     file: File,
     page: Box<[u8; SLOT_BYTES]>,
     counter: u64,
-    unsynced: u32,
-    sync_every: u32,
+    /// Whether it is synced with every record, or lags until somebody syncs it.
+    strict: bool,
 }
 
 impl Anchor {
     /// Makes the anchor of an empty journal, durably.
-    pub(super) fn create(dir: &Path, sync_every: u32) -> Result<Self, JournalError> {
+    pub(super) fn create(dir: &Path, strict: bool) -> Result<Self, JournalError> {
         let (new, path) = (dir.join(ANCHOR_FILE_NEW), dir.join(ANCHOR_FILE));
         let write = || -> io::Result<()> {
             let mut file = File::create(&new)?;
@@ -78,35 +79,40 @@ impl Anchor {
             File::open(dir)?.sync_all()
         };
         write().map_err(JournalError::io("creating the anchor"))?;
-        Self::at(path, SLOTS - 1, sync_every)
+        Self::at(path, SLOTS - 1, strict)
     }
 
     /// Opens the anchor that `anchored` was read from.
-    pub(super) fn open(dir: &Path, anchored: &Anchored, sync_every: u32) -> Result<Self, JournalError> {
-        Self::at(dir.join(ANCHOR_FILE), anchored.counter, sync_every)
+    pub(super) fn open(dir: &Path, anchored: &Anchored, strict: bool) -> Result<Self, JournalError> {
+        Self::at(dir.join(ANCHOR_FILE), anchored.counter, strict)
     }
 
-    fn at(path: PathBuf, counter: u64, sync_every: u32) -> Result<Self, JournalError> {
+    fn at(path: PathBuf, counter: u64, strict: bool) -> Result<Self, JournalError> {
         let file =
             OpenOptions::new().write(true).open(path).map_err(JournalError::io("opening the anchor"))?;
-        Ok(Self { file, page: Box::new([0; SLOT_BYTES]), counter, unsynced: 0, sync_every })
+        Ok(Self { file, page: Box::new([0; SLOT_BYTES]), counter, strict })
     }
 
-    /// Writes `head`, which must be durable already, into the older slot, and syncs when the turn has come.
-    pub(super) fn record(&mut self, head: &Head) -> Result<(), JournalError> {
+    /// Writes `head`, which must be durable already, into the older slot. Whether it is durable: else a sync is due.
+    pub(super) fn record(&mut self, head: &Head) -> Result<bool, JournalError> {
         self.counter += 1;
         fill_slot(&mut self.page, self.counter, head);
         let offset = (self.counter % SLOTS) * SLOT_BYTES as u64;
         self.file.write_all_at(&self.page[..], offset).map_err(JournalError::io("writing the anchor"))?;
-        self.unsynced += 1;
-        if self.unsynced >= self.sync_every { self.sync() } else { Ok(()) }
+        if self.strict {
+            self.sync()?;
+        }
+        Ok(self.strict)
     }
 
     /// Makes durable what was recorded.
     pub(super) fn sync(&mut self) -> Result<(), JournalError> {
-        self.file.sync_data().map_err(JournalError::io("syncing the anchor"))?;
-        self.unsynced = 0;
-        Ok(())
+        self.file.sync_data().map_err(JournalError::io("syncing the anchor"))
+    }
+
+    /// A descriptor for whoever syncs it behind the answers.
+    pub(super) fn file(&self) -> Result<File, JournalError> {
+        self.file.try_clone().map_err(JournalError::io("opening the anchor"))
     }
 }
 
@@ -156,8 +162,8 @@ mod tests {
 
     fn anchor_at(seq: u64) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
-        let mut anchor = Anchor::create(dir.path(), 1).unwrap();
-        (1..=seq).for_each(|seq| anchor.record(&head(seq)).unwrap());
+        let mut anchor = Anchor::create(dir.path(), true).unwrap();
+        (1..=seq).for_each(|seq| assert!(anchor.record(&head(seq)).unwrap()));
         dir
     }
 
@@ -166,7 +172,7 @@ mod tests {
         let dir = anchor_at(5);
         let anchored = Anchored::read(dir.path()).unwrap().unwrap();
         assert_eq!((anchored.head, anchored.slot_damaged), (head(5), false));
-        Anchor::open(dir.path(), &anchored, 64).unwrap().record(&head(6)).unwrap();
+        assert!(!Anchor::open(dir.path(), &anchored, false).unwrap().record(&head(6)).unwrap());
         assert_eq!(Anchored::read(dir.path()).unwrap().unwrap().head, head(6));
         assert_eq!(fs::metadata(dir.path().join(ANCHOR_FILE)).unwrap().len(), SLOTS * SLOT_BYTES as u64);
     }

@@ -13,6 +13,8 @@ use super::{
     checkpoint::CheckpointFiles,
     engine::{Engine, engine_error, ensure_folder, guarded, sync_folder},
     inspection::StoppedJournal,
+    sled_store::take_tail_over,
+    tail,
     verify::ChainCheck,
 };
 
@@ -40,6 +42,9 @@ fn cut(dir: &Path, keeps: Option<Seq>, progress: &mut dyn FnMut(Seq)) -> Result<
     let engine = Engine::open(dir)?;
     let extents = engine.tree("extents")?;
     let base = base::read(dir)?;
+    // The copy's own: what is cut off must not come back from there.
+    take_tail_over(dir, &extents, &base)?;
+    tail::remove(dir)?;
     if let Some(seq) = keeps.filter(|keeps| *keeps < base.seq) {
         return Err(JournalError::BeforeBase { seq, base: base.seq });
     }
@@ -76,7 +81,7 @@ fn cut(dir: &Path, keeps: Option<Seq>, progress: &mut dyn FnMut(Seq)) -> Result<
     for seq in checkpoints.saved()?.into_iter().filter(|seq| *seq > head.seq) {
         checkpoints.remove(seq)?;
     }
-    let mut anchor = Anchor::create(dir, 1)?;
+    let mut anchor = Anchor::create(dir, true)?;
     anchor.record(&head)?;
     sync_folder(dir)?;
     Ok(head)
@@ -135,6 +140,8 @@ mod tests {
         engine.tree("extents").unwrap().remove(9_u64.to_be_bytes()).unwrap();
         engine.flush().unwrap();
         drop(engine);
+        // It would come back from there.
+        tail::remove(dir.path()).unwrap();
         fs::write(dir.path().join(super::super::anchor::ANCHOR_FILE), anchor).unwrap();
         let refused = SledStore::open(
             super::super::copy_for_inspection(dir.path()).unwrap().path(),

@@ -64,11 +64,6 @@ impl Engine {
         self.db.flush().map(drop).map_err(engine_error("flushing the journal"))
     }
 
-    /// A descriptor of the data file for whoever makes durable what was flushed.
-    pub(super) fn data_file(&self) -> Result<File, JournalError> {
-        self.data_file.try_clone().map_err(JournalError::io("opening the journal's file"))
-    }
-
     /// Makes durable what was flushed.
     pub(super) fn sync(&self) -> Result<(), JournalError> {
         self.data_file.sync_data().map_err(JournalError::io("syncing the journal"))

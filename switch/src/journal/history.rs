@@ -1,5 +1,5 @@
 //! Reading a journal from any record on: what has left the store comes from the archive, verified on the way, the rest from
-//! the store, without a seam for whoever reads.
+//! the engine and, where it has not got there yet, from what is on its way, without a seam for whoever reads.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -8,16 +8,36 @@ use crossbeam::atomic::AtomicCell;
 
 use super::archive::Archive;
 use super::engine::{engine_error, guarded};
-use super::extent::{Each, each_extent, hash_if_ends_at, records_of};
+use super::extent::{Each, Extent, each_extent, hash_if_ends_at, records_of};
+use super::settler::Unsettled;
 use super::{ChainHash, Damage, Head, JournalError, Reader, Record, Seq};
 
 /// What readers and those who trim share with the store.
 pub(super) struct History {
     pub(super) extents: sled::Tree,
+    /// What the engine does not have yet.
+    pub(super) unsettled: Arc<Unsettled>,
     pub(super) durable: Arc<AtomicCell<Head>>,
     /// Behind which record the store begins. It moves before anything is removed.
     pub(super) base: AtomicCell<Head>,
     pub(super) archive: Archive,
+}
+
+/// An extent, from wherever it is.
+pub(super) enum Stored {
+    /// From the engine.
+    Engine(sled::IVec),
+    /// It was on its way there.
+    Recent(Arc<[u8]>),
+}
+
+impl AsRef<[u8]> for Stored {
+    fn as_ref(&self) -> &[u8] {
+        match self {
+            Self::Engine(value) => value,
+            Self::Recent(value) => value,
+        }
+    }
 }
 
 /// A [`Reader`] of a [`SledStore`](super::SledStore) and its archive.
@@ -26,25 +46,66 @@ pub(super) struct SledReader(pub(super) Arc<History>);
 const READING: &str = "reading the journal";
 
 impl History {
-    /// The extent that begins last at or before `seq`, with its key.
-    pub(super) fn extent_holding(&self, seq: Seq) -> Result<Option<(sled::IVec, sled::IVec)>, JournalError> {
+    /// The extent of the engine that begins last at or before `seq`.
+    fn engine_holding(&self, seq: Seq) -> Result<Option<(sled::IVec, sled::IVec)>, JournalError> {
         guarded(READING, || {
             let holding = self.extents.range(..=seq.to_be_bytes()).next_back().transpose();
             holding.map_err(engine_error(READING))
         })
     }
 
+    /// The extent that begins last at or before `seq`.
+    fn extent_holding(&self, seq: Seq) -> Result<Option<Stored>, JournalError> {
+        // First what is on its way: it is forgotten there only when the engine has it.
+        if let Some((_, recent)) = self.unsettled.holding(seq) {
+            return Ok(Some(Stored::Recent(recent)));
+        }
+        Ok(self.engine_holding(seq)?.map(|(_, value)| Stored::Engine(value)))
+    }
+
     /// The store's extents from the one that begins at or before a record on.
     pub(super) fn stored(
         &self,
         from: Seq,
-    ) -> Result<impl Iterator<Item = Result<sled::IVec, JournalError>> + use<>, JournalError> {
-        let start = self.extent_holding(from)?.map(|(key, _)| key).unwrap_or_default();
-        let mut extents = self.extents.range(start..).values();
+    ) -> Result<impl Iterator<Item = Result<Stored, JournalError>> + use<>, JournalError> {
+        let (tree, unsettled) = (self.extents.clone(), Arc::clone(&self.unsettled));
+        let holding = self.engine_holding(from)?;
+        // What is damaged is shown, too: whoever looks at it says what is wrong with it.
+        let holding =
+            holding.filter(|(_, value)| Extent::parse(value).is_none_or(|extent| extent.last() >= from));
+        let mut settled = holding.map(|(key, _)| tree.range(key..).values());
+        let mut next = from;
         // Only the engine's part is guarded: a panic of whoever reads is his own.
+        let mut of_engine = move |next: Seq| {
+            guarded(READING, || {
+                let found = match &mut settled {
+                    Some(extents) => extents.next(),
+                    none => none.insert(tree.range(next.to_be_bytes()..).values()).next(),
+                };
+                if found.is_none() {
+                    // Not asked again: what comes into the engine from now on may be behind `next` by then.
+                    settled = None;
+                }
+                found.transpose().map_err(engine_error(READING))
+            })
+        };
         Ok(std::iter::from_fn(move || {
-            let next = || extents.next().transpose().map_err(engine_error(READING));
-            guarded(READING, next).transpose()
+            // Twice, because between a look here and a look there an extent may have come from one to the other.
+            for _ in 0..2 {
+                match of_engine(next) {
+                    Ok(Some(value)) => {
+                        next = Extent::parse(&value).map_or(next, |extent| extent.last() + 1);
+                        return Some(Ok(Stored::Engine(value)));
+                    }
+                    Err(error) => return Some(Err(error)),
+                    Ok(None) => {}
+                }
+                if let Some((last, recent)) = unsettled.holding(next) {
+                    next = last + 1;
+                    return Some(Ok(Stored::Recent(recent)));
+                }
+            }
+            None
         }))
     }
 
@@ -53,7 +114,7 @@ impl History {
         let base = self.base.load();
         if seq > base.seq {
             let holding = self.extent_holding(seq)?;
-            return Ok(holding.and_then(|(_, value)| hash_if_ends_at(&value, seq)));
+            return Ok(holding.and_then(|value| hash_if_ends_at(value.as_ref(), seq)));
         }
         if seq == base.seq || seq == 0 {
             return Ok(Some(if seq == 0 { Head::EMPTY.hash } else { base.hash }));

@@ -23,6 +23,7 @@ use super::JournalError;
 use super::anchor::ANCHOR_FILE;
 use super::engine::{DATA_FILE, sync_folder};
 use super::log_tail::SNAPSHOT;
+use super::tail::TAIL_FILES;
 
 /// The engine's settings, and how the name of a snapshot ends while it is written.
 const SETTINGS_FILE: &str = "conf";
@@ -30,7 +31,8 @@ const UNDER_WAY: &str = ".generating";
 
 /// Makes durable what an earlier process has left, and has what is read from now on come from the disk.
 pub(super) fn settle(dir: &Path) -> Result<(), JournalError> {
-    let read: Vec<_> = [DATA_FILE, ANCHOR_FILE].map(|name| dir.join(name)).into();
+    let names = [DATA_FILE, ANCHOR_FILE].into_iter().chain(TAIL_FILES);
+    let read: Vec<_> = names.map(|name| dir.join(name)).collect();
     settle_files(dir, &read)
 }
 

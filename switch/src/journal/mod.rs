@@ -34,8 +34,10 @@ mod restore;
 mod segment;
 mod segment_history;
 mod segments;
+mod settler;
 mod sled_store;
 mod syncer;
+mod tail;
 mod trim;
 mod verify;
 
@@ -336,13 +338,13 @@ impl fmt::Debug for CheckpointMeta {
 /// Nanoseconds that the parts of the last commit took.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct CommitTimings {
-    /// Encoding and hashing the extents, and handing them to the engine.
-    pub insert_ns: u64,
-    /// The engine writing its log.
-    pub flush_ns: u64,
-    /// `fdatasync` of the engine's file.
+    /// Encoding and hashing the extents.
+    pub encode_ns: u64,
+    /// Writing them to the tail, and waiting for room there.
+    pub write_ns: u64,
+    /// `fdatasync` of the tail.
     pub sync_ns: u64,
-    /// Writing the anchor, and syncing it when its turn has come.
+    /// Writing the anchor, and syncing it if it may not lag.
     pub anchor_ns: u64,
 }
 

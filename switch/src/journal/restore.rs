@@ -124,7 +124,7 @@ fn fitting_checkpoint<'a>(
 fn empty_store(to: &Path, base: &Head) -> Result<SledStore, JournalError> {
     if base.seq > 0 {
         ensure_folder(to)?;
-        Anchor::create(to, 1)?.record(base)?;
+        Anchor::create(to, true)?.record(base)?;
         base::write(to, base)?;
     }
     SledStore::open(to, StoreOptions::default()).map(|(store, _)| store)

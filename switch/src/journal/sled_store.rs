@@ -1,8 +1,8 @@
-//! The journal of a running switch: extents in sled, an anchor beside it.
+//! The journal of a running switch: extents in sled, the newest of them in a tail of files first, an anchor beside both.
 //!
-//! A commit is four steps, each timed: insert the extents, have the engine write them, `fdatasync`, write
+//! A commit is four steps, each timed: make the extents, write them to the `tail`, `fdatasync`, write
 //! the anchor. Only then are its records acknowledged and visible to readers. The last two are the `syncer`'s, which may be on
-//! another thread. Opening proves the history from its base on first (`verify`); a journal that fails is refused, never
+//! another thread. The engine takes them over behind the answers (`settler`). Opening gives it what it lacks, and proves the history from its base on first (`verify`); a journal that fails is refused, never
 //! repaired. Who reads it, and how it is trimmed, stands in `history` and `trim`.
 //!
 //! The engine changes its files whenever it opens them, a refused journal's too: whoever wants to look at
@@ -13,8 +13,7 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crossbeam::atomic::AtomicCell;
 
@@ -23,10 +22,12 @@ use super::archive::Archive;
 use super::base;
 use super::checkpoint::CheckpointFiles;
 use super::engine::{Engine, engine_error, ensure_folder, guarded, lock, sync_folder};
-use super::extent::ExtentWriter;
+use super::extent::{Extent, ExtentWriter};
 use super::history::{History, SledReader};
 use super::leftovers::settle;
+use super::settler::{Settler, Unsettled};
 use super::syncer::{Halves, SledSyncer, Synced};
+use super::tail::{self, TailWriter, TakenOver};
 use super::trim::SledCheckpoints;
 use super::verify::{ChainCheck, CheckedChain};
 use super::{
@@ -37,25 +38,28 @@ use super::{
 /// Where the archive is looked for when nobody says where, inside the journal's folder.
 const ARCHIVE_FOLDER: &str = "archive";
 
+/// The anchor's lag if nobody says otherwise: a hundred syncs a second at most, beside thousands of commits.
+const ANCHOR_LAG_MS: u32 = 10;
+
 /// Settings of a [`SledStore`].
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct StoreOptions {
     /// The largest extent, [`EXTENT_BYTES_MIN`]..=[`EXTENT_BYTES_MAX`] bytes.
     pub extent_bytes: usize,
-    /// The anchor is synced with every this-many-th commit, and at close. At least 1.
+    /// How many milliseconds the anchor may be synced behind the commit that it vouches for. With 0 it is synced with every
+    /// commit, before the answers go.
     ///
-    /// With 1 no acknowledged record can vanish unnoticed. With N, a power cut can take back up to the last
-    /// N − 1 anchors; if the same cut, or a fault of the disk, also tears the journal's tail by up to that
-    /// many commits, the loss looks like a clean end and goes unnoticed. A killed process takes back
-    /// nothing: the anchor is written, if not synced, with every commit.
-    pub anchor_sync_every: u32,
+    /// With 0 no acknowledged record can vanish unnoticed. With N, a power cut can take back the anchors of the last N
+    /// milliseconds; only if the disk then also lacks what it had promised to keep, commits of that time look like a clean end
+    /// and go unnoticed. A killed process takes back nothing: the anchor is written, if not synced, with every commit.
+    pub anchor_lag_ms: u32,
     /// Days after which a segment leaves the archive; 0 is never.
     pub archive_days: u32,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { extent_bytes: EXTENT_BYTES_MAX, anchor_sync_every: 1, archive_days: 0 }
+        Self { extent_bytes: EXTENT_BYTES_MAX, anchor_lag_ms: ANCHOR_LAG_MS, archive_days: 0 }
     }
 }
 
@@ -63,9 +67,6 @@ impl StoreOptions {
     fn check(&self) -> Result<(), JournalError> {
         if !(EXTENT_BYTES_MIN..=EXTENT_BYTES_MAX).contains(&self.extent_bytes) {
             return Err(JournalError::Options { rule: "extent_bytes must be from 16456 to 65536" });
-        }
-        if self.anchor_sync_every == 0 {
-            return Err(JournalError::Options { rule: "anchor_sync_every must be at least 1" });
         }
         Ok(())
     }
@@ -82,6 +83,8 @@ pub struct OpenReport {
     pub extents: u64,
     /// The record behind which the journal begins; those up to it are in the archive.
     pub base: Seq,
+    /// Extents that only the tail had, as a killed process leaves them.
+    pub from_tail: u64,
     /// Extents that were archived, and whose removal a crash had cut off; they were removed now.
     pub left_over: u64,
     /// Records behind the one the anchor named: durable, but perhaps never acknowledged, as a crash between
@@ -104,11 +107,13 @@ struct Found<'a> {
 
 /// A [`Store`] in a folder, for one process at a time.
 pub struct SledStore {
-    engine: Engine,
+    engine: Arc<Engine>,
     pub(super) extents: sled::Tree,
     checkpoints: Arc<SledCheckpoints>,
     history: Arc<History>,
     writer: ExtentWriter,
+    tail: TailWriter,
+    settler: Settler,
     pub(super) syncer: SledSyncer,
     timings: CommitTimings,
 }
@@ -176,6 +181,7 @@ impl SledStore {
         let Found { dir, archive, created, anchored, base } = found;
         let engine = Engine::open(dir)?;
         let extents = engine.tree("extents")?;
+        let taken_over = take_tail_over(dir, &extents, &base)?;
         let checked = verify(&extents, base, anchored.map(|anchored| anchored.head), progress)?;
         // A removal that was cut off: it is archived, and the base says that it is not looked for here.
         let left_over = remove_through(&extents, base.seq)?;
@@ -183,26 +189,40 @@ impl SledStore {
         // What a killed process left may be in the system's cache only; the anchor must not run ahead of it.
         engine.flush()?;
         engine.sync()?;
+        // The engine has all of it durably, so the tail may be written over.
+        let (tail, tail_files) = TailWriter::open(dir, taken_over.term)?;
         sync_folder(dir)?;
-        let anchor = renew_anchor(dir, anchored, &checked.head, options.anchor_sync_every)?;
+        let anchor = renew_anchor(dir, anchored, &checked.head, options.anchor_lag_ms == 0)?;
         let report = OpenReport {
             created,
             head: checked.head,
             extents: checked.extents,
             base: base.seq,
+            from_tail: taken_over.extents,
             left_over,
             ahead_of_anchor: anchored
                 .map_or(0, |anchored| checked.head.seq - anchored.head.seq.min(checked.head.seq)),
             anchor_slot_damaged: anchored.is_some_and(|anchored| anchored.slot_damaged),
             checkpoints: checkpoints.saved()?,
         };
-        let durable = Arc::new(AtomicCell::new(checked.head));
-        let written = AtomicCell::new(checked.head);
-        let poisoned = AtomicBool::new(false);
-        let halves = Halves { written, durable: Arc::clone(&durable), poisoned };
-        let synced = Synced { data_file: engine.data_file()?, anchor };
-        let history =
-            Arc::new(History { extents: extents.clone(), durable, base: AtomicCell::new(base), archive });
+        let halves = Arc::new(Halves::at(checked.head));
+        let (engine, unsettled) = (Arc::new(engine), Arc::new(Unsettled::behind(checked.head.seq)));
+        let settler = Settler::start(
+            Arc::clone(&unsettled),
+            Arc::clone(&engine),
+            extents.clone(),
+            Arc::clone(&halves),
+            anchor.file()?,
+            Duration::from_millis(options.anchor_lag_ms.into()),
+        )?;
+        let synced = Synced { tail: tail_files, anchor };
+        let history = Arc::new(History {
+            extents: extents.clone(),
+            unsettled: Arc::clone(&unsettled),
+            durable: Arc::clone(&halves.durable),
+            base: AtomicCell::new(base),
+            archive,
+        });
         let checkpoints = SledCheckpoints {
             files: checkpoints,
             history: Arc::clone(&history),
@@ -215,7 +235,9 @@ impl SledStore {
             checkpoints: Arc::new(checkpoints),
             history,
             writer: ExtentWriter::new(options.extent_bytes),
-            syncer: SledSyncer::new(Arc::new(halves), synced),
+            tail,
+            settler,
+            syncer: SledSyncer::new(halves, synced, unsettled),
             timings: CommitTimings::default(),
         };
         Ok((store, report))
@@ -225,6 +247,7 @@ impl SledStore {
     pub(super) fn adopt(&mut self, extent: &[u8]) -> Result<(), JournalError> {
         self.syncer.halves.check_healthy()?;
         let written = self.written();
+        self.history.unsettled.settle_all()?;
         let mut chain = ChainCheck::part(written);
         chain.take_extent(extent)?;
         let first = written.seq + 1;
@@ -235,25 +258,37 @@ impl SledStore {
 
     /// Makes durable what was adopted.
     pub(super) fn settle(&mut self) -> Result<(), JournalError> {
-        let flushed = self.engine.flush();
+        let flushed = self.engine.flush().and_then(|()| self.engine.sync());
         self.syncer.halves.poison_on_io_error(flushed)?;
-        self.syncer.sync().map(drop)
+        let head = self.written();
+        self.history.unsettled.is_settled(head.seq);
+        if head == self.head() { Ok(()) } else { self.syncer.vouch(&head) }
     }
 
-    /// The last record that the engine has, durable or not.
+    /// The last record that was written, durable or not.
     fn written(&self) -> Head {
         self.syncer.halves.written.load()
     }
 
     fn hand_over(&mut self, batch: &RecordBatch) -> Result<Head, JournalError> {
         let mut watch = Stopwatch::start();
-        let extents = &self.extents;
-        let head = self.writer.write(self.syncer.halves.written.load(), batch, |first, value| {
-            extents.insert(first.to_be_bytes(), value).map(drop).map_err(engine_error("writing the journal"))
+        let Self { writer, tail, history, syncer, .. } = self;
+        let mut encode_ns = 0;
+        let mut write_ns = 0;
+        let head = writer.write(syncer.halves.written.load(), batch, |first, extent| {
+            encode_ns += watch.lap_ns();
+            if let Some(settled) = tail.full(extent.len()) {
+                // If it cannot, the reason is told here.
+                history.unsettled.settle_through(settled).or_else(|_| syncer.halves.check_healthy())?;
+                tail.turn();
+            }
+            let last = Extent::parse(extent).map_or(first, |extent| extent.last());
+            tail.put(extent, last)?;
+            history.unsettled.push(first, last, extent);
+            write_ns += watch.lap_ns();
+            Ok(())
         })?;
-        self.timings.insert_ns = watch.lap_ns();
-        self.engine.flush()?;
-        self.timings.flush_ns = watch.lap_ns();
+        self.timings = CommitTimings { encode_ns, write_ns, ..self.timings };
         Ok(head)
     }
 }
@@ -300,7 +335,8 @@ impl Store for SledStore {
         self.timings
     }
 
-    fn close(self: Box<Self>) -> Result<(), JournalError> {
+    fn close(mut self: Box<Self>) -> Result<(), JournalError> {
+        self.settler.finish();
         self.syncer.close()
     }
 }
@@ -308,6 +344,7 @@ impl Store for SledStore {
 impl Drop for SledStore {
     fn drop(&mut self) {
         // Whoever wants to hear of a failure calls `close`; the records themselves are durable.
+        self.settler.finish();
         let _ = self.syncer.close();
     }
 }
@@ -335,6 +372,20 @@ fn verify(
     check.finish()
 }
 
+/// Gives the engine what only the tail has.
+pub(super) fn take_tail_over(
+    dir: &Path,
+    extents: &sled::Tree,
+    base: &Head,
+) -> Result<TakenOver, JournalError> {
+    let doing = "taking the tail over";
+    let last = extents.last().map_err(engine_error(doing))?;
+    let behind = tail::behind(last.as_ref().map(|(_, value)| value.as_ref()), base);
+    tail::take_over(dir, behind, |first, extent| {
+        extents.insert(first.to_be_bytes(), extent).map(drop).map_err(engine_error(doing))
+    })
+}
+
 /// Removes the extents of all records up to this one; an extent ends there.
 fn remove_through(extents: &sled::Tree, last: Seq) -> Result<u64, JournalError> {
     let mut removed = 0;
@@ -351,13 +402,13 @@ fn renew_anchor(
     dir: &Path,
     anchored: Option<Anchored>,
     head: &Head,
-    sync_every: u32,
+    strict: bool,
 ) -> Result<Anchor, JournalError> {
     let Some(anchored) = anchored else {
         // Verification lets a journal without an anchor pass only if it is empty.
-        return Anchor::create(dir, sync_every);
+        return Anchor::create(dir, strict);
     };
-    let mut anchor = Anchor::open(dir, &anchored, sync_every)?;
+    let mut anchor = Anchor::open(dir, &anchored, strict)?;
     if anchored.head != *head || anchored.slot_damaged {
         anchor.record(head)?;
     }
@@ -377,7 +428,12 @@ impl Stopwatch {
         Self(Instant::now())
     }
 
-    /// Nanoseconds since the start or the last lap.
+    /// How long ago it was started.
+    pub(super) fn waited(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    /// Nanoseconds since the start or the last lap; a lap begins.
     pub(super) fn lap_ns(&mut self) -> u64 {
         let last = std::mem::replace(self, Self::start());
         u64::try_from((self.0 - last.0).as_nanos()).unwrap_or(u64::MAX)

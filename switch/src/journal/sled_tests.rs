@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::ops::ControlFlow;
 use std::path::Path;
 
@@ -118,7 +118,7 @@ fn appends_out_of_order_are_refused_and_do_no_harm() {
 fn a_closed_journal_reopens_where_it_ended() {
     let dir = tempfile::tempdir().unwrap();
     let options =
-        StoreOptions { extent_bytes: EXTENT_BYTES_MIN, anchor_sync_every: 64, ..StoreOptions::default() };
+        StoreOptions { extent_bytes: EXTENT_BYTES_MIN, anchor_lag_ms: 60_000, ..StoreOptions::default() };
     let (mut store, report) = SledStore::open(&dir.path().join("made/on/the/way"), options).unwrap();
     assert!(report.created && report.head == Head::EMPTY && report.extents == 0);
     append(&mut store, 100, 1_000);
@@ -134,6 +134,7 @@ fn a_closed_journal_reopens_where_it_ended() {
         head,
         extents: 8,
         base: 0,
+        from_tail: 0,
         left_over: 0,
         ahead_of_anchor: 0,
         anchor_slot_damaged: false,
@@ -148,8 +149,8 @@ fn a_closed_journal_reopens_where_it_ended() {
 
 #[test]
 fn everything_acknowledged_is_in_the_files_at_once_as_a_killed_process_leaves_them() {
-    for anchor_sync_every in [1, 64] {
-        let options = StoreOptions { anchor_sync_every, ..StoreOptions::default() };
+    for anchor_lag_ms in [0, 60_000] {
+        let options = StoreOptions { anchor_lag_ms, ..StoreOptions::default() };
         let dir = tempfile::tempdir().unwrap();
         let (mut store, _) = SledStore::open(dir.path(), options).unwrap();
         for round in 0..8 {
@@ -203,15 +204,13 @@ fn readers_on_other_threads_see_whole_prefixes_while_the_store_appends() {
 fn settings_past_their_limits_are_refused() {
     let dir = tempfile::tempdir().unwrap();
     let rows = [
-        ("extent too small", EXTENT_BYTES_MIN - 1, 1, false),
-        ("smallest extent", EXTENT_BYTES_MIN, 1, true),
-        ("largest extent", EXTENT_BYTES_MAX, 1, true),
-        ("extent too large", EXTENT_BYTES_MAX + 1, 1, false),
-        ("anchor never synced", EXTENT_BYTES_MAX, 0, false),
+        ("extent too small", EXTENT_BYTES_MIN - 1, false),
+        ("smallest extent", EXTENT_BYTES_MIN, true),
+        ("largest extent", EXTENT_BYTES_MAX, true),
+        ("extent too large", EXTENT_BYTES_MAX + 1, false),
     ];
-    for (name, extent_bytes, anchor_sync_every, want) in rows {
-        let opened =
-            SledStore::open(dir.path(), StoreOptions { extent_bytes, anchor_sync_every, archive_days: 0 });
+    for (name, extent_bytes, want) in rows {
+        let opened = SledStore::open(dir.path(), StoreOptions { extent_bytes, ..StoreOptions::default() });
         assert_eq!(opened.is_ok(), want, "{name}");
         assert!(want || matches!(opened, Err(JournalError::Options { .. })), "{name}");
     }
@@ -228,7 +227,7 @@ fn a_failed_sync_or_anchor_poisons_the_store_for_good() {
         // These two files answer fdatasync and write with an error, as a failing disk does.
         (
             "sync",
-            |store| store.syncer.synced().data_file = File::open("/dev/null").unwrap(),
+            |store| store.syncer.synced().tail.replace(Path::new("/dev/null")),
             "syncing the journal failed",
         ),
         (
@@ -242,9 +241,10 @@ fn a_failed_sync_or_anchor_poisons_the_store_for_good() {
             "writing the anchor failed",
         ),
     ];
+    let strict = StoreOptions { anchor_lag_ms: 0, ..StoreOptions::default() };
     for (name, break_it, want) in rows {
         let dir = tempfile::tempdir().unwrap();
-        let mut store = open(dir.path());
+        let (mut store, _) = SledStore::open(dir.path(), strict).unwrap();
         let before = append(&mut store, 3, 100);
         break_it(&mut store);
         let failed = store.append(4, &batch_of(4, 1, 100)).unwrap_err();
@@ -263,11 +263,11 @@ fn a_failed_sync_or_anchor_poisons_the_store_for_good() {
 /// An anchor that writes to a device instead of its file.
 fn broken_anchor(device: &'static str) -> Anchor {
     let dir = tempfile::tempdir().unwrap();
-    drop(Anchor::create(dir.path(), 1).unwrap());
+    drop(Anchor::create(dir.path(), true).unwrap());
     let anchored = Anchored::read(dir.path()).unwrap().unwrap();
     fs::remove_file(dir.path().join(ANCHOR_FILE)).unwrap();
     std::os::unix::fs::symlink(device, dir.path().join(ANCHOR_FILE)).unwrap();
-    Anchor::open(dir.path(), &anchored, 1).unwrap()
+    Anchor::open(dir.path(), &anchored, true).unwrap()
 }
 
 #[test]
@@ -391,6 +391,8 @@ fn anchors_and_journals_that_do_not_belong_together_are_refused() {
 }
 
 fn empty_the_data_file(dir: &Path) {
+    // Else these few records would come back from there.
+    super::tail::remove(dir).unwrap();
     OpenOptions::new().write(true).truncate(true).open(dir.join("db")).unwrap();
 }
 
@@ -406,12 +408,78 @@ fn commit_timings_are_those_of_the_last_commit() {
     let mut store = open(dir.path());
     assert_eq!(store.commit_timings(), CommitTimings::default());
     append(&mut store, 1, 100);
-    let CommitTimings { insert_ns, flush_ns, sync_ns, anchor_ns } = store.commit_timings();
-    assert!([insert_ns, flush_ns, sync_ns, anchor_ns].iter().all(|ns| *ns > 0));
+    let CommitTimings { encode_ns, write_ns, sync_ns, anchor_ns } = store.commit_timings();
+    assert!([encode_ns, write_ns, sync_ns, anchor_ns].iter().all(|ns| *ns > 0));
 }
 
 #[test]
 fn debug_prints_hashes_short() {
     let head = Head { seq: 3, hash: [0xAB; 32], time_ms: 5 };
     assert_eq!(format!("{head:?}"), "Head { seq: 3, hash: abababab…, time_ms: 5 }");
+}
+
+#[test]
+fn a_killed_journal_whose_tail_is_damaged_is_refused_by_the_first_record_that_is_gone() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path());
+    let heads: Vec<_> = (0..4).map(|_| append(&mut store, 3, 400)).collect();
+    // As a killed process leaves it: the engine has none of it yet.
+    let killed = Folder::read(dir.path());
+    let tail = Path::new(super::tail::TAIL_FILES[0]);
+    let frame = 4096;
+    for (nth, at) in [(0, 9), (1, 17), (1, 1_000), (2, 300), (3, 0), (3, 700)] {
+        for edit in [|byte: &mut u8| *byte ^= 1, |byte: &mut u8| *byte = byte.wrapping_add(7)] {
+            let mut damaged = killed.clone();
+            edit(&mut damaged.0.get_mut(tail).unwrap()[nth * frame + at]);
+            let copy = tempfile::tempdir().unwrap();
+            damaged.write(copy.path());
+            let refused = SledStore::open(copy.path(), StoreOptions::default()).map(drop);
+            let (first_missing, count) = (1 + 3 * nth as u64, 3 * (4 - nth as u64));
+            let named = matches!(refused, Err(JournalError::AcknowledgedMissing { first_missing: first, count: of })
+                if (first, of) == (first_missing, count));
+            assert!(named, "frame {nth}, byte {at}: {refused:?}");
+        }
+    }
+    let copy = tempfile::tempdir().unwrap();
+    killed.write(copy.path());
+    let (restarted, report) = SledStore::open(copy.path(), StoreOptions::default()).unwrap();
+    assert_eq!((report.head, report.from_tail), (heads[3], 4));
+    Box::new(restarted).close().unwrap();
+    let (_, report) = SledStore::open(copy.path(), StoreOptions::default()).unwrap();
+    assert_eq!((report.head, report.from_tail), (heads[3], 0), "the engine has all of it");
+}
+
+#[test]
+fn a_journal_longer_than_its_tail_is_read_whole_while_it_is_written_and_behind_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path());
+    let reader = store.reader();
+    // 20 MB in all: both files of the tail are written over twice.
+    for round in 0..160 {
+        append(&mut store, 120, 1_000);
+        if round % 16 == 0 {
+            let from = reader.head().seq.saturating_sub(3_000).max(1);
+            let seqs = seqs_from(reader.as_ref(), from);
+            assert_eq!(seqs, (from..=reader.head().seq).collect::<Vec<_>>(), "round {round}");
+        }
+    }
+    let (head, want) = (store.head(), read_all(reader.as_ref()));
+    drop(reader);
+    Box::new(store).close().unwrap();
+    let (store, report) = SledStore::open(dir.path(), StoreOptions::default()).unwrap();
+    assert_eq!((report.head, report.from_tail), (head, 0));
+    assert!(read_all(store.reader().as_ref()) == want);
+}
+
+#[test]
+fn what_fails_behind_the_answers_is_told_with_its_reason_to_who_comes_next() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = open(dir.path());
+    append(&mut store, 3, 100);
+    let error = std::io::Error::other("this test makes it fail");
+    store.syncer.halves.poison_untold(JournalError::Io { doing: "syncing the anchor", source: error });
+    let refused = [4, 4].map(|first| store.append(first, &batch_of(first, 1, 100)).unwrap_err().to_string());
+    assert_eq!(refused[0], "syncing the anchor failed");
+    assert_eq!(refused[1], JournalError::Poisoned.to_string());
+    assert_eq!(store.head().seq, 3);
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use super::archive::{EXTENTS_AT_ONCE, Pause};
 use super::checkpoint::{CHECKPOINTS_KEPT, CheckpointFiles};
 use super::engine::{engine_error, guarded};
-use super::history::History;
+use super::history::{History, Stored};
 use super::{CheckpointMeta, Checkpoints, Head, JournalError, LoadedCheckpoint, Picture, Seq, Trimmed, base};
 
 /// The checkpoints beside a [`SledStore`](super::SledStore), held to its chain, and the trimming behind them.
@@ -61,6 +61,8 @@ impl SledCheckpoints {
     /// were written, or nothing if it was told to stop.
     fn move_base(&self, to: &Head, pause: Pause<'_>) -> Result<Option<u64>, JournalError> {
         let history = &self.history;
+        // What is removed from the engine must be there: it may still be on its way.
+        history.unsettled.settle_through(to.seq)?;
         let from = history.base.load();
         let written = history.archive.take(&from, to, |first| history.stored_from(first), pause)?;
         if written.is_some() {
@@ -95,7 +97,7 @@ impl SledCheckpoints {
 
 impl History {
     /// As [`stored`](Self::stored), with the first error among the extents.
-    fn stored_from(&self, from: Seq) -> impl Iterator<Item = Result<sled::IVec, JournalError>> + use<> {
+    fn stored_from(&self, from: Seq) -> impl Iterator<Item = Result<Stored, JournalError>> + use<> {
         let (stored, failed) = match self.stored(from) {
             Ok(stored) => (Some(stored), None),
             Err(error) => (None, Some(Err(error))),

@@ -14,7 +14,7 @@ const GO_ON: &dyn Fn() -> ControlFlow<()> = &|| ControlFlow::Continue(());
 
 type Records = Vec<(Seq, i64, Vec<u8>)>;
 
-/// A journal of 300 records in 100 extents with checkpoints at 150 and 240, and its records.
+/// A journal of 300 records in 100 extents, all of them in the engine, with checkpoints at 150 and 240, and its records.
 fn journal(dir: &Path) -> (SledStore, Records) {
     let mut store = open(dir);
     for first in (1..300).step_by(3) {
@@ -23,6 +23,8 @@ fn journal(dir: &Path) -> (SledStore, Records) {
             save(store.checkpoints().as_ref(), &head, &chunks_of(head.seq)).unwrap();
         }
     }
+    Box::new(store).close().unwrap();
+    let store = open(dir);
     let records = read_all(store.reader().as_ref());
     (store, records)
 }

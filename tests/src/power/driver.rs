@@ -40,8 +40,8 @@ pub(super) struct Order {
     pub(super) commits: u64,
     /// Whether most batches are large.
     pub(super) heavy: bool,
-    /// The anchor's sync, every so many commits.
-    pub(super) anchor_sync_every: u32,
+    /// How far the anchor's sync may lag.
+    pub(super) anchor_lag_ms: u32,
     /// It aborts after so many microseconds, wherever it is by then; 0 for never.
     pub(super) abort_after_us: u64,
     /// How many checkpoints it saves at most. Where it may save more than one, what is behind the second leaves for the archive.
@@ -58,7 +58,7 @@ impl Order {
             u64::from(self.run),
             self.commits,
             u64::from(self.heavy),
-            u64::from(self.anchor_sync_every),
+            u64::from(self.anchor_lag_ms),
             self.abort_after_us,
             self.saves_max,
             u64::from(self.drops),
@@ -79,7 +79,7 @@ impl Order {
             run: u32::try_from(number()?).ok()?,
             commits: number()?,
             heavy: number()? != 0,
-            anchor_sync_every: u32::try_from(number()?).ok()?,
+            anchor_lag_ms: u32::try_from(number()?).ok()?,
             abort_after_us: number()?,
             saves_max: number()?,
             drops: number()? != 0,
@@ -140,7 +140,7 @@ pub fn drive(arguments: impl Iterator<Item = String>) -> ExitCode {
         });
     }
     let marks = File::create(&order.marks).expect("a file for marks");
-    let options = StoreOptions { anchor_sync_every: order.anchor_sync_every, ..StoreOptions::default() };
+    let options = StoreOptions { anchor_lag_ms: order.anchor_lag_ms, ..StoreOptions::default() };
     let mut store = match SledStore::open(&order.folder, options) {
         Ok((store, _)) => store,
         Err(refusal) => {

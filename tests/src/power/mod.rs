@@ -202,7 +202,7 @@ impl Chain {
             run,
             commits,
             heavy,
-            anchor_sync_every: if self.random.below(4) == 0 { 5 } else { 1 },
+            anchor_lag_ms: if self.random.below(4) == 0 { 0 } else { 2 },
             abort_after_us,
             saves_max: if trims { u64::MAX } else { u64::from(run == 0) },
             drops: self.random.below(2) == 0,

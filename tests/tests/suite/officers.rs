@@ -262,11 +262,12 @@ fn a_journal_with_a_damaged_end_goes_on_from_its_last_whole_record() {
         assert_eq!(terminal.ask(&mut line, Ask::purchase(&city.card(RICH), 100)).code, "00");
     }
     process.kill9();
-    let file = journal_dir(scene.launch.data()).join("db");
-    let mut bytes = fs::read(&file).expect("the store's file");
+    // Nothing but the tail has it yet.
+    let file = journal_dir(scene.launch.data()).join("tail-0.bin");
+    let mut bytes = fs::read(&file).expect("the journal's tail");
     let last = bytes.windows(4).rposition(|window| window == b"CWX\x01").expect("an extent");
     bytes[last + 60] ^= 1;
-    fs::write(&file, bytes).expect("the store's file");
+    fs::write(&file, bytes).expect("the journal's tail");
 
     let complaint = refused(&scene.launch.run_to_end(&config()));
     assert!(complaint.contains("restore the folder from a backup"), "{complaint}");
