@@ -5,7 +5,7 @@
 //! ordered: one signature to take it up or to say what it was, two to snooze a rule, because that changes decisions. What it
 //! was is a label, for backtests. Bounded: the oldest leave, and those that nobody had looked at are counted.
 //!
-//! Start at [`Alerts`] and [`Books::decide_alert`].
+//! Start at [`Alerts`] and `decide_alert`.
 
 use std::collections::VecDeque;
 
