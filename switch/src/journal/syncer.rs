@@ -55,7 +55,9 @@ impl Halves {
     /// Remembers that an I/O error was met. Refusals of the caller's input poison nothing.
     pub(super) fn poison_on_io_error<T>(&self, done: Result<T, JournalError>) -> Result<T, JournalError> {
         if matches!(done, Err(JournalError::Io { .. } | JournalError::DamagedStore { .. })) {
-            *self.untold() = None;
+            // Under the lock, so that nobody leaves another reason in between: the caller tells this one.
+            let mut untold = self.untold();
+            *untold = None;
             self.poisoned.store(true, Ordering::Release);
         }
         done
