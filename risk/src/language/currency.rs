@@ -65,6 +65,18 @@ impl Currency {
         i64::try_from(place).unwrap_or(i64::MAX)
     }
 
+    /// An amount of minor units with its decimals, such as `12.50`.
+    #[must_use]
+    pub fn written(self, minor: i64) -> String {
+        let unit = 10_u64.pow(u32::from(self.decimals));
+        let (whole, rest) = (minor.unsigned_abs() / unit, minor.unsigned_abs() % unit);
+        let sign = if minor < 0 { "-" } else { "" };
+        match usize::from(self.decimals) {
+            0 => format!("{sign}{whole}"),
+            decimals => format!("{sign}{whole}.{rest:0decimals$}"),
+        }
+    }
+
     /// Minor units of an amount such as `12.50`: all decimals of the currency, or none and no point.
     #[must_use]
     pub fn minor(self, amount: &str) -> Option<i64> {

@@ -108,13 +108,7 @@ impl<P: Past> Explainer<'_, '_, P> {
             },
         };
         let Some(currency) = currency else { return format!("{minor} minor units") };
-        let unit = 10_u64.pow(u32::from(currency.decimals));
-        let (whole, rest) = (minor.unsigned_abs() / unit, minor.unsigned_abs() % unit);
-        let sign = if minor < 0 { "-" } else { "" };
-        match usize::from(currency.decimals) {
-            0 => format!("{sign}{whole} {}", currency.code),
-            decimals => format!("{sign}{whole}.{rest:0decimals$} {}", currency.code),
-        }
+        format!("{} {}", currency.written(minor), currency.code)
     }
 
     fn word(&self, fact: Fact) -> String {

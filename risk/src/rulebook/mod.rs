@@ -20,6 +20,6 @@ mod read;
 pub use digest::SetHash;
 pub use faults::{FileFault, FileProblem};
 pub use layout::format_file;
-pub use notice::Notice;
+pub use notice::{Notice, Piece};
 pub use outcome::{Outcome, Reason, RuleState, Verdict};
 pub use read::{BookError, FILE_BYTES_MAX, RULES_IN_FILES_MAX, Rulebook, WrittenRule};

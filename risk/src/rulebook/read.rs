@@ -2,6 +2,8 @@
 //!
 //! Start at [`Rulebook::read`].
 
+use std::sync::Arc;
+
 use toml::{Spanned, value::Datetime};
 
 use super::digest::{self, SetHash};
@@ -42,7 +44,7 @@ pub struct WrittenRule {
     /// What people are told, if they are.
     pub notice: Option<Notice>,
     /// The same, as it is written.
-    pub notice_text: Option<String>,
+    pub notice_text: Option<Arc<str>>,
     /// Who answers for it.
     pub owner: String,
     /// The first day on which it is in force.
@@ -366,7 +368,7 @@ impl RowReader<'_> {
             priority: priority?,
             reason,
             notice,
-            notice_text: row.notice.as_ref().map(|notice| notice.get_ref().clone()),
+            notice_text: row.notice.as_ref().map(|notice| notice.get_ref().as_str().into()),
             owner: row.owner.get_ref().clone(),
             from,
             until,
@@ -456,13 +458,17 @@ impl RowReader<'_> {
         match Notice::read(notice.get_ref()) {
             Ok(notice) => Some(notice),
             Err(refused) => {
-                let problem = match refused {
-                    Refused::Form => {
-                        FileProblem::Form("one line of 1 to 400 bytes, with names of fields in {braces}")
-                    }
+                let (at, problem) = match refused {
+                    Refused::Form => (
+                        at,
+                        FileProblem::Form("one line of 1 to 400 bytes, with names of fields in {braces}"),
+                    ),
                     Refused::Placeholder(name) => {
+                        // Its own place, unless an escape hides it.
+                        let written = self.text.get(notice.span()).unwrap_or_default();
+                        let place = written.find(&format!("{{{name}}}")).unwrap_or_default();
                         let name = name.chars().filter(|c| !c.is_ascii_digit()).take(32).collect();
-                        FileProblem::Placeholder(name, tellable())
+                        (at + place, FileProblem::Placeholder(name, tellable()))
                     }
                 };
                 self.wrong("notice", at, problem);

@@ -179,8 +179,8 @@ fn what_is_wrong_is_told_with_line_and_column() {
         ),
         (
             "{terminal}",
-            "{card}",
-            "17:10: rule night-cash, notice: `{card}` cannot be told; a notice may name amount, currency, merchant, terminal, product, region",
+            "{device.phone}",
+            "17:43: rule night-cash, notice: `{device.phone}` cannot be told; a notice may name amount, currency, merchant, terminal, product, region, card, time",
         ),
         ("2026-12-31", "2026-11-21", "20:9: rule night-cash, until: must be no earlier than from"),
         ("2026-12-31", "\"soon\"", ""),

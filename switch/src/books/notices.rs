@@ -1,12 +1,13 @@
 //! The outbox: what people should be told, in order, until it is delivered.
 //!
 //! A notice follows from a record and nothing else, so a replay has the same ones with the same numbers. Who sends
-//! them is not the books' affair; a reader keeps its own place by number. Bounded: the oldest leave, counted.
+//! them is not the books' affair; a reader keeps its own place by number. Bounded: the oldest leave,
+//! counted.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use arrayvec::ArrayString;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Seq, reason::Reason, request::Kind};
 use crate::ledger::{Currency, Minor};
@@ -77,6 +78,23 @@ impl Recipient {
     }
 }
 
+/// A rule's text for a notice, shared with the set that it is of: other sets may have other texts under the same name by
+/// the time it is sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Words(pub Arc<str>);
+
+impl Serialize for Words {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(|text| Self(text.into()))
+    }
+}
+
 /// What a notice is about.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Subject {
@@ -88,6 +106,8 @@ pub struct Subject {
     pub cause: Cause,
     /// The first rule that fired; empty for other causes.
     pub rule: ArrayString<32>,
+    /// What that rule wants said, with names of facts in braces; none where it has no text.
+    pub words: Option<Words>,
     /// The card, if it is one of ours.
     pub card: Option<u32>,
     /// Position of the terminal.
@@ -149,6 +169,12 @@ impl Notices {
         self.last_id
     }
 
+    /// The number of the oldest notice that is kept, or that comes next if none is.
+    #[must_use]
+    pub fn first_id(&self) -> u64 {
+        self.last_id + 1 - self.waiting.len() as u64
+    }
+
     /// How many left before anyone could be sure to have read them.
     #[must_use]
     pub fn evicted(&self) -> u64 {
@@ -176,6 +202,7 @@ mod tests {
             time_ms: 0,
             cause: Cause::Rules,
             rule: ArrayString::new(),
+            words: None,
             card: None,
             terminal: 0,
             kind: Kind::Purchase,
@@ -195,6 +222,7 @@ mod tests {
         assert_eq!(ids(0), [2, 3, 4]);
         assert_eq!(ids(3), [4]);
         assert!(ids(4).is_empty());
-        assert_eq!((notices.last_id(), notices.evicted()), (4, 1));
+        assert_eq!((notices.first_id(), notices.last_id(), notices.evicted()), (2, 4, 1));
+        assert_eq!(Notices::default().first_id(), 1);
     }
 }

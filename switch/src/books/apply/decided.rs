@@ -7,7 +7,7 @@ use crate::{
     books::{
         Books, Card, Terminal,
         event::{CardState, Decided, OnOriginal, Pvv, ReversalEffect, TerminalDialect},
-        notices::{Cause, Recipient, Subject},
+        notices::{Cause, Recipient, Subject, Words},
         originals::{FeeTakers, Original},
         reason::Reason,
         request::Kind,
@@ -267,12 +267,13 @@ impl Books {
 
     fn tell(&mut self, decided: &Decided) {
         let Some(cause) = decided.notice else { return };
-        let rule = if cause == Cause::Rules { self.rule_told(decided) } else { "" };
+        let (rule, words) = if cause == Cause::Rules { self.rule_told(decided) } else { ("", None) };
         let subject = Subject {
             seq: self.seq,
             time_ms: self.time_ms,
             cause,
             rule: ArrayString::from(rule).unwrap_or_default(),
+            words,
             card: decided.card,
             terminal: decided.key.terminal,
             kind: decided.kind,
@@ -283,14 +284,15 @@ impl Books {
         self.notify(subject);
     }
 
-    /// The rule that people are told of: the published set's, if that is why, else the first of the city's that fired.
-    fn rule_told(&self, decided: &Decided) -> &str {
+    /// The rule that people are told of, with its text: the published set's, if that is why, else the first of the city's
+    /// that fired, which has none.
+    fn rule_told(&self, decided: &Decided) -> (&str, Option<Words>) {
         let hits = decided.judged.as_ref().and_then(|judged| judged.hits.as_ref());
         if let Some(rule) = hits.and_then(|hits| self.ruled_by(decided, hits)) {
-            return &rule.id;
+            return (&rule.id, rule.notice_text.clone().map(Words));
         }
         let first = decided.fired.trailing_zeros() as usize;
-        self.rules.rules.as_slice().get(first).map(|rule| rule.id.as_str()).unwrap_or_default()
+        (self.rules.rules.as_slice().get(first).map(|rule| rule.id.as_str()).unwrap_or_default(), None)
     }
 
     /// Card management is told of everything, the cardholder of what a rule says, where a phone is linked.
