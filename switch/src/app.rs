@@ -2,7 +2,8 @@
 //!
 //! Six threads. *io* runs every connection and turns away what there is no permit for. *stages* owns the books and takes
 //! batches through the stages. *commit* writes the journal and lets answers go. *admin* answers people and scrapers.
-//! *checkpoint* saves pictures of the books, made beside them. *head* tells outside the data folder where the journal ends. A batch goes io → stages → commit → io.
+//! *checkpoint* saves pictures of the books, made beside them. *head* tells outside the data folder where the journal ends; each
+//! sender of notices has a thread of its own besides. A batch goes io → stages → commit → io.
 
 use std::{
     net::SocketAddr,
@@ -36,6 +37,7 @@ use crate::{
     journal::{JournalError, Reader, Seq, SledStore, Store, StoreOptions},
     keys::{self, CheckValue, LmkError},
     mirror::{self, Mirror, MirrorError},
+    notices::{NoticesError, Outbox, Senders, Surroundings},
     orders::{Officers, OfficersError},
     recovery::{self, RecoveryError},
     stages::{
@@ -90,6 +92,9 @@ pub enum AppError {
     /// The mirror does not fit the journal.
     #[error(transparent)]
     Mirror(#[from] MirrorError),
+    /// Notices cannot be sent as they should be.
+    #[error(transparent)]
+    Notices(#[from] NoticesError),
     /// A port could not be opened.
     #[error("{key}: cannot listen on {address}")]
     Listen {
@@ -166,6 +171,7 @@ pub struct Running {
     checkpointer: Checkpointer,
     mirror: Option<Mirror>,
     teller: Teller,
+    outbox: Outbox,
     admin: console::Server,
     ports_file: PathBuf,
 }
@@ -227,6 +233,7 @@ pub fn start_on(
     let (metrics, page) = metrics::recorder();
     metrics.limits(config);
     let officers = officers(config)?;
+    let senders = Senders::open(config)?;
     let stages = prepare_for(officers.as_ref(), config, store.as_mut(), metrics.clone(), progress)?;
     let sizes = stages.books.card_sizes();
     tracing::info!(
@@ -263,6 +270,15 @@ pub fn start_on(
         fatal: Box::new(die_of_books),
     })
     .map_err(|error| AppError::System(error.to_string()))?;
+    let around = Surroundings {
+        control: control.clone(),
+        store: store.as_ref(),
+        books: &stages.books,
+        metrics: &metrics,
+        entropy: system_entropy,
+    };
+    let outbox = senders.start(&around)?;
+    let outbox_view = console::OutboxView { status: Arc::clone(&outbox.status), zone: outbox.zone.clone() };
     let (to_commit, work) = unbounded();
     let released = Arc::new(Released::default());
     let admin_metrics = metrics.clone();
@@ -303,6 +319,7 @@ pub fn start_on(
         control.clone(),
         (reader, journal),
         (hsm, officers),
+        outbox_view,
         admin_metrics,
         page.clone(),
     )
@@ -319,6 +336,7 @@ pub fn start_on(
         checkpointer,
         mirror,
         teller,
+        outbox,
         admin,
         ports_file,
     })
@@ -418,6 +436,7 @@ impl Running {
         let io = self.io.join().map_err(|_| AppError::Panicked("io"))?;
         self.stages.join().map_err(|_| AppError::Panicked("stages"))?;
         self.admin.stop();
+        let outbox_ended = self.outbox.stop();
         let commit = self.commit.join().map_err(|_| AppError::Panicked("commit"))?;
         // Both behind the last commit, so that they have all of it.
         let mirror_ended = self.mirror.is_none_or(Mirror::stop);
@@ -427,6 +446,9 @@ impl Running {
         }
         if !teller_ended {
             return Err(AppError::Panicked("head"));
+        }
+        if !outbox_ended {
+            return Err(AppError::Panicked("notices"));
         }
         if !mirror_ended {
             return Err(AppError::Panicked("mirror"));

@@ -6,6 +6,7 @@
 //! Start at [`Config::load`]. Every setting, with its default, stands in `fixtures/city/cardswitch.toml`.
 
 mod listeners;
+mod notices;
 mod settings;
 
 use std::net::SocketAddr;
@@ -13,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use listeners::{AtmListener, BitmapForm, CONNECT_MAX, EposListener, LengthForm};
+pub use notices::{Audience, NoticeFile, Notices, Smtp, Webhook};
 pub use settings::{ConfigError, ConfigProblem, Place};
 use settings::{Count, Settings, count, dotted};
 
@@ -45,6 +47,8 @@ pub struct Config {
     pub orders: Orders,
     /// `[books]`: limits that shape state.
     pub books: Books,
+    /// `[notices]`: who is told of what leaves the outbox.
+    pub notices: Notices,
     /// `[settlement]`: the business day.
     pub settlement: Settlement,
     /// `[time]`: the zone.
@@ -325,6 +329,7 @@ impl Config {
             },
             orders: Orders { officers: settings.path_if_given("orders.officers")? },
             books: Books::from_settings(settings)?,
+            notices: Notices::from_settings(settings)?,
             settlement: Settlement {
                 cut_over_minute: settings.minute_of_day("settlement.cut_over", "00:00")?,
             },

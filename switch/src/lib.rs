@@ -33,6 +33,7 @@ pub mod keys;
 pub mod ledger;
 pub mod lists;
 pub mod mirror;
+pub mod notices;
 pub mod orders;
 pub mod recovery;
 pub mod restore;

@@ -215,7 +215,7 @@ pub fn newest_checkpoint(checkpoints: &dyn Checkpoints) -> Result<Option<Books>,
 }
 
 /// Chunk by chunk, so that the books are never in memory twice. What they are is proved by the SHA-256 at the end.
-fn read_checkpoint(checkpoints: &dyn Checkpoints, seq: Seq) -> Result<Books, RecoveryError> {
+pub(crate) fn read_checkpoint(checkpoints: &dyn Checkpoints, seq: Seq) -> Result<Books, RecoveryError> {
     let mut fault = None;
     let chunks = checkpoints.load(seq)?.chunks;
     let whole = chunks.map_while(|chunk| chunk.map_err(|error| fault = Some(error)).ok());

@@ -22,6 +22,7 @@ pub mod model;
 pub mod power;
 pub mod process;
 pub mod random;
+pub mod receivers;
 pub mod recording;
 pub mod search;
 pub mod terminal;

@@ -1,32 +1,112 @@
-//! `cardswitch notices`: the outbox, on a stopped folder or a running switch.
+//! `cardswitch notices`: the outbox, on a stopped folder or a running switch, and how far its senders are.
 
 use std::io::Write;
 
 use super::{
     Failure,
-    source::{From, new_table, right_align},
+    source::{From, ask, new_table, print, right_align},
 };
-use crate::audit::notices::{NoticeEntry, NoticeList, notices};
+use crate::{
+    audit::notices::{NOTICES_MAX, NoticeEntry, NoticeList, notices},
+    notices::status::{SenderList, SenderView},
+};
 
 /// Arguments of `notices`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples:\n  cardswitch notices --admin http://127.0.0.1:18580\n  cardswitch notices --data \
-                  fixtures/city/data --after 120 --json\n\nAt most 1000 at once, oldest first; go on with --after and the \
-                  last number shown."
+    after_help = "Examples:\n  cardswitch notices list --admin http://127.0.0.1:18580\n  cardswitch notices status --admin \
+                  http://127.0.0.1:18580\n\nWho is sent what: docs/notices.md."
 )]
 pub(super) struct Args {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// The notices behind a number, oldest first
+    #[command(
+        after_help = "Examples:\n  cardswitch notices list --admin http://127.0.0.1:18580\n  cardswitch notices list --data \
+                      fixtures/city/data --after 120 --json\n\nGo on with --after and the last number shown."
+    )]
+    List(List),
+    /// How far each sender is, and what keeps it
+    #[command(after_help = "Example:\n  cardswitch notices status --admin http://127.0.0.1:18580")]
+    Status(Status),
+}
+
+#[derive(Debug, clap::Args)]
+struct List {
     #[command(flatten)]
     from: From,
     /// Only notices with a higher number
     #[arg(long, value_name = "ID", default_value_t = 0)]
     after: u64,
+    /// How many at most
+    #[arg(long, value_name = "COUNT", default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    limit: u16,
+}
+
+#[derive(Debug, clap::Args)]
+struct Status {
+    /// The running switch's admin port, such as http://127.0.0.1:18580
+    #[arg(long, value_name = "URL")]
+    admin: String,
+    /// Print JSON instead of a table
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
-    let path = format!("/notices?after={}", args.after);
-    let found = args.from.look(|books| notices(books, args.after), &path)?;
-    args.from.print(&found, out, table)
+    match &args.action {
+        Action::List(list) => {
+            let limit = usize::from(list.limit).min(NOTICES_MAX);
+            let path = format!("/notices?after={}&limit={limit}", list.after);
+            let found = list.from.look(|books| notices(books, list.after, limit, None, None), &path)?;
+            list.from.print(&found, out, table)
+        }
+        Action::Status(status) => {
+            let found: SenderList = ask(&status.admin, "/notices/status")?;
+            print(status.json, &found, out, senders)
+        }
+    }
+}
+
+fn senders(list: &SenderList, out: &mut dyn Write) -> std::io::Result<()> {
+    let mut table = new_table(&[
+        "sender",
+        "cursor",
+        "waiting",
+        "behind",
+        "sent",
+        "no address",
+        "parked",
+        "lost",
+        "trouble",
+    ]);
+    for sender in &list.senders {
+        table.add_row(sender_row(sender));
+    }
+    right_align(&mut table, &[1, 2, 3, 4, 5, 6, 7]);
+    writeln!(out, "{table}\nthe newest notice is {}; all but cursors since the start", list.last_id)
+}
+
+fn sender_row(sender: &SenderView) -> [String; 9] {
+    let trouble = match (&sender.why, sender.failures) {
+        (Some(why), failures) if failures > 0 => format!("{why}, {failures} times"),
+        _ => String::new(),
+    };
+    [
+        sender.sender.clone(),
+        sender.cursor.to_string(),
+        sender.waiting.to_string(),
+        format!("{} s", sender.behind_s),
+        sender.sent.to_string(),
+        sender.unaddressed.to_string(),
+        sender.parked.to_string(),
+        sender.lost.to_string(),
+        trouble,
+    ]
 }
 
 fn table(list: &NoticeList, out: &mut dyn Write) -> std::io::Result<()> {
@@ -78,7 +158,7 @@ mod tests {
 
     #[test]
     fn the_table_names_both_and_masks() {
-        let mut list = notices(&History::of_two_days().books, 0);
+        let mut list = notices(&History::of_two_days().books, 0, NOTICES_MAX, None, None);
         let print = |list: &NoticeList| {
             let mut out = Vec::new();
             table(list, &mut out).unwrap();

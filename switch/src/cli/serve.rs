@@ -61,11 +61,13 @@ fn look_at_keys(config: &Config) -> Result<(), Failure> {
 fn failure(error: &AppError) -> Failure {
     use crate::{
         keys::rewrap::RewrapError::{OtherLmk, TestBooks},
+        notices::NoticesError::{Contacts, File, Key},
         recovery::RecoveryError::{City, Genesis, Rewrap},
     };
     match error {
         AppError::Listen { .. }
         | AppError::Lmk(_)
+        | AppError::Notices(Contacts { .. } | File { .. } | Key(_))
         | AppError::Recovery(City(_) | Genesis(_) | Rewrap(OtherLmk(_) | TestBooks)) => Failure::usage(error),
         _ => Failure::of(error),
     }

@@ -274,6 +274,20 @@ impl Settings {
         Ok(path.map(|path| self.file.parent().unwrap_or(Path::new("")).join(path)))
     }
 
+    /// A text of a form; none if it is left out or empty.
+    pub(super) fn text_if_given(
+        &mut self,
+        key: &'static str,
+        rule: &'static str,
+        has_form: impl FnOnce(&str) -> bool,
+    ) -> Result<Option<String>, ConfigError> {
+        let parsed = self.parsed(key, |given| match given.text(rule)? {
+            text if text.is_empty() || has_form(&text) => Ok(text),
+            _ => Err(ConfigProblem::NotA(rule)),
+        })?;
+        Ok(parsed.filter(|text| !text.is_empty()))
+    }
+
     /// A list of paths, counted from the folder of the configuration file; empty unless given.
     pub(super) fn paths(
         &mut self,

@@ -5,7 +5,7 @@
 use super::listeners::{ATM_CONNECTIONS, EPOS_CONNECTIONS};
 use super::*;
 
-const COUNTS: [Count; 27] = [
+const COUNTS: [Count; 31] = [
     POS_CONNECTIONS,
     EPOS_CONNECTIONS,
     ATM_CONNECTIONS,
@@ -33,6 +33,10 @@ const COUNTS: [Count; 27] = [
     REFUND_DAYS,
     ORIGINALS_MAX,
     NOTICES_MAX,
+    notices::FILE_MIB,
+    notices::RETRY_MS,
+    notices::TIMEOUT_S,
+    notices::ATTEMPTS,
 ];
 
 const MINIMAL: &str =

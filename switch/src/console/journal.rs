@@ -45,6 +45,11 @@ impl std::fmt::Debug for Journal {
 }
 
 impl Journal {
+    /// How far it is durable.
+    pub(super) fn durable(&self) -> Seq {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner).head().seq
+    }
+
     /// Whether a place is one of this journal. One whose records were deleted is not known any more.
     pub(super) fn has(&self, place: JournalPlace) -> Result<bool, AuditError> {
         let reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);

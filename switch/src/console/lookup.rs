@@ -33,11 +33,24 @@ const BETWEEN_PIECES: Duration = Duration::from_millis(5);
 #[serde(deny_unknown_fields)]
 pub(super) struct NoticesQuery {
     after: Option<u64>,
+    limit: Option<usize>,
 }
 
 pub(super) async fn notices(State(admin): State<Admin>, Question(query): Question<NoticesQuery>) -> Response {
-    match look(&admin, move |books| notices::notices(books, query.after.unwrap_or(0))).await {
+    let (after, limit) = (query.after.unwrap_or(0), query.limit.unwrap_or(notices::NOTICES_MAX));
+    let zone = admin.outbox.zone.clone();
+    // Read in front of the books: whoever is told here must not be told what could still vanish.
+    let durable = admin.journal.durable();
+    match look(&admin, move |books| notices::notices(books, after, limit, Some(&zone), Some(durable))).await {
         Some(list) => Json(list).into_response(),
+        None => stopping(),
+    }
+}
+
+/// How far the senders of notices are.
+pub(super) async fn senders(State(admin): State<Admin>) -> Response {
+    match look(&admin, |books| books.notices().last_id()).await {
+        Some(last_id) => Json(admin.outbox.status.list(last_id)).into_response(),
         None => stopping(),
     }
 }

@@ -31,6 +31,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use tokio::{
     sync::{Semaphore, mpsc, oneshot},
@@ -45,6 +46,7 @@ use crate::{
     clock::stopwatch,
     journal::{Reader, Seq},
     keys::CheckValue,
+    notices::status::Status,
     orders::Officers,
     telemetry::{metrics::Metrics, page::Page},
 };
@@ -77,6 +79,15 @@ impl Server {
     }
 }
 
+/// What is told of the senders of notices.
+#[derive(Clone, Debug)]
+pub struct OutboxView {
+    /// How far they are.
+    pub status: Arc<Status>,
+    /// In which times are told.
+    pub zone: TimeZone,
+}
+
 #[derive(Clone)]
 struct Admin {
     control: mpsc::Sender<Control>,
@@ -94,6 +105,8 @@ struct Admin {
     changing: Arc<Semaphore>,
     /// Until when nobody may look through all of the books again.
     rested: Arc<tokio::sync::Mutex<Instant>>,
+    /// How far the senders of notices are.
+    outbox: OutboxView,
     /// What the log says of orders that were refused.
     refusals: Arc<Mutex<orders::RefusalLog>>,
 }
@@ -107,6 +120,7 @@ pub fn start(
     control: mpsc::Sender<Control>,
     (reader, journal): (Box<dyn Reader>, journal::Journal),
     (hsm, officers): (HsmState, Option<Officers>),
+    outbox: OutboxView,
     metrics: Metrics,
     page: Page,
 ) -> std::io::Result<Server> {
@@ -126,6 +140,7 @@ pub fn start(
         searching: Arc::new(Semaphore::new(1)),
         changing: Arc::new(Semaphore::new(1)),
         rested: Arc::new(tokio::sync::Mutex::new(stopwatch().into())),
+        outbox,
         refusals: Arc::default(),
     };
     let thread = std::thread::Builder::new().name("admin".into()).spawn(move || {
@@ -160,6 +175,7 @@ async fn serve(
         .route("/ledger/entries", get(entries))
         .route("/ledger/verify", get(verify))
         .route("/notices", get(lookup::notices))
+        .route("/notices/status", get(lookup::senders))
         .route("/alerts", get(lookup::alerts))
         .route("/cards", get(lookup::cards))
         .route("/statements", get(lookup::statements))

@@ -189,7 +189,7 @@ fn print_hints(program: &Program, switch: &Switch, out: &mut dyn Write) -> io::R
     )?;
     writeln!(out, "  {name} terminal pos purchase {at} --amount 12.50")?;
     writeln!(out, "  {name} terminal pos load {at} --terminal 31000003 --amount 50.00")?;
-    writeln!(out, "  {name} notices --admin {}", process::url(ports.admin))?;
+    writeln!(out, "  {name} notices list --admin {}", process::url(ports.admin))?;
     writeln!(out, "  {name} ledger entries --admin {}", process::url(ports.admin))?;
     out.flush()
 }

@@ -48,7 +48,7 @@ pub(super) struct Ports {
     pub(super) admin: SocketAddr,
 }
 
-/// What `cardswitch notices --json` says of one notice, as far as it is looked at.
+/// What `cardswitch notices list --json` says of one notice, as far as it is looked at.
 #[derive(Deserialize)]
 pub(super) struct Notice {
     pub(super) to: String,
@@ -104,10 +104,10 @@ impl Program {
         Ok(done.status.success())
     }
 
-    /// Runs `notices` on a running switch. What it says wrongly counts as nothing said.
+    /// Runs `notices list` on a running switch. What it says wrongly counts as nothing said.
     pub(super) fn notices(&self, admin: SocketAddr) -> Result<Vec<Notice>, DemoError> {
         let mut command = self.command();
-        command.args(["notices", "--json", "--admin", &url(admin)]);
+        command.args(["notices", "list", "--json", "--admin", &url(admin)]);
         let done = command.output().map_err(DemoError::system("run notices"))?;
         let said: Option<Notices> = serde_json::from_slice(&done.stdout).ok();
         Ok(said.map_or_else(Vec::new, |said| said.notices))

@@ -30,6 +30,7 @@ use crate::{
     dialect::Dropped,
     journal::{CommitTimings, Trimmed},
     keys::CheckValue,
+    notices::Way,
 };
 
 /// What only the moment of asking can tell, which the page finds out by itself.
@@ -115,6 +116,13 @@ pub struct Metrics {
     holds: Gauge,
     holds_expired: Counter,
     notices: Counter,
+    notices_sent: [Counter; Way::ALL.len()],
+    notices_retried: [Counter; Way::ALL.len()],
+    notices_parked: [Counter; Way::ALL.len()],
+    notices_unaddressed: [Counter; Way::ALL.len()],
+    notices_lost: [Counter; Way::ALL.len()],
+    notices_waiting: [Gauge; Way::ALL.len()],
+    notices_behind: [Gauge; Way::ALL.len()],
     checkpoints: Counter,
     checkpoints_failed: Counter,
     checkpoint_seq: Gauge,
@@ -234,6 +242,20 @@ impl Metrics {
                 holds: gauge!("cardswitch_holds"),
                 holds_expired: counter!("cardswitch_holds_expired_total"),
                 notices: counter!("cardswitch_notices_total"),
+                notices_sent: Way::ALL
+                    .map(|way| counter!("cardswitch_notices_sent_total", "sender" => way.name())),
+                notices_retried: Way::ALL
+                    .map(|way| counter!("cardswitch_notices_retried_total", "sender" => way.name())),
+                notices_parked: Way::ALL
+                    .map(|way| counter!("cardswitch_notices_parked_total", "sender" => way.name())),
+                notices_unaddressed: Way::ALL
+                    .map(|way| counter!("cardswitch_notices_unaddressed_total", "sender" => way.name())),
+                notices_lost: Way::ALL
+                    .map(|way| counter!("cardswitch_notices_lost_total", "sender" => way.name())),
+                notices_waiting: Way::ALL
+                    .map(|way| gauge!("cardswitch_notices_waiting", "sender" => way.name())),
+                notices_behind: Way::ALL
+                    .map(|way| gauge!("cardswitch_notices_behind_seconds", "sender" => way.name())),
                 checkpoints: counter!("cardswitch_checkpoints_total"),
                 checkpoints_failed: counter!("cardswitch_checkpoints_failed_total"),
                 checkpoint_seq: gauge!("cardswitch_checkpoint_seq"),
@@ -290,6 +312,37 @@ impl Metrics {
     pub fn books(&self, holds: usize, notices: u64) {
         self.holds.set(holds as f64);
         self.notices.absolute(notices);
+    }
+
+    /// Whoever receives has these notices.
+    pub fn notices_sent(&self, way: Way, count: u64) {
+        self.notices_sent[way as usize].increment(count);
+    }
+
+    /// A sender failed and will try again.
+    pub fn notices_retried(&self, way: Way) {
+        self.notices_retried[way as usize].increment(1);
+    }
+
+    /// A notice was refused again and again and is put aside.
+    pub fn notice_parked(&self, way: Way) {
+        self.notices_parked[way as usize].increment(1);
+    }
+
+    /// Nobody knows where these cardholders can be reached.
+    pub fn notices_unaddressed(&self, way: Way, count: u64) {
+        self.notices_unaddressed[way as usize].increment(count);
+    }
+
+    /// Notices left the outbox unsent, and their records are deleted.
+    pub fn notices_lost(&self, way: Way, count: u64) {
+        self.notices_lost[way as usize].increment(count);
+    }
+
+    /// How many notices a sender has in front of it, and how old the first is.
+    pub fn notices_waiting(&self, way: Way, count: u64, age_s: i64) {
+        self.notices_waiting[way as usize].set(count as f64);
+        self.notices_behind[way as usize].set(age_s as f64);
     }
 
     /// Alerts since the journal began: open ones, all, those that left unseen, and what people said that they were.

@@ -199,7 +199,7 @@ impl Shown<'_> {
                 &["ledger", "balance"],
                 &["ledger", "entries", "--count", "1000"],
                 &["ledger", "entries", "--first", &pan],
-                &["notices"],
+                &["notices", "list"],
                 &["card", "show", &masked],
                 &["card", "show", &pan],
                 &["statement", &masked, "--first", "2020-01-01", "--last", "2099-12-31"],

@@ -28,6 +28,7 @@ mod limits;
 mod lists;
 mod model;
 mod money;
+mod notices;
 mod officers;
 mod partial;
 mod power;
