@@ -6,7 +6,7 @@ use super::Failure;
 use crate::{
     city::{City, CityError, KeyFile},
     config::Config,
-    keys,
+    keys, notices,
 };
 
 /// Arguments of `check-config`.
@@ -20,6 +20,7 @@ pub(super) struct Args {
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     let config = Config::from_file_and_env(&args.file).map_err(|error| Failure::usage(&error))?;
     let (_, keys) = keys::open(&config.hsm).map_err(|error| Failure::usage(&error))?;
+    notices::check(&config.notices).map_err(|error| Failure::usage(&error))?;
     let (terminals, cards) = read_city(&config, &keys).map_err(|error| Failure::usage(&error))?;
     let listen = config.pos.listen;
     let dir = config.data.dir.display();

@@ -1,6 +1,11 @@
 //! `cardswitch notices`: the outbox, on a stopped folder or a running switch, and how far its senders are.
 
-use std::io::Write;
+use std::{
+    fs::OpenOptions,
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
 
 use super::{
     Failure,
@@ -8,7 +13,11 @@ use super::{
 };
 use crate::{
     audit::notices::{NOTICES_MAX, NoticeEntry, NoticeList, notices},
-    notices::status::{SenderList, SenderView},
+    config::Config,
+    notices::{
+        contacts::with_tokens,
+        status::{SenderList, SenderView},
+    },
 };
 
 /// Arguments of `notices`.
@@ -33,6 +42,21 @@ enum Action {
     /// How far each sender is, and what keeps it
     #[command(after_help = "Example:\n  cardswitch notices status --admin http://127.0.0.1:18580")]
     Status(Status),
+    /// Make a file of contacts of one that has card numbers in it: cards stand in it by their tokens
+    #[command(
+        after_help = "Example:\n  cardswitch notices contacts people.csv --config cardswitch.toml --out contacts.csv\n\nThe columns \
+                      are card,email,verified,phone,language: docs/notices.md, \"Contacts\"."
+    )]
+    Contacts {
+        /// The file with card numbers
+        file: PathBuf,
+        /// The switch's configuration, which names the key of the tokens
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// The file to write; one that is there is replaced, whole
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
 }
 
 #[derive(Debug, clap::Args)]
@@ -65,11 +89,27 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
             let found = list.from.look(|books| notices(books, list.after, limit, None, None), &path)?;
             list.from.print(&found, out, table)
         }
+        Action::Contacts { file, config, out: to } => {
+            let config = Config::from_file_and_env(config).map_err(|error| Failure::usage(&error))?;
+            let text = with_tokens(file, &config.hsm).map_err(|error| Failure::usage(&error))?;
+            replace(to, &text).map_err(|error| Failure::of(&error))?;
+            let count = text.lines().count() - 1;
+            writeln!(out, "{}: {count} contacts", to.display()).map_err(|error| Failure::of(&error))
+        }
         Action::Status(status) => {
             let found: SenderList = ask(&status.admin, "/notices/status")?;
             print(status.json, &found, out, senders)
         }
     }
+}
+
+/// Writes a file that its owner alone may read, beside the old one, and puts it in its place.
+fn replace(path: &Path, text: &str) -> std::io::Result<()> {
+    let beside = path.with_extension("new");
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    std::fs::rename(&beside, path)
 }
 
 fn senders(list: &SenderList, out: &mut dyn Write) -> std::io::Result<()> {

@@ -1,12 +1,13 @@
 //! What is known of cardholders outside the journal: a file of e-mail addresses, telephone numbers and languages.
 //!
-//! The journal is for ever and people move, so addresses are in a file of their own, which is read again when it changes. Card
-//! numbers in it become tokens as they are read. Faults are told by line, never with what stands there.
+//! The journal is for ever and people move, so addresses are in a file of their own, which is read again when it changes. Cards
+//! stand in it by their tokens, so that no card number is ever in the switch's memory for it; a command makes such a file of
+//! one with card numbers. Faults are told by line, never with what stands there.
 //!
-//! Start at [`ContactBook::open`].
+//! Start at [`ContactBook::open`], and at [`with_tokens`] for that command.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     fs, io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
@@ -112,7 +113,6 @@ pub struct ContactBook {
 
 #[derive(Debug)]
 struct State {
-    tokens: Option<Tokens>,
     contacts: Arc<Contacts>,
     looked: Instant,
     stamp: Option<(SystemTime, u64)>,
@@ -123,13 +123,11 @@ impl ContactBook {
     ///
     /// # Errors
     /// See [`ContactsError`].
-    pub fn open(path: Option<PathBuf>, hsm: &config::Hsm) -> Result<Self, ContactsError> {
-        let mut state = State { tokens: None, contacts: Arc::default(), looked: stopwatch(), stamp: None };
+    pub fn open(path: Option<PathBuf>) -> Result<Self, ContactsError> {
+        let mut state = State { contacts: Arc::default(), looked: stopwatch(), stamp: None };
         if let Some(path) = &path {
-            let mut tokens = Tokens::open(hsm)?;
             state.stamp = stamp(path);
-            state.contacts = Arc::new(read(path, &mut tokens)?);
-            state.tokens = Some(tokens);
+            state.contacts = Arc::new(read(path)?);
         }
         Ok(Self { path, state: Mutex::new(state) })
     }
@@ -139,15 +137,15 @@ impl ContactBook {
     pub fn now(&self) -> Arc<Contacts> {
         // Whatever became of another thread, the contacts are whole.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let State { tokens, contacts, looked, stamp: last } = &mut *state;
-        if let (Some(path), Some(tokens)) = (&self.path, tokens)
+        let State { contacts, looked, stamp: last } = &mut *state;
+        if let Some(path) = &self.path
             && looked.elapsed() >= LOOK
         {
             *looked = stopwatch();
             let found = stamp(path);
             if found != *last {
                 *last = found;
-                match read(path, tokens) {
+                match read(path) {
                     Ok(read) => {
                         tracing::info!(contacts = read.0.len(), "contacts read again");
                         *contacts = Arc::new(read);
@@ -168,22 +166,50 @@ fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
     Some((metadata.modified().ok()?, metadata.len()))
 }
 
-fn read(path: &Path, tokens: &mut Tokens) -> Result<Contacts, ContactsError> {
+fn read(path: &Path) -> Result<Contacts, ContactsError> {
+    let mut contacts = HashMap::new();
+    rows(path, None, &mut |token, contact, _| contacts.insert(token, contact).is_none())?;
+    Ok(Contacts(contacts))
+}
+
+/// Reads a file in which cards stand by their numbers, or by their tokens, and gives one in which all stand by their tokens.
+///
+/// # Errors
+/// See [`ContactsError`].
+pub fn with_tokens(path: &Path, hsm: &config::Hsm) -> Result<String, ContactsError> {
+    let (mut text, mut seen, mut tokens) = (HEAD.join(","), HashSet::new(), Tokens::open(hsm)?);
+    text.push('\n');
+    rows(path, Some(&mut tokens), &mut |token, _, record| {
+        // What was checked has no comma, quote or end of line in it.
+        let rest: Vec<&str> = record.iter().skip(1).collect();
+        text += &format!("{},{}\n", hex::digits(&token), rest.join(","));
+        seen.insert(token)
+    })?;
+    Ok(text)
+}
+
+/// Goes through the rows of a file; `take` says whether a card is new.
+fn rows(
+    path: &Path,
+    mut tokens: Option<&mut Tokens>,
+    take: &mut dyn FnMut([u8; 16], Contact, &csv::StringRecord) -> bool,
+) -> Result<(), ContactsError> {
     let file = fs::File::open(path).map_err(|error| ContactsError::Unreadable(error.kind()))?;
     let mut rows = csv::ReaderBuilder::new().flexible(true).from_reader(file);
     if !rows.headers().is_ok_and(|head| head.iter().eq(HEAD)) {
         return Err(ContactsError::Head);
     }
-    let (mut contacts, mut faults, mut record) = (HashMap::new(), Vec::new(), csv::StringRecord::new());
+    let (mut count, mut faults, mut record) = (0, Vec::new(), csv::StringRecord::new());
     loop {
         let line = rows.position().line();
         match rows.read_record(&mut record) {
             Ok(false) => break,
             Ok(true) => {
                 let line = record.position().map_or(line, csv::Position::line);
-                match row(&record, tokens)? {
+                match row(&record, tokens.as_deref_mut())? {
                     Ok((token, contact)) => {
-                        if contacts.insert(token, contact).is_some() {
+                        count += 1;
+                        if !take(token, contact, &record) {
                             faults.push(format!("line {line}: card: stands in the file twice"));
                         }
                     }
@@ -198,30 +224,33 @@ fn read(path: &Path, tokens: &mut Tokens) -> Result<Contacts, ContactsError> {
         if faults.len() >= TOLD_MAX {
             break;
         }
-        if contacts.len() > ROWS_MAX {
+        if count > ROWS_MAX {
             return Err(ContactsError::TooMany);
         }
     }
-    if faults.is_empty() { Ok(Contacts(contacts)) } else { Err(ContactsError::Lines(faults)) }
+    if faults.is_empty() { Ok(()) } else { Err(ContactsError::Lines(faults)) }
 }
 
 type Fault = &'static str;
 
 fn row(
     record: &csv::StringRecord,
-    tokens: &mut Tokens,
+    tokens: Option<&mut Tokens>,
 ) -> Result<Result<([u8; 16], Contact), Fault>, TokensError> {
+    const TOKEN: Fault = "card: must be the 32 hexadecimal digits of a token; `cardswitch notices contacts` makes them of card numbers";
+    const CARD: Fault = "card: must be a card number, or the 32 hexadecimal digits of a token";
     if record.len() != HEAD.len() {
         return Ok(Err("must have as many fields as the head"));
     }
     let [card, email, verified, phone, language] =
         [0, 1, 2, 3, 4].map(|at| record.get(at).unwrap_or_default());
     // A token has 32 digits, a card number 19 at most.
-    let token = match hex::bytes::<16>(card) {
-        Some(token) => token,
-        None => match Pan::parse(card.as_bytes()) {
+    let token = match (hex::bytes::<16>(card), tokens) {
+        (Some(token), _) => token,
+        (None, None) => return Ok(Err(TOKEN)),
+        (None, Some(tokens)) => match Pan::parse(card.as_bytes()) {
             Ok(pan) => tokens.token(&pan)?,
-            Err(_) => return Ok(Err("card: must be a card number, or the 32 hexadecimal digits of a token")),
+            Err(_) => return Ok(Err(CARD)),
         },
     };
     Ok(contact(email, verified, phone, language).map(|contact| (token, contact)))
@@ -268,11 +297,14 @@ mod tests {
         }
     }
 
+    /// What a file with card numbers becomes, and what that says.
     fn opened(text: &str) -> Result<Contacts, ContactsError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("contacts.csv");
         fs::write(&path, text).unwrap();
-        read(&path, &mut Tokens::open(&hsm()).unwrap())
+        fs::write(&path, with_tokens(&path, &hsm())?).unwrap();
+        assert!(!fs::read_to_string(&path).unwrap().contains(PAN));
+        read(&path)
     }
 
     #[test]
@@ -290,6 +322,15 @@ mod tests {
         let contacts = opened(&format!("{head}{PAN},wang@mail.example,no,,\n")).unwrap();
         let found = contacts.get(&token).unwrap();
         assert!(found.email.is_none() && found.phone.is_none());
+    }
+
+    #[test]
+    fn the_switch_itself_takes_no_card_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("contacts.csv");
+        fs::write(&path, format!("card,email,verified,phone,language\n{PAN},,,,\n")).unwrap();
+        let error = ContactBook::open(Some(path)).unwrap_err().to_string();
+        assert!(error.contains("line 2: card: must be the 32") && !error.contains(PAN), "{error}");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! In order, and nothing is left out: what cannot be sent holds up what is behind it, with longer and longer rests. Only what
 //! the other side refuses again and again is put aside, into a file, and counted.
 //!
-//! Start at [`Delivery::run`].
+//! Start at `Delivery::run`.
 
 use std::{
     fs::OpenOptions,

@@ -7,7 +7,7 @@
 //! left out. Each sender has a thread; one that fails holds up what is behind it and nobody else, least of all an answer.
 //!
 //! Start at [`Senders::open`] and [`Senders::start`]. [`delivery`] is what such a thread does, [`source`] where it finds notices,
-//! [`file`], [`smtp`] and [`webhook`] where they go, [`contacts`] what is known of cardholders outside the journal.
+//! [`mod@file`], [`smtp`] and [`webhook`] where they go, [`contacts`] what is known of cardholders outside the journal.
 
 pub mod contacts;
 pub mod delivery;
@@ -35,7 +35,7 @@ use tokio::sync::mpsc;
 use crate::{
     app::Control,
     books::{Books, notices::Recipient},
-    config::{Audience, Config},
+    config::{Audience, Config, Notices},
     journal::Store,
     telemetry::metrics::Metrics,
 };
@@ -196,9 +196,7 @@ impl Senders {
     /// See [`NoticesError`].
     pub fn open(config: &Config) -> Result<Self, NoticesError> {
         let notices = &config.notices;
-        let contacts = ContactBook::open(notices.contacts.clone(), &config.hsm).map_err(|source| {
-            NoticesError::Contacts { path: notices.contacts.clone().unwrap_or_default(), source }
-        })?;
+        let contacts = contacts_of(notices)?;
         let mut senders: Vec<Box<dyn Sender>> = Vec::new();
         if let Some(file) = &notices.file {
             let opened = FileSender::open(file);
@@ -270,6 +268,24 @@ impl Senders {
             outbox.threads.push((bell, thread));
         }
         Ok(outbox)
+    }
+}
+
+fn contacts_of(notices: &Notices) -> Result<ContactBook, NoticesError> {
+    let path = || notices.contacts.clone().unwrap_or_default();
+    ContactBook::open(notices.contacts.clone())
+        .map_err(|source| NoticesError::Contacts { path: path(), source })
+}
+
+/// What a start would find wrong with contacts and key, without touching a file that is written.
+///
+/// # Errors
+/// See [`NoticesError`].
+pub fn check(notices: &Notices) -> Result<(), NoticesError> {
+    contacts_of(notices)?;
+    match &notices.webhook {
+        Some(webhook) => Ok(WebhookSender::open(webhook, notices.timeout, notices.attempts).map(drop)?),
+        None => Ok(()),
     }
 }
 

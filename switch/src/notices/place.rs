@@ -101,7 +101,13 @@ mod tests {
     #![expect(clippy::unwrap_used, reason = "tests")]
 
     use super::*;
-    use crate::settlement::testing::History;
+    use crate::{
+        books::{
+            event::Event,
+            order::{Order, SignedOrder, What},
+        },
+        settlement::testing::History,
+    };
 
     #[test]
     fn a_place_is_read_as_it_was_written_and_what_is_none_is_refused() {
@@ -124,5 +130,19 @@ mod tests {
         assert_eq!(ahead.in_epoch_of(&books).id, 2);
         let within = Place { epoch: 1, id: 1, record: 3 };
         assert_eq!(within.in_epoch_of(&books), within);
+    }
+
+    #[test]
+    fn a_place_in_records_that_people_decided_not_to_keep_is_where_they_begin() {
+        let mut history = History::of_two_days();
+        let kept = history.books.seq();
+        let what = What::BeginEpoch { epoch: 2, keeps: kept, hash: [0; 32] };
+        let order = Order { id: [1; 16], made_ms: 0, expires_ms: 0, what, why: "a test".into() };
+        let signed = SignedOrder { order, signatures: Default::default() };
+        history.record(Event::EpochBegun(Box::new(signed)));
+        let lost = Place { epoch: 1, id: 9, record: kept + 5 };
+        assert_eq!(lost.in_epoch_of(&history.books), Place { epoch: 2, id: 2, record: kept });
+        let earlier = Place { epoch: 1, id: 1, record: 3 };
+        assert_eq!(earlier.in_epoch_of(&history.books), Place { epoch: 2, ..earlier });
     }
 }

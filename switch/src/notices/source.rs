@@ -4,7 +4,7 @@
 //! The books are asked between two batches, a few notices at a time, and only when the journal has grown. What left their outbox
 //! before a sender was there is made again by a replay beside them, as a checkpoint is: rarely, and one sender at a time.
 //!
-//! Start at [`Source::after`].
+//! Start at `Source::after`.
 
 use std::{
     ops::ControlFlow,

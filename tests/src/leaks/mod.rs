@@ -150,6 +150,7 @@ pub fn run(plan: &Plan, say: impl Fn(&str)) -> Report {
             .set("JOURNAL__MIRROR", &mirror.to_string_lossy())
             .set("JOURNAL__HEAD_COPY", &copies.join("head").to_string_lossy())
             .set("JOURNAL__CHECKPOINT_RECORDS", CHECKPOINT_RECORDS)
+            .set("NOTICES__FILE", &copies.join("notices.jsonl").to_string_lossy())
     };
     say("first start: import, a day, log as text");
     let (first, of_import) =

@@ -4,6 +4,7 @@
 use std::{
     collections::HashSet,
     fs,
+    net::TcpListener,
     process::Command,
     sync::{
         Arc,
@@ -305,7 +306,35 @@ fn mail_goes_to_the_holder_whose_address_is_known_and_verified() {
 fn contacts(scene: &Scene, email_verified: &str) {
     // Line 2 of the sample city.
     let text = format!("card,email,verified,phone,language\n9156009224100010,{email_verified},,en\n");
-    fs::write(scene.path("contacts.csv"), text).expect("contacts");
+    fs::write(scene.path("people.csv"), text).expect("contacts");
+    let mut command = Command::new(PROGRAM);
+    command.args(["notices", "contacts", &scene.text("people.csv"), "--out", &scene.text("contacts.csv")]);
+    command.arg("--config").arg(City::folder().join("cardswitch.toml"));
+    assert!(succeeds(command).ends_with("1 contacts\n"));
+    let made = fs::read_to_string(scene.path("contacts.csv")).expect("the file");
+    assert!(made.contains(email_verified) && !made.contains("9156009224100010"), "{made}");
+}
+
+#[test]
+fn a_receiver_that_says_nothing_holds_up_neither_answers_nor_a_stop() {
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = silent.local_addr().expect("an address").to_string();
+    let (desk, process) = desk(|scene, launch| {
+        contacts(scene, "wang@mail.example,yes");
+        launch
+            .set("NOTICES__WEBHOOK", &format!("http://{address}/"))
+            .set("NOTICES__WEBHOOK_KEY", &scene.text("key"))
+            .set("NOTICES__CONTACTS", &scene.text("contacts.csv"))
+            .set("NOTICES__SMTP", &address)
+            .set("NOTICES__SMTP_FROM", "cards@city.example")
+            .set("NOTICES__TIMEOUT_S", "1")
+    });
+    paid(&desk, &mut desk.terminal(&process), &process, 2);
+    let why = |name| sender(&process, name)["why"].clone();
+    until("both have waited", || {
+        why("webhook") == "the server took too long" && why("smtp") == "the relay took too long"
+    });
+    desk.scene.stop(process);
 }
 
 #[test]
@@ -322,7 +351,7 @@ fn a_switch_that_could_not_send_does_not_start() {
             "notices.webhook: must be an address that begins with http://",
         ),
         (&[("SMTP", "127.0.0.1:25")], "notices.smtp_from: is required"),
-        (&[("CONTACTS", &scene.text("contacts.csv"))], "line 2: card: must be a card number"),
+        (&[("CONTACTS", &scene.text("contacts.csv"))], "line 2: card: must be the 32 hexadecimal"),
     ];
     let config = City::folder().join("cardswitch.toml");
     for (settings, want) in rows {
@@ -332,6 +361,11 @@ fn a_switch_that_could_not_send_does_not_start() {
         let output = launch.run_to_end(&config);
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(output.status.code() == Some(64) && text.contains(want), "{settings:?}: {text}");
+        let mut check = Command::new(PROGRAM);
+        check.arg("check-config").arg(&config);
+        check.envs(settings.iter().map(|(key, value)| (format!("CARDSWITCH__NOTICES__{key}"), value)));
+        let text = complaint(check);
+        assert!(text.contains(want), "{settings:?}: {text}");
     }
     let mut command = Command::new(PROGRAM);
     command.args(["notices", "list", "--limit", "1001", "--admin", server]);
