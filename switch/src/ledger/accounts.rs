@@ -11,7 +11,7 @@
 
 use hashbrown::HashMap;
 
-use super::{Account, AccountId, AccountKind, Currency, Minor, rows::Rows};
+use super::{Account, AccountId, AccountKind, Currency, Minor, Posting, rows::Rows};
 
 /// All accounts.
 #[derive(Clone, Debug)]
@@ -48,6 +48,7 @@ const FLAGS: u64 = APART | HELD | NEXT;
 
 /// The lower bits of a row are the balance: 1.4 million million of a currency with hundredths to either side.
 const BALANCE_BITS: u32 = 48;
+const BALANCE: u64 = (1 << BALANCE_BITS) - 1;
 /// Above it stands the class.
 const CLASSES_MAX: u32 = 1 << (61 - BALANCE_BITS);
 
@@ -101,7 +102,7 @@ impl Row {
 
     /// Class and balance in a word; `None` if they do not fit.
     fn packed(class: u32, balance: Minor) -> Option<Self> {
-        let lower = balance.cast_unsigned() & ((1 << BALANCE_BITS) - 1);
+        let lower = balance.cast_unsigned() & BALANCE;
         let row = Self(u64::from(class) << BALANCE_BITS | lower);
         (class < CLASSES_MAX && row.balance() == balance).then_some(row)
     }
@@ -214,6 +215,60 @@ impl AccountTable {
                 Row(APART | flags | self.put_apart(Apart { owner, class, balance }))
             }
         };
+    }
+
+    /// Adds postings one after the other, each account looked at once, as long as it is certain that they may be made: one
+    /// currency, nothing held where something is taken, and no account below its floor even in between. Where it is not,
+    /// takes out again what it added, and says no.
+    pub(super) fn add_plainly(&mut self, postings: &[Posting]) -> bool {
+        let (mut sum, mut only) = (0_i64, None);
+        for (place, posting) in postings.iter().enumerate() {
+            let after = self.plainly_after(posting).zip(sum.checked_add(posting.amount));
+            match after {
+                Some(((currency, balance), together)) if *only.get_or_insert(currency) == currency => {
+                    self.set_balance(posting.account, balance);
+                    sum = together;
+                }
+                _ => {
+                    self.take_out(&postings[..place]);
+                    return false;
+                }
+            }
+        }
+        if sum != 0 {
+            self.take_out(postings);
+        }
+        sum == 0
+    }
+
+    /// The currency of an account and its balance after a posting, if it keeps its row and that is certainly allowed.
+    #[inline]
+    fn plainly_after(&self, posting: &Posting) -> Option<(Currency, Minor)> {
+        let row = *self.rows.get(posting.account.0 as usize)?;
+        let (class, balance) = self.class_and_balance(row);
+        let after = balance.checked_add(posting.amount)?;
+        let stays = row.is(APART) || Row::packed(row.class(), after).is_some();
+        let allowed = posting.amount >= 0 || (after >= class.floor && !row.is(HELD));
+        (stays && allowed).then_some((class.currency, after))
+    }
+
+    /// Sets the balance of an account, for which there is room where it stands.
+    #[inline]
+    fn set_balance(&mut self, id: AccountId, balance: Minor) {
+        let row = &mut self.rows[id.0 as usize];
+        if row.is(APART) {
+            self.apart[row.place()].balance = balance;
+        } else {
+            row.0 = row.0 & !BALANCE | balance.cast_unsigned() & BALANCE;
+        }
+    }
+
+    #[cold]
+    fn take_out(&mut self, postings: &[Posting]) {
+        for Posting { account, amount } in postings.iter().rev() {
+            let (_, balance) = self.class_and_balance(self.rows[account.0 as usize]);
+            self.set_balance(*account, balance - amount);
+        }
     }
 
     /// What an account is for, as of owner 0: whose it is takes longer to find.

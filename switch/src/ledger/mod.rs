@@ -292,7 +292,43 @@ impl Ledger {
     }
 
     /// [`Ledger::check`] as if what these legs hold were released.
+    #[inline]
     fn check_given(&self, released: &[Leg], postings: &[Posting]) -> Result<(), Refusal> {
+        if self.plainly_fit(released, postings) { Ok(()) } else { self.judge(released, postings) }
+    }
+
+    /// Whether it is certain at one look that postings may be made, as it is of nearly all: one currency, each account once.
+    /// Where it is not, [`Ledger::judge`] says whether they may be, and why not.
+    fn plainly_fit(&self, released: &[Leg], postings: &[Posting]) -> bool {
+        let (mut sum, mut only, mut seen) = (0_i64, None, 0_u64);
+        for posting in postings {
+            let Some(account) = self.funds(posting.account) else { return false };
+            let (Some(after), Some(together)) =
+                (account.balance.checked_add(posting.amount), sum.checked_add(posting.amount))
+            else {
+                return false;
+            };
+            // Two that share a bit need not be the same, but may be.
+            let bit = 1 << (posting.account.0 % u64::BITS);
+            if seen & bit != 0 || *only.get_or_insert(account.currency) != account.currency {
+                return false;
+            }
+            if posting.amount < 0 {
+                let held = match account.held {
+                    0 => Some(0),
+                    held => sum_on(released, posting.account).and_then(|released| held.checked_sub(released)),
+                };
+                if held.is_none_or(|held| after < account.lowest(held)) {
+                    return false;
+                }
+            }
+            (sum, seen) = (together, seen | bit);
+        }
+        sum == 0
+    }
+
+    #[inline(never)]
+    fn judge(&self, released: &[Leg], postings: &[Posting]) -> Result<(), Refusal> {
         // Nearly always all are in one currency, and then one sum is enough.
         let (mut sum, mut only, mut mixed, mut repeated) = (0_i128, None, false, false);
         let mut rest = postings;
@@ -353,7 +389,10 @@ impl Ledger {
     /// # Errors
     /// As [`Ledger::check`]; nothing is posted then.
     pub fn post(&mut self, postings: &[Posting]) -> Result<(), Refusal> {
-        self.check(postings)?;
+        if self.accounts.add_plainly(postings) {
+            return Ok(());
+        }
+        self.judge(&[], postings)?;
         self.add(postings);
         Ok(())
     }
