@@ -15,6 +15,16 @@ use std::hash::{BuildHasher, Hash};
 
 use hashbrown::DefaultHashBuilder;
 
+/// What entries are found by.
+pub(super) trait Key: Hash + Eq {
+    /// Its hash. The lower half says where a search begins; a part of the upper half stands in the slot. What is asked for
+    /// one after the other may stand side by side, so that it is not waited for each time.
+    #[inline]
+    fn hash_by(&self, hasher: &DefaultHashBuilder) -> u64 {
+        hasher.hash_one(self)
+    }
+}
+
 /// See the module. `key_at` gives the key of the entry at a place of the index.
 #[derive(Clone, Default)]
 pub(super) struct Index {
@@ -25,8 +35,6 @@ pub(super) struct Index {
     place_bits: u32,
     /// Those bits, and those that are a part of the hash.
     masks: [Slot; 2],
-    /// No place is before it, and none so far behind it that the bits of a slot would not tell; counted in 32 bits.
-    base: u32,
     hasher: DefaultHashBuilder,
 }
 
@@ -62,7 +70,7 @@ impl Index {
     }
 
     /// Makes room, so that later use allocates nothing.
-    pub(super) fn reserve<K: Hash>(&mut self, more: usize, key_at: impl Fn(u32) -> K) {
+    pub(super) fn reserve<K: Key>(&mut self, more: usize, key_at: impl Fn(u32) -> K) {
         if more > 0 {
             self.grow(self.len + more, key_at);
         }
@@ -70,15 +78,15 @@ impl Index {
 
     /// Makes slots for so many entries, whose places are so many at most.
     #[inline]
-    fn grow<K: Hash>(&mut self, entries: usize, key_at: impl Fn(u32) -> K) {
+    fn grow<K: Key>(&mut self, entries: usize, key_at: impl Fn(u32) -> K) {
         if entries * 2 > self.slots.len() {
             self.make((entries * 2).next_power_of_two().max(SLOTS_MIN), key_at);
         }
     }
 
     #[inline(never)]
-    fn make<K: Hash>(&mut self, needed: usize, key_at: impl Fn(u32) -> K) {
-        let before = self.places();
+    fn make<K: Key>(&mut self, needed: usize, key_at: impl Fn(u32) -> K) {
+        let before = self.masks[0];
         let old = std::mem::replace(&mut self.slots, vec![FREE; needed]);
         self.place_bits = needed.trailing_zeros() - 1;
         // INVARIANT: the limits of the tables are far below what 27 bits count.
@@ -86,23 +94,22 @@ impl Index {
         self.masks =
             [(1 << self.place_bits) - 1, Slot::MAX.checked_shl(self.place_bits + DISTANCE).unwrap_or(0)];
         for slot in old.into_iter().filter(|slot| *slot != FREE) {
-            let place = before.of(slot);
-            self.put(self.hasher.hash_one(key_at(place)), place);
+            let place = slot & before;
+            self.put(key_at(place).hash_by(&self.hasher), place);
         }
     }
 
     /// The place of the entry with this key.
-    pub(super) fn find<K: Hash + Eq>(&self, key: &K, key_at: impl Fn(u32) -> K) -> Option<u32> {
-        let at = self.slot_of(self.hasher.hash_one(key), |other| key_at(other) == *key)?;
-        Some(self.places().of(self.slots[at]))
+    pub(super) fn find<K: Key>(&self, key: &K, key_at: impl Fn(u32) -> K) -> Option<u32> {
+        let at = self.slot_of(key.hash_by(&self.hasher), |other| key_at(other) == *key)?;
+        Some(self.slots[at] & self.masks[0])
     }
 
     /// Puts an entry in, instead of the one with the same key if there is one.
-    pub(super) fn insert<K: Hash + Eq>(&mut self, key: &K, place: u32, key_at: impl Fn(u32) -> K) {
-        let places = place.wrapping_sub(self.base) as usize + 1;
-        self.grow(places.max(self.len + 1), &key_at);
-        let mask = self.places().mask;
-        match self.seek(self.hasher.hash_one(key), |other| key_at(other) == *key) {
+    pub(super) fn insert<K: Key>(&mut self, key: &K, place: u32, key_at: impl Fn(u32) -> K) {
+        self.grow((place as usize + 1).max(self.len + 1), &key_at);
+        let mask = self.masks[0];
+        match self.seek(key.hash_by(&self.hasher), |other| key_at(other) == *key) {
             Ok(known) => self.slots[known] = self.slots[known] & !mask | place & mask,
             Err((free, looks_like)) => {
                 self.slots[free] = looks_like | place & mask;
@@ -112,8 +119,8 @@ impl Index {
     }
 
     /// Takes an entry out, unless another with the same key has come in its place.
-    pub(super) fn remove<K: Hash>(&mut self, key: &K, place: u32, key_at: impl Fn(u32) -> K) {
-        let Some(mut gap) = self.slot_of(self.hasher.hash_one(key), |other| other == place) else { return };
+    pub(super) fn remove<K: Key>(&mut self, key: &K, place: u32, key_at: impl Fn(u32) -> K) {
+        let Some(mut gap) = self.slot_of(key.hash_by(&self.hasher), |other| other == place) else { return };
         self.len -= 1;
         // What stands behind moves up, as far as it may stand there, so that no search ends at the gap.
         let mut next = self.after(gap);
@@ -122,7 +129,7 @@ impl Index {
             let to_gap = self.distance(gap, next);
             let way = match self.way(slot) {
                 FAR => {
-                    let home = self.home(self.hasher.hash_one(key_at(self.places().of(slot))));
+                    let home = self.home(key_at(slot & self.masks[0]).hash_by(&self.hasher));
                     self.distance(home, next)
                 }
                 way => way,
@@ -136,15 +143,10 @@ impl Index {
         self.slots[gap] = FREE;
     }
 
-    /// No place before this one is in use any more.
-    pub(super) fn begin_at(&mut self, base: u32) {
-        self.base = base;
-    }
-
     /// Has the memory fetched that looking for this key, putting it in or taking it out will look at first. What comes
     /// back means nothing: it is for `black_box`, so that the look is not left out.
-    pub(super) fn warm<K: Hash>(&self, key: &K) -> Slot {
-        self.slots.get(self.home(self.hasher.hash_one(key))).copied().unwrap_or(FREE)
+    pub(super) fn warm<K: Key>(&self, key: &K) -> Slot {
+        self.slots.get(self.home(key.hash_by(&self.hasher))).copied().unwrap_or(FREE)
     }
 
     /// Bytes that its slots own.
@@ -159,7 +161,7 @@ impl Index {
         while self.slots[at] != FREE {
             (at, way) = (self.after(at), way + 1);
         }
-        let slot = self.part(hash) | place & self.places().mask;
+        let slot = self.part(hash) | place & self.masks[0];
         self.slots[at] = self.with_way(slot, way);
     }
 
@@ -173,16 +175,16 @@ impl Index {
     /// slot would look like, the place aside.
     #[inline]
     fn seek(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Result<usize, (usize, Slot)> {
-        let (last, places) = (self.slots.len() - 1, self.places());
+        let (last, mask) = (self.slots.len() - 1, self.masks[0]);
         let (mut at, mut looks_like) = (self.home(hash), self.part(hash));
-        let one_farther = places.mask + 1;
+        let one_farther = mask + 1;
         let farthest = looks_like + one_farther * FAR_SLOT;
         loop {
             let slot = self.slots[at & last];
             if slot == FREE {
                 return Err((at & last, looks_like));
             }
-            if slot & !places.mask == looks_like && is_it(places.of(slot)) {
+            if slot & !mask == looks_like && is_it(slot & mask) {
                 return Ok(at & last);
             }
             at += 1;
@@ -190,10 +192,6 @@ impl Index {
                 looks_like += one_farther;
             }
         }
-    }
-
-    fn places(&self) -> Places {
-        Places { base: self.base, mask: self.masks[0] }
     }
 
     /// The part of a hash that a slot keeps, where the slot keeps it: its uppermost bits, as the lower ones say where the
@@ -228,24 +226,15 @@ impl Index {
     }
 }
 
-/// How a place follows from the lower bits that a slot keeps of it.
-#[derive(Clone, Copy, Debug)]
-struct Places {
-    base: u32,
-    mask: u32,
-}
-
-impl Places {
-    fn of(self, slot: Slot) -> u32 {
-        self.base.wrapping_add(slot.wrapping_sub(self.base) & self.mask)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::HashMap;
 
     use super::*;
+
+    impl Key for &str {}
+    impl Key for u32 {}
+    impl Key for u64 {}
 
     #[test]
     fn a_newer_entry_takes_the_place_and_an_older_one_does_not_take_it_out() {
@@ -311,33 +300,12 @@ mod tests {
         (0..61).for_each(|key| assert_eq!(index.find(&key, key_at), naive.get(&key).copied()));
     }
 
-    /// Places that go on counting, of which the oldest leave, as the originals' do; over the end of 32 bits.
-    #[test]
-    fn places_may_be_counted_on_for_ever() {
-        let key_at = |place: u32| place.wrapping_mul(7);
-        let mut index = Index::default();
-        let first = u32::MAX - 5_000;
-        index.begin_at(first);
-        for step in 0..10_000 {
-            let place = first.wrapping_add(step);
-            index.insert(&key_at(place), place, key_at);
-            if step >= 300 {
-                let oldest = place.wrapping_sub(300);
-                assert_eq!(index.find(&key_at(oldest), key_at), Some(oldest));
-                index.remove(&key_at(oldest), oldest, key_at);
-                index.begin_at(oldest.wrapping_add(1));
-                assert_eq!(index.find(&key_at(oldest), key_at), None);
-            }
-            assert_eq!(index.find(&key_at(place), key_at), Some(place));
-        }
-        assert_eq!((index.len(), index.slots.len()), (300, 1_024));
-    }
-
     /// A hash that makes all keys meet, so that what is far from where its search begins moves up, too.
     #[test]
     fn what_stands_far_away_is_found_and_moves_up() {
         #[derive(Clone, Copy, Eq, PartialEq)]
         struct Same(u32);
+        impl Key for Same {}
         impl Hash for Same {
             fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
                 (self.0 % 2).hash(state);

@@ -20,6 +20,7 @@ mod index;
 pub mod judged;
 mod key_blocks;
 pub mod lists;
+mod newest;
 pub mod notices;
 pub mod order;
 pub mod ordered;

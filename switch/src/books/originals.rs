@@ -8,11 +8,11 @@
 use std::{collections::VecDeque, hint::black_box};
 
 use arrayvec::ArrayVec;
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Seq, chart::PARTS_MAX, index::Index, policy::Policy, request::Kind, transactions::TransactionKey,
+    Seq, chart::PARTS_MAX, newest::Newest, policy::Policy, request::Kind, transactions::TransactionKey,
 };
 use crate::ledger::{AccountId, Currency, Minor, Posting, holds::HoldId, purse::PURSES_MAX};
 
@@ -112,15 +112,16 @@ pub fn approval_code(seq: Seq) -> u32 {
 pub struct Originals {
     /// In the order of their records.
     entries: VecDeque<Original>,
-    /// What each of them leaves by. Beside the entries, of which one is six times as large: when the oldest leaves, its
-    /// entry has not been looked at for a long time, and need not be.
-    leaving: VecDeque<Leaving>,
+    /// What each of them is found by and leaves by. Beside the entries, of which one is five times as large: when the
+    /// oldest leaves, its entry has not been looked at for a long time, and need not be.
+    names: VecDeque<Name>,
     /// How many have left, counted in 32 bits. An entry's number is this and its position; it keeps it.
     left: u32,
-    /// The newest with this card and approval code, by number.
-    by_code: Index,
-    /// The newest whose request was known by this, by number.
-    by_key: Index,
+    /// The newest with this card and approval code.
+    by_code: Newest,
+    /// The newest whose request was known by this.
+    by_key: Newest,
+    hasher: DefaultHashBuilder,
     /// Whose hold it is, for each live one.
     holders: HashMap<HoldId, Seq>,
     evicted: u64,
@@ -128,41 +129,61 @@ pub struct Originals {
 
 /// See [`Originals`].
 #[derive(Clone, Copy, Debug)]
-struct Leaving {
+struct Name {
     time_ms: i64,
     seq: Seq,
-    card: u32,
     key: TransactionKey,
+    card: u32,
+    /// For [`Originals::by_code`].
+    before_by_code: u32,
+    /// For [`Originals::by_key`].
+    before_by_key: u32,
 }
 
 impl Originals {
     /// Reserves room for the most entries the policy allows, so that later use allocates nothing. The memory is
     /// touched only as entries come.
     pub(super) fn reserve(&mut self, policy: &Policy) {
-        let more = (policy.originals_max as usize).saturating_sub(self.entries.len());
+        let max = policy.originals_max as usize;
+        let more = max.saturating_sub(self.entries.len());
         self.entries.reserve(more);
-        self.leaving.reserve(more);
-        let Self { leaving, left, by_code, by_key, .. } = self;
-        by_code.reserve(more, |number| numbered(leaving, *left, number).code());
-        by_key.reserve(more, |number| numbered(leaving, *left, number).key);
+        self.names.reserve(more);
+        self.make_room(max);
+    }
+
+    /// Makes slots for so many entries.
+    fn make_room(&mut self, entries: usize) {
+        if self.by_code.has_room(entries) {
+            return;
+        }
+        self.by_code.begin_anew(entries);
+        self.by_key.begin_anew(entries);
+        let mut number = self.left;
+        for name in &mut self.names {
+            name.before_by_code = self.by_code.add(approval_code(name.seq), number);
+            name.before_by_key = self.by_key.add(key_home(&self.hasher, &name.key), number);
+            number = number.wrapping_add(1);
+        }
     }
 
     /// The approved transaction of this card with this approval code.
     #[must_use]
     pub fn find(&self, card: u32, approval: u32) -> Option<&Original> {
-        let found = self.by_code.find(&(card, approval), |number| self.leaving(number).code())?;
-        Some(numbered(&self.entries, self.left, found))
-    }
-
-    fn leaving(&self, number: u32) -> &Leaving {
-        numbered(&self.leaving, self.left, number)
+        let (names, code) = (&self.names, (card, approval));
+        let numbers = (self.left, names.len());
+        let is_it = |at: usize| names[at].code() == code;
+        let found = self.by_code.find(approval, numbers, is_it, |at| names[at].before_by_code)?;
+        self.entries.get(found)
     }
 
     /// The approved transaction whose request was known by this, if a reversal of it would still move something.
     #[must_use]
     pub fn reversible(&self, key: &TransactionKey) -> Option<&Original> {
-        let found = self.by_key.find(key, |number| self.leaving(number).key)?;
-        let original = numbered(&self.entries, self.left, found);
+        let names = &self.names;
+        let (home, numbers) = (key_home(&self.hasher, key), (self.left, names.len()));
+        let found =
+            self.by_key.find(home, numbers, |at| names[at].key == *key, |at| names[at].before_by_key)?;
+        let original = self.entries.get(found)?;
         let moves = original.hold.is_some() || original.returned < original.debited();
         (moves && !original.reversed).then_some(original)
     }
@@ -182,8 +203,8 @@ impl Originals {
     /// begins where it would stand if they did exactly, and from there takes steps that double: a few places are looked at,
     /// which lie together, where halving a million would wait for memory twenty times.
     fn position(&self, seq: Seq) -> Option<usize> {
-        let seq_at = |at: usize| self.leaving.get(at).map(|entry| entry.seq);
-        let last = self.leaving.len().checked_sub(1)?;
+        let seq_at = |at: usize| self.names.get(at).map(|entry| entry.seq);
+        let last = self.names.len().checked_sub(1)?;
         let (begin, end) = (seq_at(0)?, seq_at(last)?);
         if !(begin..=end).contains(&seq) {
             return None;
@@ -257,7 +278,7 @@ impl Originals {
 
     /// Adds the newest.
     pub(super) fn add(&mut self, entry: Original, policy: &Policy) {
-        while self.leaving.front().is_some_and(|old| entry.time_ms - old.time_ms >= policy.refund_ms) {
+        while self.names.front().is_some_and(|old| entry.time_ms - old.time_ms >= policy.refund_ms) {
             self.drop_oldest();
         }
         if self.entries.len() >= policy.originals_max as usize {
@@ -268,26 +289,24 @@ impl Originals {
     }
 
     fn insert(&mut self, entry: Original) {
+        self.make_room(self.entries.len() + 1);
         // INVARIANT: the policy's maximum is 32 bits, and `add` keeps to it.
         let position = u32::try_from(self.entries.len()).expect("fewer than 2^32 originals");
         let number = self.left.wrapping_add(position);
         let Original { time_ms, seq, card, key, .. } = entry;
-        self.leaving.push_back(Leaving { time_ms, seq, card, key });
+        let before_by_code = self.by_code.add(approval_code(seq), number);
+        let before_by_key = self.by_key.add(key_home(&self.hasher, &key), number);
+        self.names.push_back(Name { time_ms, seq, key, card, before_by_code, before_by_key });
         if let Some(hold) = entry.hold {
             self.holders.insert(hold, entry.seq);
         }
         self.entries.push_back(entry);
-        let Self { leaving, left, by_code, by_key, .. } = self;
-        by_code.insert(&(card, approval_code(seq)), number, |number| numbered(leaving, *left, number).code());
-        by_key.insert(&key, number, |number| numbered(leaving, *left, number).key);
     }
 
     fn drop_oldest(&mut self) {
-        let Self { leaving, left, by_code, by_key, .. } = self;
-        let Some(old) = leaving.front() else { return };
-        by_code.remove(&old.code(), *left, |number| numbered(leaving, *left, number).code());
-        by_key.remove(&old.key, *left, |number| numbered(leaving, *left, number).key);
-        leaving.pop_front();
+        if self.names.pop_front().is_none() {
+            return;
+        }
         if !self.holders.is_empty()
             && let Some(hold) = self.entries.front().and_then(|entry| entry.hold)
         {
@@ -295,23 +314,11 @@ impl Originals {
         }
         self.entries.pop_front();
         self.left = self.left.wrapping_add(1);
-        self.by_code.begin_at(self.left);
-        self.by_key.begin_at(self.left);
     }
 
-    /// Has the memory fetched that adding a transaction with this key and record, of this card, will look at.
-    pub(super) fn warm(&self, key: &TransactionKey, card: u32, seq: Seq) {
-        black_box(self.by_key.warm(key));
-        black_box(self.by_code.warm(&(card, approval_code(seq))));
-    }
-
-    /// Has the memory fetched that those look at which so many more transactions will push out.
-    pub(super) fn warm_leaving(&self, more: usize, policy: &Policy) {
-        let over = (self.entries.len() + more).saturating_sub(policy.originals_max as usize);
-        for old in self.leaving.iter().take(over.min(more)) {
-            black_box(self.by_key.warm(&old.key));
-            black_box(self.by_code.warm(&old.code()));
-        }
+    /// Has the memory fetched that adding a transaction with this key will look at, beside what the one before it did.
+    pub(super) fn warm(&self, key: &TransactionKey) {
+        black_box(self.by_key.warm(key_home(&self.hasher, key)));
     }
 
     /// All entries, oldest first.
@@ -321,7 +328,7 @@ impl Originals {
 
     /// Those of earlier records than this one, the newest first.
     pub fn newest_before(&self, seq: Seq) -> impl Iterator<Item = &Original> {
-        let earlier = self.leaving.partition_point(|entry| entry.seq < seq);
+        let earlier = self.names.partition_point(|entry| entry.seq < seq);
         self.entries.range(..earlier).rev()
     }
 
@@ -353,16 +360,17 @@ impl Originals {
     }
 }
 
-impl Leaving {
+/// Where the search for a key begins. Sixteen of a terminal have their slots side by side. Codes count up themselves, and few
+/// that are kept have the same.
+fn key_home(hasher: &DefaultHashBuilder, key: &TransactionKey) -> u32 {
+    (key.hash_beside(hasher, 16) & 0xFFFF_FFFF) as u32
+}
+
+impl Name {
     /// What an original is found by on a receipt.
     fn code(&self) -> (u32, u32) {
         (self.card, approval_code(self.seq))
     }
-}
-
-/// The entry with a number that an index holds.
-fn numbered<T>(entries: &VecDeque<T>, left: u32, number: u32) -> &T {
-    &entries[number.wrapping_sub(left) as usize]
 }
 
 #[cfg(test)]

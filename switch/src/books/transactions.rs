@@ -12,11 +12,12 @@ mod packed;
 use std::{
     cmp::Reverse,
     collections::{BinaryHeap, binary_heap::PeekMut},
-    hash::{Hash, Hasher},
+    hash::BuildHasher,
     hint::black_box,
 };
 
 use arrayvec::ArrayVec;
+use hashbrown::DefaultHashBuilder;
 use serde::{Deserialize, Serialize};
 
 use packed::{NONE, Rows};
@@ -24,7 +25,7 @@ use packed::{NONE, Rows};
 use super::{
     Seq,
     event::Pvv,
-    index::Index,
+    index::{Index, Key},
     policy::Policy,
     reason::Reason,
     request::{Kind, Shown},
@@ -33,7 +34,7 @@ use crate::ledger::{Currency, Minor, Postings, holds::HoldId};
 
 /// What a repeat is known by: F41 + F60.2 + F11 + MTI class (F42 follows from the terminal); in `atm` field 7 stands
 /// in the batch's place, and F32 follows from the terminal.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 pub struct TransactionKey {
     /// Position of the terminal.
     pub terminal: u32,
@@ -45,11 +46,22 @@ pub struct TransactionKey {
     pub class: u8,
 }
 
-/// In two words: it is hashed several times for every request.
-impl Hash for TransactionKey {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(u64::from(self.terminal) << 32 | u64::from(self.batch));
-        state.write_u64(u64::from(self.stan) << 8 | u64::from(self.class));
+impl TransactionKey {
+    /// A hash of which only the lowest bits differ for STANs that follow one another, so many at most (a power of two): a
+    /// terminal counts up, and what it asks next stands beside what it asked last.
+    #[inline]
+    pub(super) fn hash_beside(&self, hasher: &DefaultHashBuilder, together: u32) -> u64 {
+        let terminal = u64::from(self.terminal) << 32 | u64::from(self.batch);
+        let stans = u64::from(self.stan / together) << 8 | u64::from(self.class);
+        hasher.hash_one((terminal, stans)) & !u64::from(together - 1) | u64::from(self.stan % together)
+    }
+}
+
+impl Key for TransactionKey {
+    /// Four: more would stand in each other's way, as slots follow one another.
+    #[inline]
+    fn hash_by(&self, hasher: &DefaultHashBuilder) -> u64 {
+        self.hash_beside(hasher, 4)
     }
 }
 

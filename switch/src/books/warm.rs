@@ -33,10 +33,9 @@ impl Books {
                 class: request.class,
             };
             self.transactions.warm(&key, &mut leaving, &self.policy);
-            self.originals.warm(&key, card.0, self.seq + count as u64);
+            self.originals.warm(&key);
         }
         self.transactions.warm_oldest(count, &mut leaving, &self.policy);
-        self.originals.warm_leaving(count, &self.policy);
         for (_, facts) in requests {
             let (Some(terminal), Some(card)) = (facts.terminal, facts.card) else { continue };
             let merchant = self.terminal(terminal).merchant;

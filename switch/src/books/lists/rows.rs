@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::key::ListKey;
-use crate::books::index::Index;
+use crate::books::index::{Index, Key};
 
 /// So many tables: with a million rows one of them has sixteen thousand, and grows in a fraction of a millisecond.
 const TABLES: usize = 64;
@@ -30,6 +30,8 @@ pub(in crate::books) struct Row {
     /// What counts once that change is in force.
     pub(super) next: Value,
 }
+
+impl Key for ListKey {}
 
 /// See the module.
 #[derive(Clone, Debug, Default)]
