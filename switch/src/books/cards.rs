@@ -187,7 +187,8 @@ impl CardTable {
 
     /// Has the memory of a card fetched. What comes back means nothing.
     pub(super) fn warm(&self, at: u32) -> u64 {
-        self.rows.get(at as usize).map_or(0, |row| row.second)
+        // Its beginning and its end: it may lie in two lines.
+        self.rows.get(at as usize).map_or(0, |row| u64::from(row.token.0[0]) ^ row.third)
     }
 
     /// Changes a card that is there, all but its token.
@@ -278,11 +279,19 @@ fn number_of(Pvv(digits): Pvv) -> Result<u16, TooWide> {
 }
 
 fn pvv_of(number: u16) -> Pvv {
-    let digits =
-        [number / 100, number % 100].map(|two| [b'0' + (two / 10 % 10) as u8, b'0' + (two % 10) as u8]);
-    let [[a, b], [c, d]] = digits;
+    let [[a, b], [c, d]] = [number / 100, number % 100].map(|two| PAIRS[usize::from(two) % 100]);
     Pvv([a, b, c, d])
 }
+
+/// Two digits each: a card is put together for every request.
+const PAIRS: [[u8; 2]; 100] = {
+    let (mut pairs, mut at) = ([*b"00"; 100], 0_u8);
+    while at < 100 {
+        pairs[at as usize] = [b'0' + at / 10, b'0' + at % 10];
+        at += 1;
+    }
+    pairs
+};
 
 /// All cards of the books, in the order of their positions.
 #[derive(Clone, Copy, Debug)]
