@@ -133,11 +133,12 @@ impl Stages {
     /// Requests to events and answers, one after the other: each sees what the one before it did.
     pub fn decide(&mut self, batch: &mut Batch, now: &Moment) {
         let Batch { input, jobs, new_keys, records, .. } = batch;
+        let mut verdict = Verdict::VerifyAgain;
         for stride in jobs.chunks_mut(STRIDE) {
             let asked = |job: &&Job| job.state == State::Request;
             self.books.warm(stride.iter().filter(asked).map(|job| (&job.request, &job.facts)));
             for job in stride.iter_mut().filter(|job| job.state == State::Request) {
-                let answer = self.decide_one(job, input, new_keys, records, now);
+                let answer = self.decide_one(job, input, new_keys, records, now, &mut verdict);
                 if answer.repeat {
                     self.metrics.repeat();
                 }
@@ -172,12 +173,13 @@ impl Stages {
         new_keys: &mut Vec<NewKeys>,
         records: &mut RecordBatch,
         now: &Moment,
+        verdict: &mut Verdict,
     ) -> Answer {
         for _ in 0..2 {
             let made = job.facts.new_keys.and_then(|at| new_keys.get(at));
+            self.books.decide_to(&job.request, &job.facts, made, now, verdict);
             // Looked at where it is: it is large, and would be moved.
-            let verdict = self.books.decide(&job.request, &job.facts, made, now);
-            match &verdict {
+            match &*verdict {
                 Verdict::Answer(answer) => return *answer,
                 Verdict::Record(event, answer) => {
                     if !self.record(records, event, now) {

@@ -27,28 +27,31 @@ mod hold;
 mod link;
 pub mod operations;
 mod psam;
+mod record;
 mod reverse;
 
+use record::{begin, decline};
+
 use super::{
-    Books, Card, Terminal, TerminalId,
-    event::{CardState, Decided, Event, OnOriginal, PlacedHold, Pvv, ReversalEffect, TerminalDialect},
+    Books, Card, CardId, Terminal, TerminalId,
+    event::{CardState, Decided, Event, TerminalDialect},
     judged::{Asking, Hits, Judged, Seen, Stranger},
     notices::Cause,
     reason::Reason,
-    request::{Answer, CardInput, Check, EntryMode, Facts, Kind, MacFact, NewKeys, Phone, Request, Shown},
+    request::{Answer, CardInput, Check, EntryMode, Facts, Kind, MacFact, NewKeys, Phone, Request},
     transactions::{Standing, Transaction, TransactionKey},
 };
-use crate::{
-    clock::Moment,
-    ledger::{Minor, Postings, holds::HoldId},
-};
+use crate::clock::Moment;
 
 /// At most one alert of a terminal for one cause within this time, milliseconds: people need one, the journal no more.
 const ALERT_MS: i64 = 60_000;
 
 /// What should follow from a request.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "moved once; a box would be an allocation for every request")]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it stays where it is; a box would be one allocation a request"
+)]
 pub enum Verdict {
     /// Answer; nothing happened.
     Answer(Answer),
@@ -56,55 +59,6 @@ pub enum Verdict {
     Record(Event, Answer),
     /// The facts were found with keys or values that have changed since: verify once more.
     VerifyAgain,
-}
-
-/// What a transaction comes to, before it becomes an event.
-struct Outcome {
-    reason: Reason,
-    shown: Option<Shown>,
-    pin_tries: Option<u8>,
-    pvv: Option<Pvv>,
-    activates: bool,
-    blocks: bool,
-    reversal: Option<(TransactionKey, ReversalEffect)>,
-    original: Option<OnOriginal>,
-    releases: Option<HoldId>,
-    places: Option<PlacedHold>,
-    hold_of: Option<u64>,
-    fired: u64,
-    judged: Option<Judged>,
-    notice: Option<Cause>,
-    partial: Option<Minor>,
-    forced: bool,
-    fee: Minor,
-    fee_rule: Option<u16>,
-    postings: Postings,
-}
-
-impl Outcome {
-    fn new(reason: Reason) -> Self {
-        Self {
-            reason,
-            shown: None,
-            pin_tries: None,
-            pvv: None,
-            activates: false,
-            blocks: false,
-            reversal: None,
-            original: None,
-            releases: None,
-            places: None,
-            hold_of: None,
-            fired: 0,
-            judged: None,
-            notice: None,
-            partial: None,
-            forced: false,
-            fee: 0,
-            fee_rule: None,
-            postings: Postings::new(),
-        }
-    }
 }
 
 impl Books {
@@ -118,37 +72,33 @@ impl Books {
         new_keys: Option<&NewKeys>,
         now: &Moment,
     ) -> Verdict {
+        let mut verdict = Verdict::VerifyAgain;
+        self.decide_to(request, facts, new_keys, now, &mut verdict);
+        verdict
+    }
+
+    /// The same, into what an earlier request may have left: nothing of that stays.
+    pub fn decide_to(
+        &self,
+        request: &Request,
+        facts: &Facts,
+        new_keys: Option<&NewKeys>,
+        now: &Moment,
+        verdict: &mut Verdict,
+    ) {
         let refuse = |reason| Verdict::Answer(self.answer(reason, now));
         if request.line.dialect == TerminalDialect::Atm && request.class == 8 {
-            return self.decide_link(request, facts, new_keys, now);
+            *verdict = self.decide_link(request, facts, new_keys, now);
+            return;
         }
         let (id, terminal) = match self.admit(request, facts, now) {
             Ok(admitted) => admitted,
-            Err(reason) => return refuse(reason),
+            Err(reason) => {
+                *verdict = refuse(reason);
+                return;
+            }
         };
-        match request.kind {
-            Kind::SignIn if terminal.dialect == TerminalDialect::Epos => {
-                self.decide_psam_sign_in(request, facts, id, terminal, now)
-            }
-            Kind::SignIn => self.decide_sign_in(request, id, terminal, new_keys, now),
-            Kind::SignOff => {
-                if let Err(reason) = self.check_merchant(request, terminal) {
-                    return refuse(reason);
-                }
-                if terminal.signed_off {
-                    // Anyone can send a sign-off; once is enough to know.
-                    return refuse(Reason::Approved);
-                }
-                let event = Event::SignedOff { terminal: id.0, stan: request.stan };
-                Verdict::Record(event, self.recorded(Reason::Approved, now))
-            }
-            Kind::Echo => refuse(Reason::Approved),
-            Kind::Unsupported => refuse(match facts.mac {
-                MacFact::Wrong => Reason::MacFailed,
-                _ => Reason::Unsupported,
-            }),
-            // Only an acquirer's, and those were decided above.
-            Kind::SignOn | Kind::KeyChange | Kind::CutOverNotice => refuse(Reason::Unsupported),
+        *verdict = match request.kind {
             Kind::Purchase
             | Kind::Balance
             | Kind::Load
@@ -161,8 +111,31 @@ impl Books {
             | Kind::Completion
             | Kind::CompletionVoid
             | Kind::Withdrawal
-            | Kind::PinChange => self.decide_transaction(request, facts, id, terminal, now),
-        }
+            | Kind::PinChange => match self.decide_transaction(request, facts, id, terminal, now, verdict) {
+                Some(other) => other,
+                None => return,
+            },
+            Kind::SignIn if terminal.dialect == TerminalDialect::Epos => {
+                self.decide_psam_sign_in(request, facts, id, terminal, now)
+            }
+            Kind::SignIn => self.decide_sign_in(request, id, terminal, new_keys, now),
+            Kind::SignOff => match self.check_merchant(request, terminal) {
+                Err(reason) => refuse(reason),
+                // Anyone can send a sign-off; once is enough to know.
+                Ok(()) if terminal.signed_off => refuse(Reason::Approved),
+                Ok(()) => {
+                    let event = Event::SignedOff { terminal: id.0, stan: request.stan };
+                    Verdict::Record(event, self.recorded(Reason::Approved, now))
+                }
+            },
+            Kind::Echo => refuse(Reason::Approved),
+            Kind::Unsupported => refuse(match facts.mac {
+                MacFact::Wrong => Reason::MacFailed,
+                _ => Reason::Unsupported,
+            }),
+            // Only an acquirer's, and those were decided above.
+            Kind::SignOn | Kind::KeyChange | Kind::CutOverNotice => refuse(Reason::Unsupported),
+        };
     }
 
     fn decide_sign_in(
@@ -216,6 +189,8 @@ impl Books {
             && terminal.sign_ins >= self.policy().sign_ins_per_minute
     }
 
+    /// Notes in `verdict` what becomes of a request that is what it seems and was not answered before; of any other says
+    /// what does.
     fn decide_transaction(
         &self,
         request: &Request,
@@ -223,28 +198,29 @@ impl Books {
         id: TerminalId,
         terminal: &Terminal,
         now: &Moment,
-    ) -> Verdict {
-        let refuse = |reason| Verdict::Answer(self.answer(reason, now));
+        verdict: &mut Verdict,
+    ) -> Option<Verdict> {
+        let refuse = |reason| Some(Verdict::Answer(self.answer(reason, now)));
         let version = match facts.mac {
             MacFact::Right { version } => version,
             MacFact::NoKeys => return refuse(Reason::SignInAgain),
             MacFact::Wrong | MacFact::Unchecked => return refuse(Reason::MacFailed),
         };
         if !self.keys_are_current(terminal, facts, version, now) {
-            return Verdict::VerifyAgain;
+            return Some(Verdict::VerifyAgain);
         }
         if let Err(reason) = self.check_session(request, terminal, now) {
             return refuse(reason);
         }
         if self.check_binding(request, facts, terminal).is_err() {
             // Not remembered: it would stand in the way of the terminal whose number was used.
-            return self.alert(Cause::BindingMismatch, request, facts, id, now);
+            return Some(self.alert(Cause::BindingMismatch, request, facts, id, now));
         }
         let key =
             TransactionKey { terminal: id.0, batch: request.batch, stan: request.stan, class: request.class };
         let earlier = self.remembered(&key, now);
         if let Some(earlier) = earlier.as_ref().filter(|earlier| earlier.standing != Standing::Tombstone) {
-            return self.repeat(request, facts, earlier, id, now);
+            return Some(self.repeat(request, facts, earlier, id, now));
         }
         if request.kind != Kind::Reversal
             && let Err(reason) = self.check_remembered(terminal, &key, version, now)
@@ -253,85 +229,30 @@ impl Books {
         }
         match self.check_freshness(request, facts, now) {
             Ok(()) => {}
-            Err(Reason::Replay) => return self.alert(Cause::Replay, request, facts, id, now),
+            Err(Reason::Replay) => return Some(self.alert(Cause::Replay, request, facts, id, now)),
             Err(reason) => return refuse(reason),
         }
         if facts.pin != Check::NotGiven
             && facts.card.is_some_and(|card| self.cards.pin_version(card.0) != Some(facts.pin_version))
         {
-            return Verdict::VerifyAgain;
+            return Some(Verdict::VerifyAgain);
         }
-        let outcome = match request.kind {
-            Kind::Reversal => self.reverse(request, facts, &key, now),
+        let (decided, answer) = verdict.of_a_request();
+        begin(decided, request, facts, key, self.adopts(terminal, version));
+        let reason = match request.kind {
+            Kind::Reversal => self.reverse(request, facts, &key, now, decided),
             // It was reversed before it came.
-            _ if earlier.is_some() => Outcome::new(Reason::LateOriginal),
-            _ => self.outcome(request, facts, terminal, &key, now),
+            _ if earlier.is_some() => Reason::LateOriginal,
+            _ => self.outcome(request, facts, terminal, now, decided),
         };
-        if request.kind == Kind::Reversal && outcome.reversal.is_none() {
+        if request.kind == Kind::Reversal && decided.reversal.is_none() {
             // Nothing happened, and nothing may be remembered: the reversal that names its original rightly comes
             // under the same key.
-            return refuse(outcome.reason);
+            return refuse(reason);
         }
-        let adopts = self.adopts(terminal, version);
-        self.record(request, facts, key, adopts, outcome, now)
-    }
-
-    fn record(
-        &self,
-        request: &Request,
-        facts: &Facts,
-        key: TransactionKey,
-        adopts: Option<u32>,
-        outcome: Outcome,
-        now: &Moment,
-    ) -> Verdict {
-        // Of a reversal it is the original's. What is still to come has none yet, and what was forgotten is another's.
-        let original = outcome.reversal.and_then(|(original, _)| self.remembered(&original, now));
-        let card = match original.filter(|original| original.standing != Standing::Tombstone) {
-            Some(original) => original.card,
-            None => facts.card.map(|card| card.0),
-        };
-        let answer =
-            Answer { balance: outcome.shown, partial: outcome.partial, ..self.recorded(outcome.reason, now) };
-        // These first: what was worked out need not be put aside for them.
-        let (particulars, calling) = (request.particulars(), calling(request));
-        let (stranger, random) =
-            (stranger(request, facts), request.psam.as_ref().and_then(|psam| psam.random));
-        // Written where it is returned: it is large, and would be moved.
-        Verdict::Record(
-            Event::Decided(Decided {
-                key,
-                kind: request.kind,
-                card,
-                amount: request.amount,
-                partial: outcome.partial,
-                currency: request.currency,
-                fee: outcome.fee,
-                fee_rule: outcome.fee_rule,
-                reason: outcome.reason,
-                shown: outcome.shown,
-                pin_tries: outcome.pin_tries,
-                pvv: outcome.pvv,
-                activates: outcome.activates,
-                blocks: outcome.blocks,
-                forced: outcome.forced,
-                adopts,
-                random,
-                calling,
-                reversal: outcome.reversal,
-                original: outcome.original,
-                particulars,
-                releases: outcome.releases,
-                places: outcome.places,
-                hold_of: outcome.hold_of,
-                fired: outcome.fired,
-                judged: outcome.judged,
-                stranger,
-                notice: outcome.notice,
-                postings: outcome.postings,
-            }),
-            answer,
-        )
+        decided.reason = reason;
+        *answer = Answer { balance: decided.shown, partial: decided.partial, ..self.recorded(reason, now) };
+        None
     }
 
     /// Refuses, and tells people, once a minute for each terminal and cause.
@@ -401,30 +322,32 @@ impl Books {
         request: &Request,
         facts: &Facts,
         terminal: &Terminal,
-        key: &TransactionKey,
         now: &Moment,
-    ) -> Outcome {
+        decided: &mut Decided,
+    ) -> Reason {
         let checked = self
             .check_merchant(request, terminal)
             .and_then(|()| check_capability(request, terminal))
-            .and_then(|()| self.check_card(request, facts, now));
-        let card = match checked {
-            Ok(card) => card,
-            Err(reason) => return Outcome::new(reason),
+            .and_then(|()| named_card(request, facts));
+        let id = match checked {
+            Ok(id) => id,
+            Err(reason) => return reason,
         };
-        if let Err(reason) = check_stripe(facts) {
-            return Outcome::new(reason);
+        let card = self.card(id);
+        if let Err(reason) = self.check_card(request, id, &card, now).and_then(|()| check_stripe(facts)) {
+            return reason;
         }
-        let pin_tries = match self.check_pin(request, facts, &card) {
-            Ok(tries) => tries,
-            Err((reason, tries)) => return Outcome { pin_tries: tries, ..Outcome::new(reason) },
-        };
-        let mut outcome = match request.kind {
-            kind if kind.follows() => self.follow(request, facts, terminal, key, now),
-            _ => self.judge(request, &card, terminal, facts, now),
-        };
-        outcome.pin_tries = pin_tries;
-        outcome
+        match self.check_pin(request, facts, &card) {
+            Ok(tries) => decided.pin_tries = tries,
+            Err((reason, tries)) => {
+                decided.pin_tries = tries;
+                return reason;
+            }
+        }
+        match request.kind {
+            kind if kind.follows() => self.follow(request, facts, terminal, now, decided),
+            _ => self.judge(request, &card, terminal, facts, now, decided),
+        }
     }
 
     /// Rules, then funds.
@@ -435,13 +358,14 @@ impl Books {
         terminal: &Terminal,
         facts: &Facts,
         now: &Moment,
-    ) -> Outcome {
+        decided: &mut Decided,
+    ) -> Reason {
         let risk_facts = self.risk_facts(request, facts, card, terminal, now);
         if !request.kind.is_debit() {
             // Limits are about what a card spends; the lists are about everything.
             return match self.rules.lists.find(&risk_facts) {
-                Some(listed) => Outcome::new(decline_reason(risk::DeclineReason::from(listed))),
-                None => self.fund(request, facts, card, terminal, now),
+                Some(listed) => decline_reason(risk::DeclineReason::from(listed)),
+                None => self.fund(request, facts, card, terminal, now, decided),
             };
         }
         let assessment = self.rules.evaluate(&risk_facts, &self.counters);
@@ -462,22 +386,24 @@ impl Books {
         // The city's rules come first: where they decline, theirs is the reason.
         let of_city = assessment.decline.map(decline_reason);
         let of_set = ruling.and_then(|ruling| ruling.decline).filter(|_| of_city.is_none());
-        let mut outcome = match of_city.or(of_set) {
-            Some(reason) => Outcome::new(reason),
-            None => self.fund(request, facts, card, terminal, now),
+        let reason = match of_city.or(of_set) {
+            Some(reason) => reason,
+            None => self.fund(request, facts, card, terminal, now, decided),
         };
         // A rule that approves and notifies tells of what was approved.
-        let approved = outcome.reason.is_approval();
+        let approved = reason.is_approval();
         let city_tells = assessment.fired != 0
             && (of_city.is_some() || (assessment.notify && approved && of_set.is_none()));
         let set_tells =
             ruling.is_some_and(|ruling| ruling.tells) && !city_tells && (approved || of_set.is_some());
-        outcome.notice = (city_tells || set_tells).then_some(Cause::Rules).or(outcome.notice);
-        outcome.fired = assessment.fired;
+        if city_tells || set_tells {
+            decided.notice = Some(Cause::Rules);
+        }
+        decided.fired = assessment.fired;
         let ruled = of_set.is_some() || set_tells;
         let hits = ruling.and_then(|ruling| ruling.hits).map(|hits| Hits { ruled, ..hits });
-        outcome.judged = Some(Judged { seen, surcharge: request.acquirer_fee, hits });
-        outcome
+        decided.judged = Some(Judged { seen, surcharge: request.acquirer_fee, hits });
+        reason
     }
 
     fn check_merchant(&self, request: &Request, terminal: &Terminal) -> Result<(), Reason> {
@@ -491,30 +417,26 @@ impl Books {
         Ok(())
     }
 
-    fn check_card(&self, request: &Request, facts: &Facts, now: &Moment) -> Result<Card, Reason> {
-        let expiry = match &request.card {
-            CardInput::Read { expiry_yymm, .. } => *expiry_yymm,
-            CardInput::Disagree => return Err(Reason::VerificationFailed),
-            CardInput::None | CardInput::NotACard => return Err(Reason::NoSuchCard),
-        };
-        let id = facts.card.ok_or(Reason::NoSuchCard)?;
-        let card = self.card(id);
+    fn check_card(&self, request: &Request, id: CardId, card: &Card, now: &Moment) -> Result<(), Reason> {
         if request.kind.follows() && card.state != CardState::Closed {
             // What was agreed when the card was good is carried out, and money goes back, whatever became of it.
-            return Ok(card);
+            return Ok(());
         }
-        let wrong_expiry = expiry.is_some_and(|expiry| expiry != card.expiry_yymm);
+        let wrong_expiry = match request.card {
+            CardInput::Read { expiry_yymm: Some(expiry), .. } => expiry != card.expiry_yymm,
+            _ => false,
+        };
         if wrong_expiry || card.expiry_yymm < now.year_month() {
             return Err(Reason::Expired);
         }
         match card.state {
-            CardState::Active => Ok(card),
-            CardState::Inactive if request.kind == Kind::Load => Ok(card),
+            CardState::Active => Ok(()),
+            CardState::Inactive if request.kind == Kind::Load => Ok(()),
             CardState::Inactive => Err(Reason::NotActive),
             CardState::Lost => Err(Reason::Lost),
             CardState::Stolen => Err(Reason::Stolen),
             // A load pays what a card was blocked for.
-            CardState::Blocked if request.kind == Kind::Load && self.owes(id) => Ok(card),
+            CardState::Blocked if request.kind == Kind::Load && self.owes(id) => Ok(()),
             CardState::Blocked => Err(Reason::Restricted),
             CardState::Closed => Err(Reason::NoSuchCard),
         }
@@ -622,6 +544,15 @@ fn decline_reason(reason: risk::DeclineReason) -> Reason {
         risk::DeclineReason::Restricted | risk::DeclineReason::Region => Reason::Restricted,
         risk::DeclineReason::AmountLimit => Reason::AmountLimit,
         risk::DeclineReason::CountLimit => Reason::CountLimit,
+    }
+}
+
+/// The card that a request names, if it is one of ours.
+fn named_card(request: &Request, facts: &Facts) -> Result<CardId, Reason> {
+    match request.card {
+        CardInput::Read { .. } => facts.card.ok_or(Reason::NoSuchCard),
+        CardInput::Disagree => Err(Reason::VerificationFailed),
+        CardInput::None | CardInput::NotACard => Err(Reason::NoSuchCard),
     }
 }
 

@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    AccountId, AccountKind, Currency, Ledger, Minor, Posting, Refusal,
+    AccountId, AccountKind, Currency, Ledger, Minor, Posting, Postings, Refusal,
     holds::{Hold, HoldId, Leg},
     purse::{complete_from_hold, give_back, split_debit, split_hold},
 };
@@ -366,7 +366,8 @@ impl Walk {
         let at = usize::try_from(self.random.below(self.debits.len() as u64)).unwrap();
         let asked = self.random.amount(40);
         let debit = &mut self.debits[at];
-        let credits = give_back(&debit.postings, asked, debit.already);
+        let mut credits = Postings::new();
+        give_back(&debit.postings, asked, debit.already, &mut credits);
         let returned = usize::try_from(asked).unwrap().min(debit.left.len());
         let mut want = debit.left.split_off(debit.left.len() - returned);
         want.reverse();

@@ -138,12 +138,12 @@ pub fn complete_from_hold(hold: &Hold, amount: Minor) -> ArrayVec<Posting, PURSE
 /// been given back before. However the whole is cut into parts, each purse gets what it gave and no more.
 ///
 /// Postings among `debits` that are credits are passed over. What `amount` has beyond the rest of the debits is
-/// given to nobody, so that the postings it goes into do not balance and the ledger refuses them.
-#[must_use]
-pub fn give_back(debits: &[Posting], amount: Minor, already: Minor) -> Postings {
+/// given to nobody, so that the postings it goes into do not balance and the ledger refuses them. `credits` is what comes
+/// out, whatever it was before.
+pub fn give_back(debits: &[Posting], amount: Minor, already: Minor, credits: &mut Postings) {
     let mut already = already.max(0);
     let mut left = amount;
-    let mut credits = Postings::new();
+    credits.clear();
     for debit in debits.iter().rev().filter(|debit| debit.amount < 0) {
         let gave = debit.amount.saturating_neg();
         let returned = already.min(gave);
@@ -156,7 +156,6 @@ pub fn give_back(debits: &[Posting], amount: Minor, already: Minor) -> Postings 
             left -= back;
         }
     }
-    credits
 }
 
 #[cfg(test)]
@@ -261,10 +260,13 @@ mod tests {
             ("less than nothing before gives no more than there was", 81, Minor::MIN, &[(b, 50), (a, 30)]),
         ];
         for (name, amount, already, want) in rows {
-            assert_eq!(pairs(&give_back(&debits, amount, already)), want, "{name}");
+            let mut credits = Postings::new();
+            give_back(&debits, amount, already, &mut credits);
+            assert_eq!(pairs(&credits), want, "{name}");
         }
         let lowest = [Posting { account: a, amount: Minor::MIN }; 20];
-        let credits = give_back(&lowest, Minor::MAX, 1);
+        let mut credits = Postings::new();
+        give_back(&lowest, Minor::MAX, 1, &mut credits);
         assert_eq!(pairs(&credits), [(a, Minor::MAX - 1), (a, 1)], "no overflow, whatever is given");
     }
 

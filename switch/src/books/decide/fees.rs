@@ -1,8 +1,7 @@
 //! What a merchant gets of a payment, what of it is a fee, and who gets that.
 
-use super::Outcome;
 use crate::{
-    books::{Books, Card, Terminal, chart::IncomeOf, fees, reason::Reason},
+    books::{Books, Card, Terminal, chart::IncomeOf, event::Decided, fees},
     ledger::{Currency, Minor, Posting, Postings},
 };
 
@@ -14,9 +13,8 @@ pub(super) struct Charged {
 }
 
 impl Charged {
-    /// An outcome with this fee and nothing else yet.
-    pub(super) fn outcome(self, reason: Reason) -> Outcome {
-        Outcome { fee: self.fee, fee_rule: self.rule, ..Outcome::new(reason) }
+    pub(super) fn note(self, decided: &mut Decided) {
+        (decided.fee, decided.fee_rule) = (self.fee, self.rule);
     }
 }
 

@@ -3,19 +3,18 @@
 
 use arrayvec::ArrayVec;
 
-use super::Outcome;
+use super::decline;
 use crate::{
     books::{
         Books, CardId, Terminal,
         chart::PARTS_MAX,
-        event::OnOriginal,
+        event::{Decided, OnOriginal},
         originals::{Original, approval_code},
         reason::Reason,
         request::{Facts, Kind, Request},
-        transactions::TransactionKey,
     },
     clock::Moment,
-    ledger::{AccountId, Minor, Posting, Postings, purse},
+    ledger::{AccountId, Minor, Posting, purse},
 };
 
 impl Books {
@@ -24,24 +23,31 @@ impl Books {
         request: &Request,
         facts: &Facts,
         terminal: &Terminal,
-        key: &TransactionKey,
         now: &Moment,
-    ) -> Outcome {
+        decided: &mut Decided,
+    ) -> Reason {
         let Some(original) = self.named(request, facts, terminal, now) else {
-            return Outcome::new(Reason::NoOriginal);
+            return Reason::NoOriginal;
         };
         if original.currency != request.currency {
-            return Outcome::new(Reason::AmountDiffers);
+            return Reason::AmountDiffers;
         }
+        let key = &decided.key;
         let same_batch = original.key.terminal == key.terminal && original.key.batch == key.batch;
         match (request.kind, original.kind) {
             (Kind::Void, Kind::Purchase) | (Kind::CompletionVoid, Kind::Completion) if same_batch => {
-                self.void(request, facts, original)
+                self.void(request, facts, original, decided)
             }
-            (Kind::Refund, Kind::Purchase | Kind::Completion) => self.refund(request, facts, original),
-            (Kind::PreAuthorizationVoid, Kind::PreAuthorization) => self.release(request, facts, original),
-            (Kind::Completion, Kind::PreAuthorization) => self.complete(request, facts, terminal, original),
-            _ => Outcome::new(Reason::NoOriginal),
+            (Kind::Refund, Kind::Purchase | Kind::Completion) => {
+                self.refund(request, facts, original, decided)
+            }
+            (Kind::PreAuthorizationVoid, Kind::PreAuthorization) => {
+                self.release(request, facts, original, decided)
+            }
+            (Kind::Completion, Kind::PreAuthorization) => {
+                self.complete(request, facts, terminal, original, decided)
+            }
+            _ => Reason::NoOriginal,
         }
     }
 
@@ -70,30 +76,30 @@ impl Books {
     }
 
     /// Takes all of it back, as long as nothing has gone back yet.
-    fn void(&self, request: &Request, facts: &Facts, original: &Original) -> Outcome {
+    fn void(&self, request: &Request, facts: &Facts, original: &Original, decided: &mut Decided) -> Reason {
         if original.returned != 0 {
-            return Outcome::new(Reason::NoOriginal);
+            return Reason::NoOriginal;
         }
         if request.amount != original.amount {
-            return Outcome::new(Reason::AmountDiffers);
+            return Reason::AmountDiffers;
         }
-        self.give_back(original, original.debited(), facts, true)
+        self.give_back(original, original.debited(), facts, true, decided)
     }
 
     /// Gives back all or part, as far as the merchant is still owed that much.
-    fn refund(&self, request: &Request, facts: &Facts, original: &Original) -> Outcome {
+    fn refund(&self, request: &Request, facts: &Facts, original: &Original, decided: &mut Decided) -> Reason {
         if request.amount > original.debited() - original.returned {
-            return Outcome::new(Reason::AmountDiffers);
+            return Reason::AmountDiffers;
         }
-        let outcome = self.give_back(original, request.amount, facts, false);
+        let reason = self.give_back(original, request.amount, facts, false, decided);
         let payee = original.payee.map_or(0, |payee| self.ledger.balance(payee));
-        let wanted: Minor = outcome
+        let wanted: Minor = decided
             .postings
             .iter()
             .filter(|posting| Some(posting.account) == original.payee)
             .map(|posting| -posting.amount)
             .sum();
-        if wanted > payee { Outcome::new(Reason::InsufficientFunds) } else { outcome }
+        if wanted > payee { decline(decided, Reason::InsufficientFunds) } else { reason }
     }
 
     /// Returns `amount` of what an original took, to its purses in reverse order of use, with the merchant's fee in
@@ -104,11 +110,13 @@ impl Books {
         amount: Minor,
         facts: &Facts,
         uncounts: bool,
-    ) -> Outcome {
-        let Some(payee) = original.payee else { return Outcome::new(Reason::SystemError) };
-        let mut postings: Postings = purse::give_back(&original.debits, amount, original.returned);
+        decided: &mut Decided,
+    ) -> Reason {
+        let Some(payee) = original.payee else { return Reason::SystemError };
+        let postings = &mut decided.postings;
+        purse::give_back(&original.debits, amount, original.returned, postings);
         let card = CardId(original.card);
-        let paid = self.pay_what_is_owed(card, original.currency, &mut postings);
+        let paid = self.pay_what_is_owed(card, original.currency, postings);
         let to_purses: Minor =
             postings.iter().filter(|leg| self.is_purse(leg.account)).map(|leg| leg.amount).sum();
         let fees = fees_back(original, amount);
@@ -116,23 +124,20 @@ impl Books {
         postings.push(Posting { account: payee, amount: fee - amount });
         postings.extend(fees.into_iter().map(|(account, fee)| Posting { account, amount: -fee }));
         let whole = original.returned + amount == original.debited();
-        let on_original = OnOriginal {
+        if self.ledger.check(postings).is_err() {
+            return decline(decided, Reason::SystemError);
+        }
+        decided.original = Some(OnOriginal {
             returned: amount,
             uncounted: if uncounts { amount } else { 0 },
             uncounts_whole: uncounts && whole,
             ..OnOriginal::of(original.seq)
-        };
-        match self.ledger.check(&postings) {
-            Ok(()) => Outcome {
-                shown: facts.card.map(|card| self.shown(&self.card(card), original.currency).plus(to_purses)),
-                original: Some(on_original),
-                activates: self.unblocks(card, original.currency, paid),
-                fee: -fee,
-                postings,
-                ..Outcome::new(Reason::Approved)
-            },
-            Err(_) => Outcome::new(Reason::SystemError),
-        }
+        });
+        decided.shown =
+            facts.card.map(|card| self.shown(&self.card(card), original.currency).plus(to_purses));
+        decided.activates = self.unblocks(card, original.currency, paid);
+        decided.fee = -fee;
+        Reason::Approved
     }
 }
 

@@ -5,11 +5,11 @@
 
 use arrayvec::ArrayVec;
 
-use super::Outcome;
+use super::decline;
 use crate::{
     books::{
         Books, Card, CardId, CommonAccount, Terminal,
-        event::{CardState, OnOriginal, PlacedHold},
+        event::{CardState, Decided, OnOriginal, PlacedHold},
         notices::Cause,
         originals::Original,
         reason::Reason,
@@ -32,18 +32,17 @@ impl Books {
         terminal: &Terminal,
         balance: Shown,
         now: &Moment,
-    ) -> Outcome {
+        decided: &mut Decided,
+    ) -> Reason {
         let purses = self.paying_purses(card, request.currency, terminal.category);
         let Some(legs) = split_hold(&self.ledger, purses, request.amount) else {
-            return Outcome::new(Reason::InsufficientFunds);
+            return Reason::InsufficientFunds;
         };
         let product = &self.products[usize::from(card.product)];
         let expires_ms = now.unix_ms() + product.hold_ms_at(terminal.category);
-        Outcome {
-            places: Some(PlacedHold { legs, expires_ms }),
-            shown: Some(holding(balance, request.amount)),
-            ..Outcome::new(Reason::Approved)
-        }
+        decided.places = Some(PlacedHold { legs, expires_ms });
+        decided.shown = Some(holding(balance, request.amount));
+        Reason::Approved
     }
 
     /// Promises more for a pre-authorization that still holds. Its time stays what it was.
@@ -53,34 +52,30 @@ impl Books {
         facts: &Facts,
         card: &Card,
         terminal: &Terminal,
-        balance: Shown,
         now: &Moment,
-    ) -> Outcome {
+        decided: &mut Decided,
+    ) -> Reason {
         let named = self.named(request, facts, terminal, now);
         let Some(original) = named.filter(|original| original.kind == Kind::PreAuthorization) else {
-            return Outcome::new(Reason::NoOriginal);
+            return Reason::NoOriginal;
         };
         if original.currency != request.currency {
-            return Outcome::new(Reason::AmountDiffers);
+            return Reason::AmountDiffers;
         }
         let Some(hold) = original.hold.and_then(|hold| self.ledger.holds().find(hold)) else {
-            return Outcome::new(Reason::NoOriginal);
+            return Reason::NoOriginal;
         };
         // What is held is not counted, so this is new money.
         let purses = self.paying_purses(card, request.currency, terminal.category);
         let Some(more) = split_hold(&self.ledger, purses, request.amount) else {
-            return Outcome::new(Reason::InsufficientFunds);
+            return Reason::InsufficientFunds;
         };
         let legs = self.joined(card, &hold.legs, &more);
-        let on_original = OnOriginal { added: request.amount, ..OnOriginal::of(original.seq) };
-        Outcome {
-            original: Some(on_original),
-            releases: Some(hold.id),
-            places: Some(PlacedHold { legs, expires_ms: hold.expires_ms }),
-            hold_of: Some(original.seq),
-            shown: Some(holding(balance, request.amount)),
-            ..Outcome::new(Reason::Approved)
-        }
+        decided.original = Some(OnOriginal { added: request.amount, ..OnOriginal::of(original.seq) });
+        (decided.releases, decided.hold_of) = (Some(hold.id), Some(original.seq));
+        decided.places = Some(PlacedHold { legs, expires_ms: hold.expires_ms });
+        decided.shown = Some(holding(self.shown(card, request.currency), request.amount));
+        Reason::Approved
     }
 
     /// Both on each purse of the card, in its order of use.
@@ -94,22 +89,24 @@ impl Books {
     }
 
     /// Ends a hold that nothing was paid from.
-    pub(super) fn release(&self, request: &Request, facts: &Facts, original: &Original) -> Outcome {
-        let Some(hold) = original.hold else { return Outcome::new(Reason::NoOriginal) };
+    pub(super) fn release(
+        &self,
+        request: &Request,
+        facts: &Facts,
+        original: &Original,
+        decided: &mut Decided,
+    ) -> Reason {
+        let Some(hold) = original.hold else { return Reason::NoOriginal };
         if request.amount != original.amount {
-            return Outcome::new(Reason::AmountDiffers);
+            return Reason::AmountDiffers;
         }
         // Less than was authorized, if it stands again after a completion for less.
         let held = self.ledger.holds().find(hold).map_or(0, Hold::total);
-        let on_original =
-            OnOriginal { uncounted: held, uncounts_whole: true, ..OnOriginal::of(original.seq) };
-        Outcome {
-            original: Some(on_original),
-            releases: Some(hold),
-            hold_of: Some(original.seq),
-            shown: self.shown_after(facts, original.currency, held, -held),
-            ..Outcome::new(Reason::Approved)
-        }
+        decided.original =
+            Some(OnOriginal { uncounted: held, uncounts_whole: true, ..OnOriginal::of(original.seq) });
+        (decided.releases, decided.hold_of) = (Some(hold), Some(original.seq));
+        decided.shown = self.shown_after(facts, original.currency, held, -held);
+        Reason::Approved
     }
 
     /// Pays out of a hold and releases the rest of it; what is above it comes from what is free.
@@ -119,36 +116,35 @@ impl Books {
         facts: &Facts,
         terminal: &Terminal,
         original: &Original,
-    ) -> Outcome {
+        decided: &mut Decided,
+    ) -> Reason {
         let Some(hold) = original.hold.and_then(|hold| self.ledger.holds().find(hold)) else {
-            return self.complete_late(request, facts, terminal, original);
+            return self.complete_late(request, facts, terminal, original, decided);
         };
         let card = &self.card(CardId(original.card));
         let product = &self.products[usize::from(card.product)];
         let total = hold.total();
         // Of what was authorized: a hold that stands again after a completion above it may be larger.
         if request.amount > product.completion_max(total.min(original.amount)) {
-            return Outcome::new(Reason::AmountLimit);
+            return Reason::AmountLimit;
         }
         let purses = self.paying_purses(card, request.currency, terminal.category);
         let Some(above) = split_hold(&self.ledger, purses, (request.amount - total).max(0)) else {
-            return Outcome::new(Reason::InsufficientFunds);
+            return Reason::InsufficientFunds;
         };
         let held: Legs = purse::complete_from_hold(hold, request.amount).iter().map(taken).collect();
-        let mut postings: Postings = self.joined(card, &held, &above).iter().map(taking).collect();
-        let fee = self.pay_merchant(terminal, card, request.amount, request.currency, &mut postings);
-        if self.ledger.check_with_release(hold.id, &postings).is_err() {
-            return Outcome::new(Reason::SystemError);
+        decided.postings.extend(self.joined(card, &held, &above).iter().map(taking));
+        let charged =
+            self.pay_merchant(terminal, card, request.amount, request.currency, &mut decided.postings);
+        if self.ledger.check_with_release(hold.id, &decided.postings).is_err() {
+            return decline(decided, Reason::SystemError);
         }
-        let on_original = OnOriginal { uncounted: total - request.amount, ..OnOriginal::of(original.seq) };
-        Outcome {
-            original: Some(on_original),
-            releases: Some(hold.id),
-            hold_of: Some(original.seq),
-            shown: self.shown_after(facts, original.currency, total - request.amount, -total),
-            postings,
-            ..fee.outcome(Reason::Approved)
-        }
+        charged.note(decided);
+        decided.original =
+            Some(OnOriginal { uncounted: total - request.amount, ..OnOriginal::of(original.seq) });
+        (decided.releases, decided.hold_of) = (Some(hold.id), Some(original.seq));
+        decided.shown = self.shown_after(facts, original.currency, total - request.amount, -total);
+        Reason::Approved
     }
 
     /// Pays what was authorized once although its hold's time is over. The goods are gone, so what the purses no longer
@@ -159,32 +155,32 @@ impl Books {
         facts: &Facts,
         terminal: &Terminal,
         original: &Original,
-    ) -> Outcome {
+        decided: &mut Decided,
+    ) -> Reason {
         let card = &self.card(CardId(original.card));
         let product = &self.products[usize::from(card.product)];
         if !original.lapsed || original.reversed || !product.late_completion {
-            return Outcome::new(Reason::NoOriginal);
+            return Reason::NoOriginal;
         }
         if request.amount > product.completion_max(original.amount) {
-            return Outcome::new(Reason::AmountLimit);
+            return Reason::AmountLimit;
         }
-        let on_original =
-            OnOriginal { uncounted: -request.amount, uncounts_whole: true, ..OnOriginal::of(original.seq) };
         let forced = self.force(card, terminal, request.amount, request.currency);
-        let paid = request.amount - forced.short;
-        let outcome = Outcome {
-            original: Some(on_original),
-            hold_of: Some(original.seq),
-            forced: true,
-            blocks: forced.short > 0 && card.state == CardState::Active,
-            notice: Some(if forced.short > 0 { Cause::Shortfall } else { Cause::ForcedPost }),
-            shown: self.shown_after(facts, original.currency, -paid, 0),
-            ..forced.fee.outcome(Reason::Approved)
-        };
-        match self.ledger.check(&forced.postings) {
-            Ok(()) => Outcome { postings: forced.postings, ..outcome },
-            Err(_) => Outcome::new(Reason::SystemError),
+        if self.ledger.check(&forced.postings).is_err() {
+            return Reason::SystemError;
         }
+        forced.fee.note(decided);
+        decided.postings = forced.postings;
+        decided.original = Some(OnOriginal {
+            uncounted: -request.amount,
+            uncounts_whole: true,
+            ..OnOriginal::of(original.seq)
+        });
+        (decided.hold_of, decided.forced) = (Some(original.seq), true);
+        decided.blocks = forced.short > 0 && card.state == CardState::Active;
+        decided.notice = Some(if forced.short > 0 { Cause::Shortfall } else { Cause::ForcedPost });
+        decided.shown = self.shown_after(facts, original.currency, forced.short - request.amount, 0);
+        Reason::Approved
     }
 
     /// What a payment comes to that is not refused: what the purses do not have becomes a receivable.
@@ -213,21 +209,19 @@ impl Books {
     }
 
     /// Takes an addition back: the hold stands for so much less, from the purse used last first.
-    pub(super) fn undo_addition(&self, added: Minor, about: &Original) -> Outcome {
+    pub(super) fn undo_addition(&self, added: Minor, about: &Original, decided: &mut Decided) -> Reason {
         let on_original = OnOriginal { added: -added, ..OnOriginal::of(about.seq) };
         let Some(hold) = about.hold.and_then(|hold| self.ledger.holds().find(hold)) else {
-            return Outcome { original: Some(on_original), ..Outcome::new(Reason::Approved) };
+            decided.original = Some(on_original);
+            return Reason::Approved;
         };
         let less = added.min(hold.total());
         let legs = shrunk(&hold.legs, less);
         let places = PlacedHold { legs, expires_ms: hold.expires_ms };
-        Outcome {
-            original: Some(OnOriginal { uncounted: less, uncounts_whole: true, ..on_original }),
-            releases: Some(hold.id),
-            places: (!places.legs.is_empty()).then_some(places),
-            hold_of: Some(about.seq),
-            ..Outcome::new(Reason::Approved)
-        }
+        decided.original = Some(OnOriginal { uncounted: less, uncounts_whole: true, ..on_original });
+        (decided.releases, decided.hold_of) = (Some(hold.id), Some(about.seq));
+        decided.places = (!places.legs.is_empty()).then_some(places);
+        Reason::Approved
     }
 }
 

@@ -1,10 +1,10 @@
 //! Reversals: finding the original, and giving back what it moved, at most once.
 
-use super::Outcome;
+use super::decline;
 use crate::{
     books::{
         Books, CardId, CommonAccount,
-        event::{OnOriginal, PlacedHold, ReversalEffect},
+        event::{Decided, OnOriginal, PlacedHold, ReversalEffect},
         notices::Cause,
         originals::Original,
         owed::add,
@@ -14,7 +14,7 @@ use crate::{
     },
     clock::Moment,
     ledger::{
-        Minor, Posting, Postings,
+        Minor, Posting,
         holds::{Hold, Leg, Legs},
         purse::split_hold,
     },
@@ -28,7 +28,8 @@ impl Books {
         facts: &Facts,
         key: &TransactionKey,
         now: &Moment,
-    ) -> Outcome {
+        decided: &mut Decided,
+    ) -> Reason {
         // What is reversed was a 0200, or a 0100 for what deals with holds alone.
         let class = match request.reverses {
             Some(Kind::PreAuthorization | Kind::PreAuthorizationAddition | Kind::PreAuthorizationVoid) => 1,
@@ -47,25 +48,23 @@ impl Books {
             if [original_key, other_class].iter().any(|key| self.originals.reversible(key).is_some()) {
                 // It was approved, longer ago than requests are remembered. Nothing may be undone under a name that
                 // may have been used again since, and nothing may be said to have been undone.
-                return Outcome::new(Reason::NoOriginal);
+                return Reason::NoOriginal;
             }
             // Usually the original is still to come. Where one may have been forgotten before its time, "understood"
             // could be a lie about money, so the terminal is told that there is no original.
-            let reason = if self.transactions.may_lack(key.terminal, now.unix_ms()) {
-                Reason::NoOriginal
-            } else {
-                Reason::Approved
-            };
-            let effect = Some((original_key, ReversalEffect::Tombstone));
-            return Outcome { reversal: effect, ..Outcome::new(reason) };
+            decided.reversal = Some((original_key, ReversalEffect::Tombstone));
+            let may_lack = self.transactions.may_lack(key.terminal, now.unix_ms());
+            return if may_lack { Reason::NoOriginal } else { Reason::Approved };
         };
         if original.standing == Standing::Tombstone {
-            return nothing_to_reverse(original.key);
+            return nothing_to_reverse(original.key, decided);
         }
+        // Of a reversal it is the original's.
+        decided.card = original.card;
         // Who heard of a part may name it; who heard nothing can only name what was asked.
         let amount_fits = request.amount == original.amount || Some(request.amount) == original.partial;
         if !amount_fits || original.currency != request.currency {
-            return Outcome::new(Reason::AmountDiffers);
+            return Reason::AmountDiffers;
         }
         let names_another_card = match request.card {
             CardInput::None => false,
@@ -86,140 +85,138 @@ impl Books {
                 | Kind::PinChange
         );
         if names_another_card || !reversible || request.reverses != Some(original.kind) {
-            return Outcome::new(Reason::NoOriginal);
+            return Reason::NoOriginal;
         }
         if original.standing != Standing::Answered || !original.reason.is_approval() {
-            return nothing_to_reverse(original.key);
+            return nothing_to_reverse(original.key, decided);
         }
-        let outcome = self.undo(request, &original, now);
-        if outcome.reason != Reason::Approved {
-            return outcome;
+        let reason = self.undo(request, &original, now, decided);
+        if reason == Reason::Approved {
+            decided.reversal = Some((original.key, ReversalEffect::Reversed));
         }
-        Outcome { reversal: Some((original.key, ReversalEffect::Reversed)), ..outcome }
+        reason
     }
 
-    fn undo(&self, request: &Request, done: &Transaction, now: &Moment) -> Outcome {
+    fn undo(&self, request: &Request, done: &Transaction, now: &Moment, decided: &mut Decided) -> Reason {
         let approved = self.originals.at(done.seq);
         let about = done.original.and_then(|seq| self.originals.at(seq));
         let about_is_undone = about.is_some_and(|about| about.reversed);
         match (done.kind, approved, about) {
             (Kind::Void | Kind::CompletionVoid | Kind::PreAuthorizationVoid, ..) if about_is_undone => {
                 // What it was about was taken back itself since, and must not come alive again.
-                Outcome::new(Reason::Approved)
+                Reason::Approved
             }
             // What stays of a load that was not whole is for a load of its own to say.
-            (Kind::Load, ..) if request.replacement != 0 => Outcome::new(Reason::AmountDiffers),
-            (Kind::Load, ..) => self.take_back(done),
-            (Kind::PinChange, ..) => self.undo_pin_change(done),
+            (Kind::Load, ..) if request.replacement != 0 => Reason::AmountDiffers,
+            (Kind::Load, ..) => self.take_back(done, decided),
+            (Kind::PinChange, ..) => self.undo_pin_change(done, decided),
             (Kind::Purchase | Kind::Withdrawal, Some(approved), _) => {
-                self.undo_debit(approved, request.replacement)
+                self.undo_debit(approved, request.replacement, decided)
             }
-            (Kind::Completion, Some(approved), about) => self.undo_completion(approved, about, now),
+            (Kind::Completion, Some(approved), about) => self.undo_completion(approved, about, now, decided),
             (Kind::Void | Kind::CompletionVoid, _, Some(about)) => {
-                let on_original = OnOriginal {
+                decided.original = Some(OnOriginal {
                     returned: -done.returned,
                     uncounted: -done.returned,
                     uncounts_whole: true,
                     ..OnOriginal::of(about.seq)
-                };
-                Outcome { original: Some(on_original), ..self.take_back(done) }
+                });
+                self.take_back(done, decided)
             }
-            (Kind::PreAuthorization, Some(approved), _) => self.undo_hold(approved),
-            (Kind::PreAuthorizationAddition, _, Some(about)) => self.undo_addition(done.amount, about),
-            (Kind::PreAuthorizationVoid, _, Some(about)) => self.hold_again(about, now),
+            (Kind::PreAuthorization, Some(approved), _) => self.undo_hold(approved, decided),
+            (Kind::PreAuthorizationAddition, _, Some(about)) => {
+                self.undo_addition(done.amount, about, decided)
+            }
+            (Kind::PreAuthorizationVoid, _, Some(about)) => self.hold_again(about, now, decided),
             // The original itself was kept for less time than its answer.
-            _ => Outcome::new(Reason::NoOriginal),
+            _ => Reason::NoOriginal,
         }
     }
 
     /// The PIN of before is the card's again, unless another change came after this one.
-    fn undo_pin_change(&self, done: &Transaction) -> Outcome {
+    fn undo_pin_change(&self, done: &Transaction, decided: &mut Decided) -> Reason {
         let card = done.card.and_then(|card| self.cards.get(card));
-        let before = match (done.pin_change, card) {
+        decided.pvv = match (done.pin_change, card) {
             (Some((before, version)), Some(card)) if card.pin_version == version => Some(before),
             _ => None,
         };
-        Outcome { pvv: before, ..Outcome::new(Reason::Approved) }
+        Reason::Approved
     }
 
     /// Gives back what a purchase or withdrawal took, down to what stays taken, and less what went back before.
-    fn undo_debit(&self, approved: &Original, replacement: Minor) -> Outcome {
+    fn undo_debit(&self, approved: &Original, replacement: Minor, decided: &mut Decided) -> Reason {
         let left = approved.debited() - approved.returned;
         let amount = match replacement {
             0 => left,
-            stays if stays > approved.amount => return Outcome::new(Reason::AmountDiffers),
+            stays if stays > approved.amount => return Reason::AmountDiffers,
             stays => (approved.amount - stays).min(left),
         };
         if amount == 0 {
-            return Outcome::new(Reason::Approved);
+            return Reason::Approved;
         }
-        self.give_back(approved, amount, &Facts::default(), true)
+        self.give_back(approved, amount, &Facts::default(), true, decided)
     }
 
     /// The money comes back, and the hold it was paid from stands again for as much: the merchant will ask anew.
-    fn undo_completion(&self, approved: &Original, about: Option<&Original>, now: &Moment) -> Outcome {
+    fn undo_completion(
+        &self,
+        approved: &Original,
+        about: Option<&Original>,
+        now: &Moment,
+        decided: &mut Decided,
+    ) -> Reason {
         let amount = approved.debited() - approved.returned;
         if amount == 0 {
-            return Outcome::new(Reason::Approved);
+            return Reason::Approved;
         }
         // A pre-authorization that is no longer kept holds nothing again; the money comes back all the same.
         let about = about.filter(|about| about.hold.is_none() && !about.reversed);
         let expires_ms = about.map_or(i64::MIN, |about| self.hold_expires_ms(about));
         let stands_again = expires_ms > now.unix_ms();
-        let outcome = self.give_back(approved, amount, &Facts::default(), !stands_again);
-        if outcome.reason != Reason::Approved || !stands_again {
-            return outcome;
+        let reason = self.give_back(approved, amount, &Facts::default(), !stands_again, decided);
+        if reason != Reason::Approved || !stands_again {
+            return reason;
         }
         // Only what reaches the purses: what pays a debt of the card is nobody's to hold.
-        let to_purses = outcome.postings.iter().filter(|leg| leg.amount > 0 && self.is_purse(leg.account));
+        let to_purses = decided.postings.iter().filter(|leg| leg.amount > 0 && self.is_purse(leg.account));
         let legs: Legs = to_purses.map(|leg| Leg { account: leg.account, amount: leg.amount }).collect();
         if legs.is_empty() {
-            return self.give_back(approved, amount, &Facts::default(), true);
+            return self.give_back(approved, amount, &Facts::default(), true, decided);
         }
-        Outcome {
-            places: Some(PlacedHold { legs, expires_ms }),
-            hold_of: about.map(|about| about.seq),
-            ..outcome
-        }
+        decided.places = Some(PlacedHold { legs, expires_ms });
+        decided.hold_of = about.map(|about| about.seq);
+        reason
     }
 
     /// A void of a hold is undone: it stands again, as far as the money is still there.
-    fn hold_again(&self, about: &Original, now: &Moment) -> Outcome {
+    fn hold_again(&self, about: &Original, now: &Moment, decided: &mut Decided) -> Reason {
         let expires_ms = self.hold_expires_ms(about);
         if about.hold.is_some() || expires_ms <= now.unix_ms() {
-            return Outcome::new(Reason::Approved);
+            return Reason::Approved;
         }
         let card = self.card(CardId(about.card));
         let category = self.terminals[about.key.terminal as usize].category;
         let purses = || self.paying_purses(&card, about.currency, category);
         let there: Minor = purses().map(|account| self.ledger.available(account)).sum();
         let amount = about.amount.min(there);
-        let on_original =
-            OnOriginal { uncounted: -amount, uncounts_whole: true, ..OnOriginal::of(about.seq) };
-        match split_hold(&self.ledger, purses(), amount) {
-            Some(legs) if amount > 0 => Outcome {
-                places: Some(PlacedHold { legs, expires_ms }),
-                hold_of: Some(about.seq),
-                original: Some(on_original),
-                ..Outcome::new(Reason::Approved)
-            },
-            _ => Outcome::new(Reason::Approved),
+        if let (Some(legs), 1..) = (split_hold(&self.ledger, purses(), amount), amount) {
+            decided.places = Some(PlacedHold { legs, expires_ms });
+            decided.hold_of = Some(about.seq);
+            decided.original =
+                Some(OnOriginal { uncounted: -amount, uncounts_whole: true, ..OnOriginal::of(about.seq) });
         }
+        Reason::Approved
     }
 
     /// A pre-authorization never was: its hold ends. One that was completed or released meanwhile has none.
-    fn undo_hold(&self, approved: &Original) -> Outcome {
-        let Some(hold) = approved.hold else { return Outcome::new(Reason::Approved) };
+    fn undo_hold(&self, approved: &Original, decided: &mut Decided) -> Reason {
+        let Some(hold) = approved.hold else { return Reason::Approved };
         // Less than was authorized, if it stands again after a completion for less.
         let held = self.ledger.holds().find(hold).map_or(0, Hold::total);
-        let on_original =
-            OnOriginal { uncounted: held, uncounts_whole: true, ..OnOriginal::of(approved.seq) };
-        Outcome {
-            releases: Some(hold),
-            hold_of: Some(approved.seq),
-            original: Some(on_original),
-            ..Outcome::new(Reason::Approved)
-        }
+        decided.original =
+            Some(OnOriginal { uncounted: held, uncounts_whole: true, ..OnOriginal::of(approved.seq) });
+        (decided.releases, decided.hold_of) = (Some(hold), Some(approved.seq));
+        Reason::Approved
     }
 
     fn hold_expires_ms(&self, about: &Original) -> i64 {
@@ -230,9 +227,9 @@ impl Books {
 
     /// The inverse of what a request posted. What it gave to purses and they no longer have becomes a receivable,
     /// and a card in use is blocked.
-    fn take_back(&self, done: &Transaction) -> Outcome {
+    fn take_back(&self, done: &Transaction, decided: &mut Decided) -> Reason {
         let receivable = self.common_account(CommonAccount::Receivable, done.currency);
-        let mut postings = Postings::new();
+        let postings = &mut decided.postings;
         let mut shortfall = 0;
         for posting in done.moved.iter().rev() {
             let mut amount = -posting.amount;
@@ -247,24 +244,22 @@ impl Books {
         }
         if let (true, Some(account)) = (shortfall > 0, receivable) {
             // On the leg that is there, if one is: an event has room for one on a receivable.
-            add(&mut postings, account, -shortfall);
+            add(postings, account, -shortfall);
         }
         // What it had paid of an older debt is owed again.
         let owes = postings.iter().any(|leg| Some(leg.account) == receivable && leg.amount < 0);
-        match self.ledger.check(&postings) {
-            Ok(()) => Outcome {
-                postings,
-                blocks: owes && done.card.is_some_and(|card| self.is_in_use(CardId(card))),
-                notice: owes.then_some(Cause::Shortfall),
-                ..Outcome::new(Reason::Approved)
-            },
-            Err(_) => Outcome::new(Reason::SystemError),
+        if self.ledger.check(postings).is_err() {
+            return decline(decided, Reason::SystemError);
         }
+        decided.blocks = owes && done.card.is_some_and(|card| self.is_in_use(CardId(card)));
+        decided.notice = owes.then_some(Cause::Shortfall);
+        Reason::Approved
     }
 }
 
-fn nothing_to_reverse(original: TransactionKey) -> Outcome {
-    Outcome { reversal: Some((original, ReversalEffect::Nothing)), ..Outcome::new(Reason::Approved) }
+fn nothing_to_reverse(original: TransactionKey, decided: &mut Decided) -> Reason {
+    decided.reversal = Some((original, ReversalEffect::Nothing));
+    Reason::Approved
 }
 
 #[cfg(test)]
