@@ -32,7 +32,7 @@ use crate::{
     commit::{self, Fatal, Released},
     config::{BitmapForm, Config, LengthForm, Limits},
     console,
-    dialect::{self, Forms},
+    dialect::{Forms, TurnAway},
     head_copy::{self, HeadCopyError, Teller},
     journal::{JournalError, Reader, Seq, SledStore, Store, StoreOptions},
     keys::{self, CheckValue, LmkError},
@@ -291,8 +291,7 @@ pub fn start_on(
         queue: Arc::default(),
         clock: stages.clock.clone(),
         asked: None,
-        forms: stages.forms,
-        metrics: metrics.clone(),
+        away: TurnAway::new(stages.forms),
     };
     let hsm = console::HsmState {
         test: stages.verifier.is_test(),
@@ -556,8 +555,7 @@ struct Desk {
     clock: Clock,
     /// The moment of the turn under way: in a flood, asking for the time is a good part of what a frame costs.
     asked: Option<(Instant, Moment)>,
-    forms: Forms,
-    metrics: Metrics,
+    away: TurnAway,
 }
 
 impl Work for Desk {
@@ -571,13 +569,12 @@ impl Work for Desk {
     }
 
     fn turn_away(&mut self, line: Line, frame: &[u8], arrived: Instant, out: &mut BytesMut) -> bool {
-        self.metrics.turned_away();
         let (asked, moment) = match self.asked {
             Some((asked, moment)) if asked == arrived => (asked, moment),
             _ => (arrived, self.clock.now()),
         };
         self.asked = Some((asked, moment));
-        dialect::turn_away(frame, line, &moment, &self.forms, out)
+        self.away.answer(frame, line, &moment, out)
     }
 }
 

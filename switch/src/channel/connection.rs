@@ -291,30 +291,27 @@ fn take_frames(hub: &Hub, connection: &Connection, bytes: &[u8]) -> Result<Taken
     let arrived = stopwatch();
     let mut taken = Taken::default();
     let mut turn = TURN;
-    loop {
+    let fault = loop {
         if !has_room(hub, connection) || connection.ended.get().is_some() {
-            break;
+            break None;
         }
         match framing::next(connection.form.length, &bytes[taken.bytes..], hub.limits.frame_bytes) {
             Next::Frame(..) if turn == 0 => {
                 taken.more = true;
-                break;
+                break None;
             }
             Next::Frame(frame, end) => {
                 let cost = if hub.admit(connection, frame, arrived) { ADMITTED } else { 1 };
                 turn = turn.saturating_sub(cost);
                 taken.bytes += end;
             }
-            Next::Incomplete => break,
-            Next::TooLong => return Err(Disconnect::FrameTooLong),
-            Next::NotALength => return Err(Disconnect::NotALength),
+            Next::Incomplete => break None,
+            Next::TooLong => break Some(Disconnect::FrameTooLong),
+            Next::NotALength => break Some(Disconnect::NotALength),
         }
-    }
-    if !connection.outbox.borrow().is_empty() {
-        // Frames were turned away.
-        hub.flush(connection);
-    }
-    Ok(taken)
+    };
+    hub.flush_away(connection);
+    fault.map_or(Ok(taken), Err)
 }
 
 /// Starts the time in which a begun frame must be finished. It does not run while the switch itself does not read.

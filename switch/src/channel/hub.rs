@@ -25,6 +25,7 @@ use crate::{
         cost::{Laps, Stage},
         metrics::Metrics,
     },
+    wipe,
 };
 
 /// Frames after which a batch is given over even if the one before it is still being worked on. More in one batch would
@@ -37,6 +38,10 @@ const READ_BYTES: usize = 256 << 10;
 /// How many bytes the answer to a frame without a permit is longer than that frame at most: time, date, response code and
 /// a second bitmap.
 const TURNED_AWAY_MORE: usize = 64;
+
+/// Bytes of answers to frames that are turned away after which they are written before the turn is over. They pass
+/// through one buffer for all connections, which stays small enough to stay in the processor's cache.
+const AWAY_BYTES: usize = 32 << 10;
 
 /// Batches kept for use again; more are needed only while that many are being committed.
 const SPARE_BATCHES: usize = 64;
@@ -76,6 +81,7 @@ pub struct Hub {
     permits_in_use: Cell<usize>,
     stopping: Cell<bool>,
     stopped: CancellationToken,
+    away: RefCell<Away>,
     /// Bytes read from a socket pass through here, so that an idle connection owns no buffer.
     pub(super) scratch: RefCell<Vec<u8>>,
 }
@@ -84,6 +90,14 @@ impl std::fmt::Debug for Hub {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Hub").field("permits_in_use", &self.permits_in_use).finish_non_exhaustive()
     }
+}
+
+/// What frames of the turn under way that were turned away are answered.
+#[derive(Default)]
+struct Away {
+    answers: BytesMut,
+    /// How many they were, answered or not.
+    count: u64,
 }
 
 #[derive(Debug, Default)]
@@ -115,6 +129,7 @@ impl Hub {
             permits_in_use: Cell::new(0),
             stopping: Cell::new(false),
             stopped: CancellationToken::new(),
+            away: RefCell::default(),
             scratch: RefCell::new(vec![0; READ_BYTES]),
         }
     }
@@ -177,12 +192,17 @@ impl Hub {
     /// Takes a frame of a connection into the next batch, or turns it away; whether it was taken.
     pub(super) fn admit(&self, connection: &Connection, frame: &[u8], arrived: Instant) -> bool {
         if !self.has_permit(connection) {
-            // Written when the turn is over, with all others of it: in a flood a write for each would cost more than
-            // the work that is refused.
-            let (Form { length, line, .. }, mut outbox) = (connection.form, connection.outbox.borrow_mut());
-            framing::put_with(length, &mut outbox, frame.len() + TURNED_AWAY_MORE, |out| {
+            // Written when many have come together or the turn is over: in a flood a write for each would cost more
+            // than the work that is refused.
+            let (Form { length, line, .. }, mut away) = (connection.form, self.away.borrow_mut());
+            framing::put_with(length, &mut away.answers, frame.len() + TURNED_AWAY_MORE, |out| {
                 self.work.borrow_mut().turn_away(line, frame, arrived, out)
             });
+            away.count += 1;
+            if away.answers.len() >= AWAY_BYTES {
+                drop(away);
+                self.flush_away(connection);
+            }
             return false;
         }
         self.permits_in_use.set(self.permits_in_use.get() + 1);
@@ -278,6 +298,36 @@ impl Hub {
             };
             self.unproven.told(&connection.proof);
             connection.changed.notify_one();
+        }
+    }
+
+    /// Sends out the answers to frames of this connection that were turned away: to the socket, if it takes them and
+    /// nothing waits in front of them, or behind what waits.
+    pub(super) fn flush_away(&self, connection: &Connection) {
+        let mut away = self.away.borrow_mut();
+        let Away { answers, count } = &mut *away;
+        self.metrics.turned_away(std::mem::take(count));
+        if answers.is_empty() {
+            return;
+        }
+        let mut outbox = connection.outbox.borrow_mut();
+        let mut written = 0;
+        if outbox.is_empty()
+            && let Ok(count) = connection.stream.try_write(answers)
+        {
+            self.metrics.socket_write();
+            written = count;
+        }
+        // A socket that failed says so again when the rest is written.
+        let rest = &answers[written..];
+        wipe::reserve(&mut outbox, rest.len());
+        outbox.extend_from_slice(rest);
+        answers.fill(0);
+        answers.clear();
+        let is_left = !outbox.is_empty();
+        drop((outbox, away));
+        if is_left {
+            self.flush(connection);
         }
     }
 

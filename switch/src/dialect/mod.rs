@@ -5,7 +5,7 @@
 //! business, how MACs are checked the verify stage's.
 //!
 //! Which dialect a frame is in follows from its listener, never from the frame. [`parse`], [`encode`] and
-//! [`turn_away`] choose; [`pos`] speaks `pos` and `epos`, [`atm`] speaks `atm`.
+//! [`TurnAway`] choose; [`pos`] speaks `pos` and `epos`, [`atm`] speaks `atm`.
 
 pub mod atm;
 pub mod card;
@@ -153,11 +153,27 @@ pub fn encode(
     written
 }
 
-/// Answers a frame for which there is no permit, without working on it. Nothing is written if it cannot be
-/// answered.
-pub fn turn_away(frame: &[u8], line: Line, moment: &Moment, forms: &Forms, out: &mut BytesMut) -> bool {
-    match line.dialect {
-        TerminalDialect::Pos | TerminalDialect::Epos => pos::turn_away(frame, line, moment, out),
-        TerminalDialect::Atm => atm::turn_away(frame, moment, forms, out),
+/// Answers frames for which there is no permit, without working on them.
+#[derive(Debug)]
+pub struct TurnAway {
+    forms: Forms,
+    quick: pos::Quick,
+}
+
+impl TurnAway {
+    /// Answers cash machines as `forms` says.
+    #[must_use]
+    pub fn new(forms: Forms) -> Self {
+        Self { forms, quick: pos::Quick::default() }
+    }
+
+    /// Answers a frame behind what is in `out`. Nothing is written if it cannot be answered.
+    pub fn answer(&mut self, frame: &[u8], line: Line, moment: &Moment, out: &mut BytesMut) -> bool {
+        match line.dialect {
+            TerminalDialect::Pos | TerminalDialect::Epos => {
+                pos::turn_away(frame, line, moment, &mut self.quick, out)
+            }
+            TerminalDialect::Atm => atm::turn_away(frame, moment, &self.forms, out),
+        }
     }
 }

@@ -11,7 +11,11 @@ mod turn_away;
 use arrayvec::ArrayVec;
 use iso8583::{Message, Mti, Spec};
 
-pub use self::{answer::encode, psam::DIAL_RECORD, turn_away::turn_away};
+pub use self::{
+    answer::encode,
+    psam::DIAL_RECORD,
+    turn_away::{Quick, turn_away},
+};
 use super::{
     Dropped, Envelope, FormatFault, Parsed,
     card::{self, Given},

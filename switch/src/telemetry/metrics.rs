@@ -412,9 +412,9 @@ impl Metrics {
         self.holds_expired.increment(1);
     }
 
-    /// A request found no permit.
-    pub fn turned_away(&self) {
-        self.turned_away.increment(1);
+    /// Requests found no permit.
+    pub fn turned_away(&self, count: u64) {
+        self.turned_away.increment(count);
     }
 
     /// Facts had to be found a second time.

@@ -29,7 +29,7 @@ const FIXED: usize = 10;
 const SAID_BYTES: usize = 7;
 
 /// Answers a frame behind what is in `out`, if it says whom to answer about what; else writes nothing.
-pub fn turn_away(frame: &[u8], line: Line, moment: &Moment, out: &mut BytesMut) -> bool {
+pub fn turn_away(frame: &[u8], line: Line, moment: &Moment, quick: &mut Quick, out: &mut BytesMut) -> bool {
     let dialled = if line.concentrator { psam::dial_record(frame) } else { Ok(None) };
     let Ok(dialled) = dialled else { return false };
     let frame = frame.get(dialled.map_or(0, |_| psam::DIAL_RECORD)..).unwrap_or_default();
@@ -40,7 +40,7 @@ pub fn turn_away(frame: &[u8], line: Line, moment: &Moment, out: &mut BytesMut) 
     // The sixth digit asks the terminal for something: nothing here.
     out[start + TPDU + 2] &= 0xF0;
     let body = out.len();
-    if quickly(message, moment, out).is_some() {
+    if quick.answer(message, moment, out).is_some() {
         return true;
     }
     // Behind the end nobody would overwrite it any more.
@@ -70,51 +70,122 @@ fn write(request: &Message<'_>, moment: &Moment, out: &mut BytesMut) -> Result<(
     Ok(())
 }
 
-/// One pass over a message; `None`, with anything behind what was in `out`, if it is not wholly as expected.
-fn quickly(message: &[u8], moment: &Moment, out: &mut BytesMut) -> Option<()> {
-    let (fixed, mut rest) = message.split_at_checked(FIXED)?;
-    let mti = Mti::new(u16::from_be_bytes(*fixed.first_chunk()?));
-    let promised = u64::from_be_bytes(*fixed.last_chunk()?);
-    let expected = mti.raw() != 0 && !mti.is_answer() && are_digits(&fixed[..2]);
-    if !expected || promised & bits(&ADDRESS) != bits(&ADDRESS) {
-        return None;
+/// The quick way for messages with the fields that the last one had: what to do with them, field by field, where fields
+/// side by side that are treated alike are one. Terminals of one kind send the same fields, so it is seldom made anew.
+#[derive(Debug, Default)]
+pub struct Quick {
+    /// The bitmap it was made for; none has no field at all.
+    promised: u64,
+    /// The bitmap of the answer.
+    fields: u64,
+    steps: Vec<Step>,
+}
+
+/// What is done with the bytes that come next.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Step {
+    /// Fields of so many bytes together that the answer does not repeat.
+    Skip(usize),
+    /// Fields of so many bytes together, all of them digits, which the answer repeats.
+    Digits(usize),
+    /// The same of letters, digits and spaces.
+    Text(usize),
+    /// A field on its own.
+    Field(Shape),
+    /// The answer's time and date.
+    Date,
+    /// The answer's response code.
+    Code,
+    /// Nothing that the quick way knows.
+    Unknown,
+}
+
+impl Quick {
+    /// One pass over a message; `None`, with anything behind what was in `out`, if it is not wholly as expected.
+    fn answer(&mut self, message: &[u8], moment: &Moment, out: &mut BytesMut) -> Option<()> {
+        let (fixed, mut rest) = message.split_at_checked(FIXED)?;
+        let mti = Mti::new(u16::from_be_bytes(*fixed.first_chunk()?));
+        let promised = u64::from_be_bytes(*fixed.last_chunk()?);
+        let expected = mti.raw() != 0 && !mti.is_answer() && are_digits(&fixed[..2]);
+        if !expected || promised & bits(&ADDRESS) != bits(&ADDRESS) {
+            return None;
+        }
+        if promised != self.promised {
+            self.plan(promised);
+        }
+        let start = out.len();
+        // The answer has less than the request, but for what it says itself.
+        out.put_bytes(0, FIXED + SAID_BYTES + rest.len());
+        let mut answer = &mut out[start..];
+        let room = answer.len();
+        put(&mut answer, &mti.answer().raw().to_be_bytes());
+        put(&mut answer, &self.fields.to_be_bytes());
+        for step in &self.steps {
+            match *step {
+                Step::Skip(bytes) => rest = rest.get(bytes..)?,
+                Step::Digits(bytes) => {
+                    let (digits, behind) = rest.split_at_checked(bytes)?;
+                    are_digits(digits).then(|| put(&mut answer, digits))?;
+                    rest = behind;
+                }
+                Step::Text(bytes) => {
+                    let (text, behind) = rest.split_at_checked(bytes)?;
+                    is_text(text).then(|| put(&mut answer, text))?;
+                    rest = behind;
+                }
+                Step::Field(shape) => {
+                    let (bytes, is_odd) = shape.bytes(rest)?;
+                    let (field, behind) = rest.split_at_checked(bytes)?;
+                    rest = behind;
+                    if shape.is_copied {
+                        shape.copy(field, is_odd, &mut answer)?;
+                    }
+                }
+                Step::Date => {
+                    put(&mut answer, &bcd::<3>(moment.hhmmss()));
+                    put(&mut answer, &bcd::<2>(moment.mmdd()));
+                }
+                Step::Code => put(&mut answer, response_code(Reason::Overloaded)),
+                Step::Unknown => return None,
+            }
+        }
+        let written = room - answer.len();
+        out.truncate(start + written);
+        rest.is_empty().then_some(())
     }
-    let start = out.len();
-    // The answer has less than the request, but for what it says itself.
-    out.put_bytes(0, FIXED + SAID_BYTES + rest.len());
-    let mut answer = &mut out[start..];
-    let (room, fields) = (answer.len(), promised & bits(&COPIED) | bits(&SAID));
-    put(&mut answer, &mti.answer().raw().to_be_bytes());
-    put(&mut answer, &fields.to_be_bytes());
-    let shapes = &*SHAPES;
-    let (mut left, mut is_dated, mut is_coded) = (promised, false, false);
-    while left != 0 {
-        // INVARIANT: at most 63 zeros stand before a bit that is set.
-        let number = left.leading_zeros() as usize + 1;
-        left &= !(1 << (64 - number));
-        if number > 13 && !is_dated {
-            put(&mut answer, &bcd::<3>(moment.hhmmss()));
-            put(&mut answer, &bcd::<2>(moment.mmdd()));
-            is_dated = true;
-        }
-        if number > 39 && !is_coded {
-            put(&mut answer, response_code(Reason::Overloaded));
-            is_coded = true;
-        }
-        let shape = shapes[number].as_ref()?;
-        let (bytes, is_odd) = shape.bytes(rest)?;
-        let (field, behind) = rest.split_at_checked(bytes)?;
-        rest = behind;
-        if shape.is_copied {
-            shape.copy(field, is_odd, &mut answer)?;
+
+    /// Makes the steps for messages with these fields.
+    fn plan(&mut self, promised: u64) {
+        self.promised = promised;
+        self.fields = promised & bits(&COPIED) | bits(&SAID);
+        self.steps.clear();
+        for number in 1..=64_u8 {
+            // The last fields in front of these are asked for by every answer.
+            match number {
+                14 => self.steps.push(Step::Date),
+                40 => self.steps.push(Step::Code),
+                _ => {}
+            }
+            if promised & bits(&[number]) != 0 {
+                let step = SHAPES[usize::from(number)].map_or(Step::Unknown, Shape::step);
+                self.add(step);
+            }
         }
     }
-    let written = room - answer.len();
-    out.truncate(start + written);
-    rest.is_empty().then_some(())
+
+    /// Adds a step, to the last one if it is alike.
+    fn add(&mut self, step: Step) {
+        match (self.steps.last_mut(), step) {
+            (Some(Step::Skip(before)), Step::Skip(more))
+            | (Some(Step::Digits(before)), Step::Digits(more))
+            | (Some(Step::Text(before)), Step::Text(more)) => *before += more,
+            _ => self.steps.push(step),
+        }
+    }
 }
 
 /// How long a field is, and what it is made of, as far as that matters here.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 struct Shape {
     is_copied: bool,
     class: Class,
@@ -145,6 +216,18 @@ static SHAPES: LazyLock<[Option<Shape>; 65]> = LazyLock::new(|| {
 });
 
 impl Shape {
+    /// What is done with a field of this shape.
+    fn step(self) -> Step {
+        let in_digits = self.class.counts_digits();
+        let bytes = if in_digits { self.length.div_ceil(2) } else { self.length };
+        match (self.prefix, self.is_copied, self.class) {
+            (0, false, _) => Step::Skip(bytes),
+            (0, true, Class::Numeric) if self.length.is_multiple_of(2) => Step::Digits(bytes),
+            (0, true, Class::Alphanumeric) => Step::Text(bytes),
+            _ => Step::Field(self),
+        }
+    }
+
     /// How many bytes the field takes of what it begins, its length included, and whether it ends in half a byte.
     fn bytes(&self, rest: &[u8]) -> Option<(usize, bool)> {
         let prefix = rest.get(..self.prefix)?;
@@ -172,11 +255,7 @@ impl Shape {
                 return Some(());
             }
             (Class::Numeric, _) if !are_digits(value) => return None,
-            (Class::Alphanumeric, _)
-                if !value.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b' ') =>
-            {
-                return None;
-            }
+            (Class::Alphanumeric, _) if !is_text(value) => return None,
             _ => {}
         }
         put(answer, value);
@@ -184,8 +263,14 @@ impl Shape {
     }
 }
 
+// Both look at all bytes whatever they find, which lets them look at many at once.
+
 fn are_digits(bytes: &[u8]) -> bool {
-    bytes.iter().all(|byte| byte >> 4 <= 9 && byte & 0x0F <= 9)
+    bytes.iter().fold(true, |all, byte| all & (byte >> 4 <= 9) & (byte & 0x0F <= 9))
+}
+
+fn is_text(bytes: &[u8]) -> bool {
+    bytes.iter().fold(true, |all, byte| all & (byte.is_ascii_alphanumeric() | (*byte == b' ')))
 }
 
 /// Moves bytes to the front of what is left of the answer, whose room was measured for all of them.
@@ -220,7 +305,7 @@ mod tests {
     fn both(message: &[u8]) -> (Option<BytesMut>, Option<BytesMut>) {
         let moment = Clock::standing("Asia/Shanghai", 1_795_313_701_709).expect("a zone").now();
         let (mut quick, mut ordinary) = (BytesMut::new(), BytesMut::new());
-        let quick = quickly(message, &moment, &mut quick).map(|()| quick);
+        let quick = Quick::default().answer(message, &moment, &mut quick).map(|()| quick);
         let ordinary = ordinarily(message, &moment, &mut ordinary).then_some(ordinary);
         (quick, ordinary)
     }
