@@ -77,6 +77,9 @@ pub struct Arguments {
     /// Run 1×1, 8×1, 8×8, 64×1 and 64×16 one after the other
     #[arg(long, conflicts_with_all = ["connections", "window", "rate", "idle"])]
     pub table: bool,
+    /// Also tell latencies by when a request was sent, or due, in slices of so many milliseconds
+    #[arg(long, value_name = "MS", conflicts_with = "table", value_parser = clap::value_parser!(u64).range(10..=3_600_000))]
+    pub slices: Option<u64>,
     /// JSON instead of tables
     #[arg(long)]
     pub json: bool,

@@ -21,6 +21,7 @@ pub mod run;
 pub mod scan;
 pub mod scrape;
 pub mod sender;
+pub mod slices;
 pub mod sync;
 pub mod tally;
 pub mod timer;

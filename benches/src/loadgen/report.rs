@@ -10,7 +10,15 @@ use comfy_table::{CellAlignment, Table, presets};
 use hdrhistogram::Histogram;
 use serde::Serialize;
 
-use super::{arguments::Arguments, check::Checked, echo::Echoed, idle::Held, run::Outcome, scrape::STAGES};
+use super::{
+    arguments::Arguments,
+    check::Checked,
+    echo::Echoed,
+    idle::Held,
+    run::Outcome,
+    scrape::STAGES,
+    slices::{Slice, Slices},
+};
 
 /// Everything that was measured.
 #[derive(Clone, Debug, Serialize)]
@@ -72,6 +80,8 @@ pub struct Run {
     pub switch: Option<BTreeMap<String, f64>>,
     /// Connections that sent nothing.
     pub idle: Option<Held>,
+    /// Latencies by when a request was sent, or due; empty unless asked for.
+    pub slices: Vec<Slice>,
 }
 
 /// Latencies of one run, microseconds.
@@ -183,6 +193,7 @@ impl Run {
             baseline: None,
             switch: None,
             idle: None,
+            slices: tally.slices.as_ref().map(Slices::report).unwrap_or_default(),
         }
     }
 
@@ -328,8 +339,22 @@ fn single(run: &Run) -> Vec<String> {
     }
     aligned(&mut latencies);
     let mut tables = vec![summary.to_string(), latencies.to_string()];
+    if !run.slices.is_empty() {
+        tables.push(over_time(&run.slices));
+    }
     tables.extend(run.switch.as_ref().map(inside));
     tables
+}
+
+/// Latencies slice by slice.
+fn over_time(slices: &[Slice]) -> String {
+    let mut table = table(&["after, ms", "answers", "p50 µs", "p99 µs", "max µs"]);
+    for Slice { after_ms, latency_us: latency, .. } in slices {
+        let figures = [latency.p50, latency.p99, latency.max].map(thousands);
+        table.add_row([vec![after_ms.to_string(), latency.count.to_string()], figures.to_vec()].concat());
+    }
+    aligned(&mut table);
+    table.to_string()
 }
 
 /// What the switch says of itself, in the order of a request's way.

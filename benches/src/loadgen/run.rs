@@ -12,7 +12,7 @@ use std::{
     pin::Pin,
     rc::Rc,
     task::Poll,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use rustix::time::{ClockId, clock_gettime};
@@ -31,6 +31,7 @@ use super::{
     pace::{Pace, TICK_NS},
     prepare::Load,
     scan::{Found, Scanner},
+    slices::Slices,
     tally::Tally,
     timer::{self, Timer},
 };
@@ -78,7 +79,8 @@ pub struct Outcome {
     pub tally: Tally,
 }
 
-/// Sends the messages of each load on a connection of its own. Gives the loads back.
+/// Sends the messages of each load on a connection of its own, and notes latencies by slices of time of that length, if
+/// there is one. Gives the loads back.
 ///
 /// # Errors
 /// The switch does not take the connections, or the system gives no runtime.
@@ -88,10 +90,12 @@ pub fn run(
     scanner: Scanner,
     pace: Loop,
     time: Duration,
+    slice: Option<Duration>,
 ) -> Result<(Outcome, Vec<Load>), LoadError> {
     let runtime = runtime()?;
     LocalSet::new().block_on(&runtime, async {
         let (shared, readers) = Shared::connected(loads, to, scanner, pace).await?;
+        shared.tally.borrow_mut().slices = slice.map(|length| Slices::new(length, time));
         let outcome = Rc::clone(&shared).timed(readers, time).await?;
         // INVARIANT: the tasks that shared it have ended, or were ended, with the line before.
         let shared = Rc::try_unwrap(shared).map_err(|_| ()).expect("nobody else has it any more");
@@ -207,6 +211,9 @@ impl Shared {
         };
         let cpu_before = cpu_time();
         self.begun.set(Instant::now());
+        if let Some(slices) = &mut self.tally.borrow_mut().slices {
+            slices.begin(SystemTime::now());
+        }
         for (place, reader) in readers.into_iter().enumerate() {
             tasks.spawn_local(Rc::clone(&self).serve(place, reader));
         }
@@ -339,7 +346,11 @@ impl Shared {
                     let asked = numbers.and_then(|numbers| numbers.place(seen.stan, state.next));
                     match asked.filter(|at| state.sent_ns[*at] < ANSWERED) {
                         Some(at) => {
-                            let took_ns = now_ns.saturating_sub(state.sent_ns[at]);
+                            let sent_ns = state.sent_ns[at];
+                            let took_ns = now_ns.saturating_sub(sent_ns);
+                            if let Some(slices) = &mut tally.slices {
+                                slices.answered(sent_ns, took_ns);
+                            }
                             state.sent_ns[at] = ANSWERED;
                             state.answered += 1;
                             tally.answered(seen, took_ns, (place, at), &bytes[..end]);

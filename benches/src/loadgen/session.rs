@@ -150,7 +150,8 @@ impl Session<'_> {
             Dialect::Pos | Dialect::Epos => Scanner::pos(),
             Dialect::Atm => Scanner::atm(),
         };
-        run::run(loads, self.arguments.to, scanner, case.pace(), time)
+        let slice = self.arguments.slices.map(Duration::from_millis);
+        run::run(loads, self.arguments.to, scanner, case.pace(), time, slice)
     }
 
     fn page(&self) -> Result<Option<Page>, LoadError> {

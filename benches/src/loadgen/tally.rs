@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use hdrhistogram::Histogram;
 
-use super::scan::Seen;
+use super::{scan::Seen, slices::Slices};
 
 /// Room for answers that are kept, bytes.
 const KEPT_BYTES_MAX: usize = 256 << 20;
@@ -14,8 +14,8 @@ const KEPT_BYTES_MAX: usize = 256 << 20;
 const ANSWER_BYTES: usize = 200;
 
 /// Latencies are told apart from one microsecond to ten minutes, to three digits. Nanoseconds.
-const LOWEST_NS: u64 = 1_000;
-const HIGHEST_NS: u64 = 600_000_000_000;
+pub const LOWEST_NS: u64 = 1_000;
+pub const HIGHEST_NS: u64 = 600_000_000_000;
 const DIGITS: u8 = 3;
 
 /// A histogram of nanoseconds.
@@ -40,6 +40,8 @@ pub struct Tally {
     pub answers: u64,
     /// Frames that nobody asked for, or answers a second time.
     pub unexpected: u64,
+    /// Latencies by slices of time, if they were asked for.
+    pub slices: Option<Slices>,
     /// Answers that are kept.
     pub kept: Kept,
     /// By the two bytes of field 39.
@@ -57,6 +59,7 @@ impl Tally {
             late: histogram(),
             answers: 0,
             unexpected: 0,
+            slices: None,
             kept: Kept::new(answers),
             codes: vec![0; 1 << 16].into(),
         }
