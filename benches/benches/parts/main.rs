@@ -12,6 +12,7 @@ mod mac;
 mod pin;
 mod restart;
 mod risk;
+mod rulebook;
 mod turns;
 
 use std::time::Duration;
@@ -24,11 +25,12 @@ const SIZES: [usize; 3] = [1, 16, 256];
 
 type Group = fn(&mut Criterion);
 
-const GROUPS: [(&str, Group); 7] = [
+const GROUPS: [(&str, Group); 8] = [
     ("codec", codec::codec),
     ("mac", mac::mac),
     ("pin", pin::pin),
     ("risk", risk::risk),
+    ("rulebook", rulebook::rulebook),
     ("books", books::books),
     ("journal", journal::journal),
     ("restart", restart::restart),

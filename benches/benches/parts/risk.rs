@@ -114,7 +114,7 @@ fn take_back(counters: &mut Counters, card: u32) {
     counters.take_back(&facts.who(), facts.day, facts.amount, facts.currency, true);
 }
 
-fn facts(card: u32) -> Facts<'static> {
+pub(crate) fn facts(card: u32) -> Facts<'static> {
     Facts {
         card: random_key(0),
         bin: 915_600,
@@ -176,7 +176,7 @@ fn rules(worst: bool) -> Vec<Rule> {
 }
 
 /// A rule about everyone that tells.
-fn rule(place: usize, test: Test) -> Rule {
+pub(crate) fn rule(place: usize, test: Test) -> Rule {
     Rule {
         id: RuleId::new(&format!("rule-{place}")).expect("a word"),
         text: "a rule".into(),
