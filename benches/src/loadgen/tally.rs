@@ -13,8 +13,9 @@ const KEPT_BYTES_MAX: usize = 256 << 20;
 /// Room for one answer and where it ends, bytes, about.
 const ANSWER_BYTES: usize = 200;
 
-/// Latencies are told apart from one microsecond to ten minutes, to three digits. Nanoseconds.
+/// Latencies are told apart from one microsecond to ten minutes, to three digits. This is the shortest, nanoseconds.
 pub const LOWEST_NS: u64 = 1_000;
+/// The longest latency that is told apart, nanoseconds.
 pub const HIGHEST_NS: u64 = 600_000_000_000;
 const DIGITS: u8 = 3;
 

@@ -26,6 +26,7 @@ pub mod order;
 pub mod ordered;
 pub mod originals;
 pub mod owed;
+pub mod packed_rules;
 pub mod parties;
 pub mod policy;
 pub mod product;

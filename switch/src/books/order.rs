@@ -9,6 +9,7 @@ use super::{
     alerts::{AlertStep, RuleId},
     decide::operations::Operation,
     lists::change::ListChange,
+    packed_rules::PackedRules,
     rulebook::RuleText,
 };
 
@@ -58,6 +59,7 @@ pub enum What {
         operation: Operation,
     },
     /// A set of rules in files comes into force, in place of the one before: its first officer wrote it, its second approves it.
+    /// Orders of before texts were packed; still carried out.
     PublishRulesIn {
         /// A place of the journal that it is for.
         journal: JournalPlace,
@@ -91,6 +93,13 @@ pub enum What {
         /// Until when, milliseconds since 1970 UTC; a time that is over ends it.
         until_ms: i64,
     },
+    /// The same as [`What::PublishRulesIn`], with the texts packed.
+    PublishPackedRulesIn {
+        /// A place of the journal that it is for.
+        journal: JournalPlace,
+        /// The files.
+        files: PackedRules,
+    },
 }
 
 impl What {
@@ -100,6 +109,7 @@ impl What {
         match self {
             Self::OperateIn { journal, .. }
             | Self::PublishRulesIn { journal, .. }
+            | Self::PublishPackedRulesIn { journal, .. }
             | Self::ChangeListIn { journal, .. }
             | Self::HandleAlert { journal, .. }
             | Self::SnoozeRule { journal, .. } => Some(*journal),
@@ -124,7 +134,9 @@ impl What {
         match self {
             Self::BeginEpoch { .. } => "begin_epoch",
             Self::Operate(_) | Self::OperateIn { .. } => "operate",
-            Self::PublishRules(_) | Self::PublishRulesIn { .. } => "publish_rules",
+            Self::PublishRules(_) | Self::PublishRulesIn { .. } | Self::PublishPackedRulesIn { .. } => {
+                "publish_rules"
+            }
             Self::ChangeListIn { .. } => "change_list",
             Self::HandleAlert { .. } => "handle_alert",
             Self::SnoozeRule { .. } => "snooze_rule",

@@ -80,6 +80,9 @@ impl Books {
             What::Operate(_) | What::PublishRules(_) => return Err(OrderRefusal::AnyJournal),
             What::OperateIn { operation, .. } => self.decide_operation(operation, now)?,
             What::PublishRulesIn { files, .. } => self.decide_rules(files)?,
+            What::PublishPackedRulesIn { files, .. } => {
+                self.decide_rules(&files.files().ok_or(RulesFault::Packed)?)?
+            }
             What::ChangeListIn { .. } => self.decide_list(order)?,
             What::HandleAlert { alert, step, .. } => {
                 let by = signed.signatures.first().map(|signature| signature.officer);

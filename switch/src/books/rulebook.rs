@@ -27,6 +27,7 @@ use super::{
     event::{Decided, Event},
     judged::{Asking, Hits},
     order::{OfficerName, SignedOrder, What},
+    packed_rules::{TEXT_BYTES_MAX, Texts},
     reason::Reason,
 };
 
@@ -65,6 +66,9 @@ pub enum RulesFault {
         "a set of rules has 1 to 32 files with names of 1 to 64 letters, digits, points, hyphens and underscores"
     )]
     Files,
+    /// The order has none, packed or not.
+    #[error("the order has no texts of rules, or more than {TEXT_BYTES_MAX} bytes of them; make it again")]
+    Packed,
     /// The texts are at fault, each fault with file and place on a line of its own.
     #[error("the rules cannot be used\n{0}")]
     Texts(String),
@@ -110,7 +114,7 @@ pub struct Published {
     /// What it is known by, SHA-256, as it was published.
     pub hash: SetHash,
     /// Its files.
-    pub files: Vec<RuleText>,
+    pub texts: Texts,
     /// The record that brought it.
     pub seq: Seq,
     /// When that was, milliseconds since 1970 UTC.
@@ -150,7 +154,7 @@ fn faults(error: &BookError, files: &[RuleText]) -> String {
 impl RulesInForce {
     /// A set of a snapshot.
     pub(super) fn restore(published: Published, currency: u16) -> Result<Self, RulesFault> {
-        let book = compile(&published.files)?;
+        let book = compile(&published.texts.files().ok_or(RulesFault::Packed)?)?;
         let rules = book.evaluated().count();
         let counted = published.fired.len() == rules && published.not_applicable.len() == rules;
         let past = History::new(book.code(), currency, KEEP);
@@ -280,11 +284,14 @@ impl Books {
     ) -> Result<(), ApplyError> {
         let seq = self.seq;
         let wrong = ApplyError::NoSuch { seq, what: "way to put these rules in force" };
-        let files = match order.map(|signed| &signed.order.what) {
-            Some(What::PublishRules(files) | What::PublishRulesIn { files, .. }) => files,
-            _ => &published.files,
+        let texts = match order.map(|signed| &signed.order.what) {
+            Some(What::PublishRules(files) | What::PublishRulesIn { files, .. }) => {
+                Texts::Plain(files.clone())
+            }
+            Some(What::PublishPackedRulesIn { files, .. }) => Texts::Packed(files.clone()),
+            _ => Texts::Plain(published.files.clone()),
         };
-        let book = compile(files).map_err(|_| wrong)?;
+        let book = texts.files().and_then(|files| compile(&files).ok()).ok_or(wrong)?;
         let officers = order.and_then(|signed| match signed.signatures.as_slice() {
             [author, approver] => Some((author.officer, approver.officer)),
             _ => None,
@@ -293,7 +300,7 @@ impl Books {
         let published = Published {
             number: published.number,
             hash: SetHash(published.hash),
-            files: files.clone(),
+            texts,
             seq,
             since_ms: self.time_ms,
             officers,

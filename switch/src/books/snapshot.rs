@@ -23,7 +23,7 @@ use super::{
 use crate::ledger::{Account, holds::Hold, purse::PurseType};
 
 /// Version of the snapshot's layout.
-const SNAPSHOT_VERSION: u8 = 12;
+const SNAPSHOT_VERSION: u8 = 13;
 
 /// Bytes after which a chunk is handed out. Rows are not split, so a chunk may be a row longer.
 const CHUNK_BYTES: usize = 32 << 10;

@@ -282,7 +282,7 @@ pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
         }
         Action::Rules { files, of, made } => {
             let files = rules::ordered(files)?;
-            make(What::PublishRulesIn { journal: of.place()?, files }, made, out)
+            make(What::PublishPackedRulesIn { journal: of.place()?, files }, made, out)
         }
         Action::List(args) => {
             let Some(changing) = list::changing(args, out)? else { return Ok(()) };
@@ -502,6 +502,10 @@ fn table(order: &OrderText, out: &mut dyn Write) -> Result<(), Failure> {
         WhatText::PublishRules(files) => tell(out, format_args!("what     {}", rules::words(files)))?,
         WhatText::PublishRulesIn { record, hash, files } => {
             tell(out, format_args!("what     {}", rules::words(files)))?;
+            tell(out, format_args!("journal  that has, at record {record}, the chain hash {hash}"))?;
+        }
+        WhatText::PublishPackedRulesIn { record, hash, files } => {
+            tell(out, format_args!("what     {}", rules::packed_words(files)))?;
             tell(out, format_args!("journal  that has, at record {record}, the chain hash {hash}"))?;
         }
         WhatText::ChangeListIn { record, hash, change } => {

@@ -16,6 +16,7 @@ use crate::{
             key::ListKind,
         },
         order::{JournalPlace, OfficerSignature, Order, SignedOrder, What},
+        packed_rules::PackedRules,
         rulebook::RuleText,
     },
     hex,
@@ -103,6 +104,15 @@ pub enum WhatText {
         hash: String,
         /// The files of the set.
         files: Vec<RuleText>,
+    },
+    /// A set of rules comes into force; `order show` shows it.
+    PublishPackedRulesIn {
+        /// A record of the journal that it is for, with which a commit ended.
+        record: u64,
+        /// The chain's hash there, hex digits.
+        hash: String,
+        /// The files of the set, packed, hex digits.
+        files: String,
     },
     /// A list by name is changed, by rows in a file of their own.
     ChangeListIn {
@@ -263,6 +273,11 @@ impl OrderText {
                 hash: hex::digits(&journal.hash),
                 files: files.clone(),
             },
+            What::PublishPackedRulesIn { journal, files } => WhatText::PublishPackedRulesIn {
+                record: journal.record,
+                hash: hex::digits(&journal.hash),
+                files: hex::digits(&files.0),
+            },
             What::ChangeListIn { journal, change } => WhatText::ChangeListIn {
                 record: journal.record,
                 hash: hex::digits(&journal.hash),
@@ -317,6 +332,13 @@ impl OrderText {
             WhatText::PublishRulesIn { record, hash, files } => {
                 let journal = place(*record, hash, "what.publish_rules_in.hash must be 64 hex digits")?;
                 What::PublishRulesIn { journal, files: files.clone() }
+            }
+            WhatText::PublishPackedRulesIn { record, hash, files } => {
+                let journal =
+                    place(*record, hash, "what.publish_packed_rules_in.hash must be 64 hex digits")?;
+                let packed =
+                    hex::all(files).ok_or("what.publish_packed_rules_in.files must be hex digits")?;
+                What::PublishPackedRulesIn { journal, files: PackedRules(packed) }
             }
             WhatText::ChangeListIn { record, hash, change } => {
                 let journal = place(*record, hash, "what.change_list_in.hash must be 64 hex digits")?;

@@ -19,7 +19,7 @@ use cardswitch::{
     },
     channel::framing::{self, LengthForm, Next},
     clock::Clock,
-    dialect::{self, Envelope, Forms, Parsed},
+    dialect::{self, Envelope, Forms, Parsed, TurnAway},
     terminal::{
         AtmHost, AtmOriginal, AtmService, Entry, Exchange, Sample, Security, Service, Terminal, TestCard,
     },
@@ -59,6 +59,8 @@ fn recorded_requests_get_the_recorded_answers() {
 fn whoever_is_turned_away_hears_what_an_ordinary_refusal_says() {
     let moment = Clock::standing("Asia/Shanghai", 1_795_313_701_709).expect("a zone").now();
     let forms = Forms::default();
+    // One for all, as the switch has it.
+    let mut away = TurnAway::new(forms);
     for (dialect, name, _) in DIALECTS {
         let line = Line { dialect, ..Line::default() };
         for exchange in &Recording::read(&file(name)).exchanges {
@@ -69,14 +71,13 @@ fn whoever_is_turned_away_hears_what_an_ordinary_refusal_says() {
             let refusal = Answer::unrecorded(Reason::Overloaded, moment.unix_ms());
             dialect::encode(&request, &envelope, &refusal, &moment, &forms, false, &mut wants)
                 .expect("an answer");
-            assert!(dialect::turn_away(&exchange.request, line, &moment, &forms, &mut gets));
+            assert!(away.answer(&exchange.request, line, &moment, &mut gets));
             assert_eq!(describe(name, &gets), describe(name, &wants), "{name}, {}", exchange.title);
             assert!(gets == wants, "{name}, {}: hidden fields or headers differ", exchange.title);
             // What cannot be addressed is not answered, and leaves nothing behind.
             for length in 0..exchange.request.len() {
                 let mut gets = BytesMut::from(&b"before"[..]);
-                let answered =
-                    dialect::turn_away(&exchange.request[..length], line, &moment, &forms, &mut gets);
+                let answered = away.answer(&exchange.request[..length], line, &moment, &mut gets);
                 assert_eq!(answered, gets.len() > 6, "{name}, {}, {length} bytes", exchange.title);
             }
         }

@@ -174,6 +174,32 @@ fn a_published_set_decides_from_its_record_on_and_over_a_restart() {
     assert!(![asked, by_rrn].iter().any(|text| text.contains(&pan)), "no card number is shown");
 }
 
+#[test]
+fn a_set_of_two_hundred_rules_is_published_and_survives_a_restart() {
+    let rule = |place: u32| {
+        format!(
+            "[[rule]]\nid = \"odd-{place}\"\ntext = \"an amount that somebody was defrauded of, case {place}\"\n\
+             when = 'channel == \"pos\" && amount == money(\"{place}.37\", \"CNY\") && mcc in [{place}, 6051]'\n\
+             outcome = \"decline_and_notify\"\npriority = {place}\nreason = \"suspected_fraud\"\n\
+             notice = \"{{amount}} {{currency}} at {{merchant}} declined\"\nowner = \"fraud desk\"\nstate = \"live\"\n\n"
+        )
+    };
+    let rules: String = (200..397).map(rule).chain([RULES.to_owned()]).collect();
+    assert!(rules.len() > 48 << 10, "more than a record of the journal holds: {}", rules.len());
+    let (desk, process) = Desk::start();
+    desk.publish(&rules, &process);
+    let mut terminal = desk.terminal(&process);
+    assert_eq!(desk.pays(&mut terminal, &process, 15_000), "59");
+    process.kill9();
+    let process = desk.scene.launch.start();
+    assert_eq!(desk.pays(&mut terminal, &process, 15_000), "59", "also after a restart");
+    assert_eq!(desk.pays(&mut terminal, &process, 6_000), "00");
+    let set = in_force(&process);
+    assert_eq!(set["rules"].as_array().map(Vec::len), Some(200));
+    desk.scene.stop(process);
+    desk.scene.launch.verify();
+}
+
 /// How the record of a decision with this reason is named to a command.
 fn record_of(process: &Process, reason: Reason) -> [String; 2] {
     let mut command = Command::new(PROGRAM);
@@ -334,7 +360,12 @@ fn a_set_needs_two_officers_and_texts_without_a_fault() {
     );
 
     let signed = fs::read_to_string(&file).expect("the order");
-    fs::write(&file, signed.replace("100.00", "900.00")).expect("another text");
+    // The last digit of the packed texts. Whether they can still be read is not asked before the signatures are.
+    let (head, tail) = signed.split_at(signed.find("\"files\"").expect("the texts"));
+    let end = tail.find(['}', ',']).expect("their end");
+    let last = tail[..end].rfind(|digit: char| digit.is_ascii_hexdigit()).expect("a digit");
+    let other = if &tail[last..=last] == "0" { "1" } else { "0" };
+    fs::write(&file, [head, &tail[..last], other, &tail[last + 1..]].concat()).expect("other texts");
     assert!(complaint(carry_out()).contains("the signature of alice is not of this order"));
     assert_eq!(desk.pays(&mut terminal, &process, 15_000), "00", "nothing was published");
 
@@ -348,10 +379,17 @@ fn a_set_needs_two_officers_and_texts_without_a_fault() {
     fs::write(&text, RULES.replace("channel", "chanel")).expect("the rules");
     let told = complaint(ordered());
     assert!(told.contains("mine.toml:5:44: rule much, when: `chanel` is no field"), "{told}");
-    fs::write(&text, RULES.replace("text = \"tried", &format!("# {}\ntext = \"tried", "x".repeat(15_000))))
-        .expect("the rules");
+    let long = |comment: String| RULES.replace("text = \"tried", &format!("# {comment}\ntext = \"tried"));
+    fs::write(&text, long("x".repeat(262_144))).expect("the rules");
     let told = complaint(ordered());
-    assert!(told.contains("bytes, and a set that is published at most 15360"), "{told}");
+    assert!(told.contains("and a set that is published at most 262144, packed 15360"), "{told}");
+    // What cannot be packed.
+    let mut random = Random::new(7);
+    let letters = b"abcdefghijklmnopqrstuvwxyz";
+    let noise = (0..30_000).map(|_| char::from(letters[random.index(letters.len())])).collect();
+    fs::write(&text, long(noise)).expect("the rules");
+    let told = complaint(ordered());
+    assert!(told.contains("and a set that is published at most 262144, packed 15360"), "{told}");
     let listed =
         RULES.replace("[[rule]]\nid = \"much\"", "[lists]\nseen = \"card\"\n\n[[rule]]\nid = \"much\"");
     let rows = [

@@ -5,17 +5,19 @@ use std::path::PathBuf;
 use crate::{
     books::{
         ordered::ORDER_BYTES_MAX,
-        rulebook::{self, RuleText},
+        packed_rules::{PackedRules, TEXT_BYTES_MAX},
+        rulebook::{self, RuleText, RulesFault},
     },
     cli::{Failure, rules},
     config::EXIT_USAGE,
+    hex,
 };
 
-/// Most bytes of a set's texts: what a record holds, less what the order says beside them.
-const TEXT_BYTES_MAX: usize = ORDER_BYTES_MAX - 1024;
+/// Most bytes of a set's packed texts: what a record holds, less what the order says beside them.
+const PACKED_BYTES_MAX: usize = ORDER_BYTES_MAX - 1024;
 
 /// What is ordered of these files. Files with a fault in them become no order.
-pub(super) fn ordered(files: &[PathBuf]) -> Result<Vec<RuleText>, Failure> {
+pub(super) fn ordered(files: &[PathBuf]) -> Result<PackedRules, Failure> {
     let (texts, _) = rules::read_set(files)?;
     let name = |file: &PathBuf| file.file_name().map(|name| name.to_string_lossy().into_owned());
     let named = |(file, text): (&PathBuf, String)| RuleText { name: name(file).unwrap_or_default(), text };
@@ -23,13 +25,23 @@ pub(super) fn ordered(files: &[PathBuf]) -> Result<Vec<RuleText>, Failure> {
     // What the switch would refuse is told to the author, not to the approver.
     rulebook::compile(&files).map_err(|fault| Failure { message: fault.to_string(), code: EXIT_USAGE })?;
     let bytes: usize = files.iter().map(|file| file.name.len() + file.text.len()).sum();
-    if bytes > TEXT_BYTES_MAX {
+    let packed = PackedRules::pack(&files);
+    let packed_bytes = packed.0.len();
+    if bytes > TEXT_BYTES_MAX || packed_bytes > PACKED_BYTES_MAX {
         let message = format!(
-            "the files have {bytes} bytes, and a set that is published at most {TEXT_BYTES_MAX}; leave out rules that are off"
+            "the files have {bytes} bytes, packed {packed_bytes}, and a set that is published at most {TEXT_BYTES_MAX}, packed {PACKED_BYTES_MAX}; leave out rules that are off"
         );
         return Err(Failure { message, code: EXIT_USAGE });
     }
-    Ok(files)
+    Ok(packed)
+}
+
+/// A packed set, in hex digits, for whoever is to approve it.
+pub(super) fn packed_words(files: &str) -> String {
+    match hex::all(files).and_then(|packed| PackedRules(packed).files()) {
+        Some(files) => words(&files),
+        None => RulesFault::Packed.to_string(),
+    }
 }
 
 /// A set for whoever is to approve it: what it comes to, then what was written.
