@@ -8,7 +8,7 @@ use hsm_sim::emulator::Zone;
 use hsm_sim::{MacAlgorithm, Pan};
 use iso8583::{Builder, Message};
 
-use super::{BytesMut, Duration, JoinHandle, Mti, Request, TcpListener, card};
+use super::{BytesMut, Duration, JoinHandle, Mti, Request, TcpListener, card, printed};
 use crate::books::event::TerminalDialect;
 use crate::books::request::{CardInput, EntryMode, Kind, Line, OriginalName};
 use crate::dialect::{Envelope, Forms, Parsed, parse};
@@ -380,7 +380,7 @@ fn printing_shows_no_card_number_and_no_pin() {
     let card = card();
     let done = host.pin_change(MACHINES[0], &card, b"4362", b"9753").unwrap();
     let order = AtmOrder { pin: Some(b"4362"), ..AtmOrder::new(AtmService::Balance, MACHINES[0], &card) };
-    let shown = format!("{host:?} {done:?} {order:?} {}", done.request.describe().unwrap());
+    let shown = format!("{host:?} {} {order:?} {}", printed(&done), done.request.describe().unwrap());
     assert!(shown.contains("DE 125 new PIN block: …"), "{shown}");
     let secret =
         zone(KEYS).pin_block(b"9753", card.pan()).unwrap().map(|byte| format!("{byte:02X}")).concat();

@@ -5,7 +5,7 @@ use hsm_sim::{Entropy, PsamNumber};
 
 use super::{
     BytesMut, Duration, JoinHandle, MERCHANT, Mti, Request, SERVICES, Service, SocketAddr, TERMINAL, card,
-    framed, host, order_of, stan_of,
+    framed, host, order_of, printed, stan_of,
 };
 use crate::books::event::TerminalDialect;
 use crate::books::request::{CardInput, Kind, Line};
@@ -210,7 +210,7 @@ fn what_is_printed_names_the_tags_and_hides_what_is_in_them() {
     ] {
         assert!(shown.contains(line), "{line} is not in {shown}");
     }
-    let shown = format!("{shown} {terminal:?} {done:?}");
+    let shown = format!("{shown} {terminal:?} {}", printed(&done));
     assert!(
         !["9156009224100010", "4362", "1234", "6120"].iter().any(|secret| shown.contains(secret)),
         "{shown}"
