@@ -30,6 +30,12 @@ impl RuleBits {
         Self(std::array::from_fn(|word| self.0[word] & other.0[word]))
     }
 
+    /// Those that are in either.
+    #[must_use]
+    pub fn or(&self, other: &Self) -> Self {
+        Self(std::array::from_fn(|word| self.0[word] | other.0[word]))
+    }
+
     /// Those that are not among the others.
     #[must_use]
     pub fn without(&self, others: &Self) -> Self {
@@ -51,7 +57,7 @@ impl RuleBits {
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.first().is_none()
+        self.0.iter().fold(0, |all, word| all | word) == 0
     }
 }
 
@@ -85,6 +91,8 @@ mod tests {
         let mut other = RuleBits::default();
         other.set(64);
         assert_eq!(bits.and(&other), other);
+        assert_eq!(bits.or(&other), bits);
+        assert_eq!(RuleBits::default().or(&other), other);
         assert_eq!(bits.without(&other).iter().collect::<Vec<_>>(), [3, 255]);
         assert!(!bits.contains(256));
     }

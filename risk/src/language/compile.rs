@@ -4,12 +4,13 @@
 
 use super::ast::Expr;
 use super::check::{Checker, Names};
-use super::emit::{Root, emit};
+use super::emit::emit;
 use super::facts::Fact;
 use super::fault::Fault;
 use super::graph::{Graph, NamedList, NodeId};
-use super::machine::{Hits, Op, Program, SLOTS_MAX};
+use super::machine::{Hits, Op, Program, SLOTS_MAX, Slot};
 use super::request::{Past, Request};
+use super::sieve::Root;
 use super::window::Window;
 use crate::Day;
 
@@ -105,7 +106,7 @@ impl Code {
     /// Whether a rule of the set looks at a number, a word or a flag of a request.
     #[must_use]
     pub fn asks_fact(&self, fact: Fact) -> bool {
-        self.program.ops.iter().any(|op| op.reads(fact))
+        self.program.ops.iter().any(|op| op.reads(fact)) || self.program.sieve.asks(fact as Slot)
     }
 
     /// The lists that the rules look things up in.

@@ -7,17 +7,9 @@
 
 use hashbrown::HashMap;
 
-use super::facts;
 use super::graph::{Graph, Node, NodeId, RegionsOf};
-use super::machine::{Op, Program, SHARED_MAX, SLOTS_MAX, Slot};
-use crate::Day;
-
-/// A rule to be run: what says whether it fires, and on which days it is in force.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Root {
-    pub(super) node: NodeId,
-    pub(super) days: Option<(Day, Day)>,
-}
+use super::machine::{DAY, FREE, Op, Piece, Program, SHARED_MAX, SLOTS_MAX, Slot};
+use super::sieve::{self, Root, Sieve, Value};
 
 /// The set needs more slots than there are.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -35,29 +27,43 @@ struct Emitter<'g> {
 }
 
 /// The code of some rules, whose places are their numbers.
-pub(super) fn emit(graph: &Graph, roots: &[Root]) -> Result<Program, TooLarge> {
-    let (order, uses) = uses(graph, roots);
+pub(super) fn emit(graph: &Graph, rules: &[Root]) -> Result<Program, TooLarge> {
+    let planned = sieve::plan(graph, rules);
+    let values: Vec<Value> = planned.iter().map(|planned| planned.value).collect();
+    let (mut program, pieces) = emit_values(graph, &values)?;
+    program.sieve = Sieve::new(graph, &planned, &pieces, rules.len());
+    Ok(program)
+}
+
+/// The code of one value.
+pub(super) fn emit_value(graph: &Graph, node: NodeId) -> Result<(Program, Vec<Piece>), TooLarge> {
+    emit_values(graph, &[Value::Node(node)])
+}
+
+/// The code of some values, a piece for each, to be run in this order or some of them not at all.
+fn emit_values(graph: &Graph, values: &[Value]) -> Result<(Program, Vec<Piece>), TooLarge> {
+    let (order, uses) = uses(graph, values);
     let mut emitter = Emitter {
         graph,
         ops: Vec::new(),
         constants: Vec::new(),
         constant_slots: HashMap::new(),
         shared: HashMap::new(),
-        next: facts::COUNT,
-        most: 0,
+        next: FREE,
+        most: FREE,
     };
     emitter.fix_slots(&order, &uses)?;
-    for (place, root) in roots.iter().enumerate() {
-        emitter.rule(place, *root)?;
-    }
+    let pieces = values.iter().map(|value| emitter.piece(*value)).collect::<Result<_, _>>()?;
     let Emitter { ops, constants, most, .. } = emitter;
-    Ok(Program { ops, constants, slots: most, tables: graph.tables.clone() })
+    let tables = graph.tables.clone();
+    Ok((Program { ops, constants, slots: most, tables, sieve: Sieve::default() }, pieces))
 }
 
-/// Every node that a rule comes to, and by how many it is used.
-fn uses(graph: &Graph, roots: &[Root]) -> (Vec<NodeId>, HashMap<NodeId, u32>) {
+/// Every node that a value comes to, and by how many it is used.
+fn uses(graph: &Graph, values: &[Value]) -> (Vec<NodeId>, HashMap<NodeId, u32>) {
     let (mut order, mut uses) = (Vec::new(), HashMap::new());
-    let mut waiting: Vec<NodeId> = roots.iter().rev().map(|root| root.node).collect();
+    let node = |value: &Value| if let Value::Node(node) = value { Some(*node) } else { None };
+    let mut waiting: Vec<NodeId> = values.iter().rev().filter_map(node).collect();
     while let Some(node) = waiting.pop() {
         let count = uses.entry(node).or_insert(0_u32);
         *count += 1;
@@ -101,17 +107,14 @@ impl Emitter<'_> {
         Slot::try_from(self.next - 1).map_err(|_| TooLarge)
     }
 
-    fn rule(&mut self, place: usize, root: Root) -> Result<(), TooLarge> {
-        let before = self.next;
-        let jump = root.days.map(|(from, until)| {
-            self.ops.push(Op::JumpUnless { from, until, target: 0 });
-            self.ops.len() - 1
-        });
-        let from = self.operand(root.node)?;
-        self.ops.push(Op::Rule { from, rule: narrow(place)? });
-        jump.into_iter().try_for_each(|jump| self.land(jump))?;
+    fn piece(&mut self, value: Value) -> Result<Piece, TooLarge> {
+        let (before, begin) = (self.next, self.ops.len());
+        let from = match value {
+            Value::Day => DAY,
+            Value::Node(node) => self.operand(node)?,
+        };
         self.next = before;
-        Ok(())
+        Ok(Piece { begin, end: self.ops.len(), from })
     }
 
     /// The slot that holds a node's value once the code so far has run.
@@ -209,9 +212,7 @@ impl Emitter<'_> {
     fn land(&mut self, jump: usize) -> Result<(), TooLarge> {
         let here = u32::try_from(self.ops.len()).map_err(|_| TooLarge)?;
         match &mut self.ops[jump] {
-            Op::JumpIf { target, .. } | Op::JumpIfKnown { target, .. } | Op::JumpUnless { target, .. } => {
-                *target = here
-            }
+            Op::JumpIf { target, .. } | Op::JumpIfKnown { target, .. } => *target = here,
             _ => {}
         }
         Ok(())

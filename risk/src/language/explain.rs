@@ -8,7 +8,7 @@
 use super::ast::{Expr, Kind};
 use super::check::{Checker, Coin, Names, Value};
 use super::currency::Currency;
-use super::emit::{Root, emit};
+use super::emit::emit_value;
 use super::facts::{Fact, Sort};
 use super::format::on_one_line;
 use super::graph::{Graph, NamedList, NodeId};
@@ -94,8 +94,9 @@ impl<P: Past> Explainer<'_, '_, P> {
     }
 
     fn told(&self, graph: &Graph, node: NodeId, tell: impl Fn(i64) -> String) -> String {
-        let program = emit(graph, &[Root { node, days: None }]);
-        let value = program.map_or(MISSING, |program| program.answer(self.request, &self.past));
+        let value = emit_value(graph, node).map_or(MISSING, |(program, pieces)| {
+            pieces.first().map_or(MISSING, |piece| program.answer(piece, self.request, &self.past))
+        });
         if value == MISSING { missing() } else { tell(value) }
     }
 

@@ -1,18 +1,20 @@
 //! The flat code that rules become, and what runs it.
 //!
-//! Every value is a 64-bit number in a slot: first the facts, then the constants, then what rules share, then what
-//! they work with. A flag is 0 or 1. A fact that is missing, and everything that cannot be known without it, is
+//! Every value is a 64-bit number in a slot: first the facts and the day, then the constants, then what rules share,
+//! then what they work with. A flag is 0 or 1. A fact that is missing, and everything that cannot be known without it, is
 //! [`MISSING`]: `false && missing` is false, `true || missing` is true, everything else of it is missing. So no answer
 //! depends on the order in which things are looked at, and nothing can fail. Arithmetic stops at the ends of its range.
 //!
-//! Start at [`Program::run`]. Nothing here allocates.
+//! The code comes in pieces, one for each value that rules ask about; what the values mean for the rules stands in
+//! [`super::sieve`]. Start at [`Program::run`]. Nothing here allocates.
 
 use super::ast::{Calc, Compare};
 use super::bits::RuleBits;
 use super::facts::{self, Fact, Sort};
 use super::graph::Tables;
 use super::request::{Key, Past, Request};
-use crate::{Day, region};
+use super::sieve::Sieve;
+use crate::region;
 
 /// What is not known. No number is as small: arithmetic stops one above.
 pub(super) const MISSING: i64 = i64::MIN;
@@ -25,6 +27,13 @@ pub(super) const SHARED_MAX: usize = 256;
 
 /// A slot's number.
 pub(super) type Slot = u16;
+
+/// The slot of the business day, behind those of the facts.
+#[expect(clippy::cast_possible_truncation, reason = "there are some thirty facts")]
+pub(super) const DAY: Slot = facts::COUNT as Slot;
+
+/// The first slot that a set may use.
+pub(super) const FREE: usize = facts::COUNT + 1;
 
 /// One step. `to` is the slot that it writes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -119,17 +128,14 @@ pub(super) enum Op {
     Known {
         shared: u16,
     },
-    /// Goes on at `target` on any other day.
-    JumpUnless {
-        from: Day,
-        until: Day,
-        target: u32,
-    },
-    /// What became of a rule.
-    Rule {
-        from: Slot,
-        rule: u16,
-    },
+}
+
+/// The steps that compute a value, none where it is there already, and the slot that it is in then.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Piece {
+    pub(super) begin: usize,
+    pub(super) end: usize,
+    pub(super) from: Slot,
 }
 
 /// A set of rules as code.
@@ -139,6 +145,7 @@ pub(super) struct Program {
     pub(super) constants: Vec<i64>,
     pub(super) slots: usize,
     pub(super) tables: Tables,
+    pub(super) sieve: Sieve,
 }
 
 /// What became of the rules of a set.
@@ -165,84 +172,98 @@ impl Op {
             | Self::Not { from, .. }
             | Self::And { from, .. }
             | Self::Or { from, .. }
-            | Self::JumpIf { from, .. }
-            | Self::Rule { from, .. } => slot(from),
+            | Self::JumpIf { from, .. } => slot(from),
             _ => false,
         }
+    }
+}
+
+/// What a program works with at one request.
+struct Work<const SLOTS: usize> {
+    slots: [i64; SLOTS],
+    known: [u64; SHARED_MAX / 64],
+}
+
+impl<const SLOTS: usize> Work<SLOTS> {
+    fn new(program: &Program, request: &Request<'_>) -> Self {
+        // So an access needs no look whether there is such a slot.
+        const { assert!(SLOTS.is_power_of_two()) };
+        let mut slots = [0_i64; SLOTS];
+        slots[..facts::COUNT].copy_from_slice(&request.numbers);
+        slots[facts::COUNT] = i64::from(request.day.0);
+        slots[FREE..FREE + program.constants.len()].copy_from_slice(&program.constants);
+        Self { slots, known: [0; SHARED_MAX / 64] }
+    }
+
+    fn slot(&self, slot: Slot) -> i64 {
+        self.slots[usize::from(slot) % SLOTS]
     }
 }
 
 impl Program {
     /// Runs all rules on one request.
     pub(super) fn run<P: Past>(&self, request: &Request<'_>, past: &P) -> Hits {
-        let mut hits = Hits::default();
-        self.run_telling(request, past, |rule, value| match value {
-            0 => {}
-            MISSING => hits.not_applicable.set(rule),
-            _ => hits.fired.set(rule),
-        });
-        hits
-    }
-
-    /// What a program of one root comes to, which need not be a flag.
-    pub(super) fn answer<P: Past>(&self, request: &Request<'_>, past: &P) -> i64 {
-        let mut answer = MISSING;
-        self.run_telling(request, past, |_, value| answer = value);
-        answer
-    }
-
-    /// Runs all rules; `tell` hears of each by its place and what it came to.
-    fn run_telling<P: Past>(&self, request: &Request<'_>, past: &P, tell: impl FnMut(usize, i64)) {
         // Slots are cleared for every request; most sets need few.
         match self.slots {
-            ..=128 => self.run_in::<128, P, _>(request, past, tell),
-            129..=384 => self.run_in::<384, P, _>(request, past, tell),
-            _ => self.run_in::<SLOTS_MAX, P, _>(request, past, tell),
+            ..=128 => self.run_in::<128, P>(request, past),
+            129..=512 => self.run_in::<512, P>(request, past),
+            _ => self.run_in::<SLOTS_MAX, P>(request, past),
         }
     }
 
-    fn run_in<const SLOTS: usize, P: Past, T: FnMut(usize, i64)>(
+    fn run_in<const SLOTS: usize, P: Past>(&self, request: &Request<'_>, past: &P) -> Hits {
+        let mut work = Work::<SLOTS>::new(self, request);
+        self.sieve.sift(|piece| self.compute(piece, &mut work, request, past))
+    }
+
+    /// What a piece of the program comes to.
+    pub(super) fn answer<P: Past>(&self, piece: &Piece, request: &Request<'_>, past: &P) -> i64 {
+        self.compute(piece, &mut Work::<SLOTS_MAX>::new(self, request), request, past)
+    }
+
+    #[inline(always)]
+    fn compute<const SLOTS: usize, P: Past>(
         &self,
+        piece: &Piece,
+        work: &mut Work<SLOTS>,
         request: &Request<'_>,
         past: &P,
-        mut tell: T,
-    ) {
-        let mut slots = [0_i64; SLOTS];
-        slots[..facts::COUNT].copy_from_slice(&request.numbers);
-        slots[facts::COUNT..facts::COUNT + self.constants.len()].copy_from_slice(&self.constants);
-        let (mut known, mut at) = ([0_u64; SHARED_MAX / 64], 0);
-        while let Some(op) = self.ops.get(at) {
+    ) -> i64 {
+        let mut at = piece.begin;
+        while at < piece.end {
+            let op = self.ops[at];
             at += 1;
-            match *op {
+            match op {
                 Op::JumpIf { from, flag, target } => {
-                    if slots[usize::from(from)] == i64::from(flag) {
+                    if work.slot(from) == i64::from(flag) {
                         at = target as usize;
                     }
                 }
                 Op::JumpIfKnown { shared, target } => {
-                    if known[usize::from(shared) / 64] >> (shared % 64) & 1 == 1 {
+                    if work.known[usize::from(shared) / 64] >> (shared % 64) & 1 == 1 {
                         at = target as usize;
                     }
                 }
-                Op::Known { shared } => known[usize::from(shared) / 64] |= 1 << (shared % 64),
-                Op::JumpUnless { from, until, target } => {
-                    if request.day < from || request.day > until {
-                        at = target as usize;
-                    }
-                }
-                Op::Rule { from, rule } => tell(usize::from(rule), slots[usize::from(from)]),
+                Op::Known { shared } => work.known[usize::from(shared) / 64] |= 1 << (shared % 64),
                 op => {
-                    let (to, value) = self.value(op, &slots, request, past);
-                    slots[usize::from(to)] = value;
+                    let (to, value) = self.value(op, work, request, past);
+                    work.slots[usize::from(to) % SLOTS] = value;
                 }
             }
         }
+        work.slot(piece.from)
     }
 
     /// What a step that computes something computes, and for which slot.
     #[inline(always)]
-    fn value<P: Past>(&self, op: Op, slots: &[i64], request: &Request<'_>, past: &P) -> (Slot, i64) {
-        let slot = |slot: Slot| slots[usize::from(slot)];
+    fn value<const SLOTS: usize, P: Past>(
+        &self,
+        op: Op,
+        work: &Work<SLOTS>,
+        request: &Request<'_>,
+        past: &P,
+    ) -> (Slot, i64) {
+        let slot = |slot: Slot| work.slot(slot);
         match op {
             Op::Copy { from, to } => (to, slot(from)),
             Op::Has { fact, to } => (to, i64::from(request.has(fact))),
@@ -261,8 +282,7 @@ impl Program {
                 (to, answer(request.text_of(fact).map(search)))
             }
             Op::NumberIn { from, set, to } => {
-                let set = &self.tables.number_sets[usize::from(set)];
-                (to, known(slot(from), |number| set.binary_search(&number).is_ok()))
+                (to, is_in(slot(from), &self.tables.number_sets[usize::from(set)]))
             }
             Op::Listed { list, fact, to } => {
                 let list = &self.tables.lists[usize::from(list)];
@@ -280,11 +300,7 @@ impl Program {
                 let same = slot(Fact::Currency as Slot) == i64::from(word);
                 (to, if same { slot(from) } else { MISSING })
             }
-            Op::Compare { compare, left, right, to } => {
-                let (left, right) = (slot(left), slot(right));
-                let missing = left == MISSING || right == MISSING;
-                (to, if missing { MISSING } else { i64::from(compare.holds(left, right)) })
-            }
+            Op::Compare { compare, left, right, to } => (to, compared(compare, slot(left), slot(right))),
             Op::Calc { calc, left, right, to } => (to, calculated(calc, slot(left), slot(right))),
             Op::Not { from, to } => (to, known(slot(from), |flag| flag == 0)),
             Op::And { from, to } => (to, and(slot(to), slot(from))),
@@ -294,7 +310,7 @@ impl Program {
                 (to, past.window(window, &self.tables.windows[window], request).max(0))
             }
             // INVARIANT: the caller keeps the steps that compute nothing.
-            _ => (0, slots[0]),
+            _ => (0, slot(0)),
         }
     }
 }
@@ -305,6 +321,17 @@ fn answer(flag: Option<bool>) -> i64 {
 
 fn known(value: i64, ask: impl FnOnce(i64) -> bool) -> i64 {
     if value == MISSING { MISSING } else { i64::from(ask(value)) }
+}
+
+/// A comparison of two numbers, either of which may be missing.
+pub(super) fn compared(compare: Compare, left: i64, right: i64) -> i64 {
+    let missing = left == MISSING || right == MISSING;
+    if missing { MISSING } else { i64::from(compare.holds(left, right)) }
+}
+
+/// Whether a number is one of these, which are sorted.
+pub(super) fn is_in(number: i64, set: &[i64]) -> i64 {
+    known(number, |number| set.binary_search(&number).is_ok())
 }
 
 /// Both, where what is missing gives way to false.

@@ -34,6 +34,7 @@ pub(crate) mod nearest;
 mod parse;
 pub mod reference;
 mod request;
+mod sieve;
 mod window;
 
 pub use bits::{RULES_MAX, RuleBits};

@@ -2,7 +2,8 @@
 
 use std::cell::RefCell;
 
-use risk::language::{Code, Compiler, Key, NamedList, Past, Request, Window};
+use risk::Day;
+use risk::language::{Code, Compiler, Fact, Key, NamedList, Past, Request, Window};
 
 use crate::generate::{self, Facts, Random, Taste};
 use crate::{scale, walk};
@@ -107,5 +108,56 @@ fn the_cheap_part_spares_the_dear_one() {
         let past = Counting(&facts, RefCell::new(vec![0]));
         _ = code.run(&facts.request(), &past);
         assert_eq!(past.1.into_inner(), [want], "{name}");
+    }
+}
+
+/// More constants of one field than are kept as cuts of its numbers, some rules on days of their own.
+#[test]
+fn many_constants_of_one_field_leave_the_rules_that_name_the_number() {
+    let lists: Vec<Vec<i64>> =
+        (1..=5).map(|step| (0..400).map(|at| at * step * 5 % 9_973).collect()).collect();
+    let day = |rule: i32| (Day(rule), Day(rule + 2));
+    let mut compiler = Compiler::new(generate::names());
+    for (rule, list) in (0..).zip(&lists) {
+        let numbers: Vec<String> = list.iter().map(|number| format!("{number:04}")).collect();
+        let text = format!("mcc in [{}] && (hour < 5 || hour >= 22)", numbers.join(","));
+        let checked =
+            compiler.check(&risk::language::parse(&text).expect("a rule").expr).expect("it is typed");
+        compiler.add(checked, (rule % 2 == 0).then_some(day(rule)));
+    }
+    let code = compiler.finish().expect("they fit");
+    let mut fired = 0;
+    for (mcc, (hour, today)) in (0..10_000).zip([4, 5, 21, 22].into_iter().cycle().zip((0..7).cycle())) {
+        let mut request = Request::new(Day(today));
+        request.number(Fact::Hour, hour);
+        let missing = code.run(&request, &Nothing).not_applicable;
+        request.number(Fact::Category, mcc);
+        let hits = code.run(&request, &Nothing);
+        for (rule, list) in (0..).zip(&lists) {
+            let (from, until) = if rule % 2 == 0 { day(rule) } else { (Day(i32::MIN), Day(i32::MAX)) };
+            let asked = (from..=until).contains(&Day(today)) && !(5..22).contains(&hour);
+            let place = usize::try_from(rule).expect("a place");
+            assert_eq!(
+                hits.fired.contains(place),
+                asked && list.contains(&mcc),
+                "{rule}: {mcc}, {hour}, {today}"
+            );
+            assert_eq!(missing.contains(place), asked, "{rule}: no category, {hour}, {today}");
+            fired += usize::from(hits.fired.contains(place));
+        }
+    }
+    assert!(fired > 200, "{fired} fired");
+}
+
+/// Nothing happened before.
+struct Nothing;
+
+impl Past for Nothing {
+    fn window(&self, _: usize, _: &Window, _: &Request<'_>) -> i64 {
+        0
+    }
+
+    fn listed(&self, _: &NamedList, _: Key<'_>) -> bool {
+        false
     }
 }
