@@ -475,6 +475,9 @@ impl Books {
             if !self.common.contains_key(&(which, currency)) {
                 let account = self.ledger.open(kind, currency, floor);
                 self.common.insert((which, currency), account);
+                if which == CommonAccount::Receivable {
+                    self.side.add_receivable(account, currency);
+                }
                 joins = true;
             }
         }
@@ -519,7 +522,11 @@ impl Books {
                 AccountKind::CardDeposits => CommonAccount::Deposits,
                 _ => continue,
             };
-            self.common.insert((which, account.currency), crate::ledger::AccountId(at));
+            let id = crate::ledger::AccountId(at);
+            self.common.insert((which, account.currency), id);
+            if which == CommonAccount::Receivable {
+                self.side.add_receivable(id, account.currency);
+            }
         }
         self.rebuild_chart();
         self.rebuild_further();

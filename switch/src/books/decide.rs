@@ -345,7 +345,7 @@ impl Books {
             }
         }
         match request.kind {
-            kind if kind.follows() => self.follow(request, facts, terminal, now, decided),
+            kind if kind.follows() => self.follow(request, facts, &card, terminal, now, decided),
             _ => self.judge(request, &card, terminal, facts, now, decided),
         }
     }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::{Books, CardId, CommonAccount, event::CardState};
-use crate::ledger::{AccountId, AccountKind, BrokenInvariant, Currency, Minor, Posting, Postings};
+use crate::ledger::{AccountId, BrokenInvariant, Currency, Minor, Posting, Postings};
 
 /// What cards owe and what was deposited for them.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +17,8 @@ pub(super) struct SideLedger {
     owed: BTreeMap<(u32, Currency), Owed>,
     /// By card, minor units of the currency of its load purse, above zero.
     deposits: BTreeMap<u32, Minor>,
+    /// Accounts on which debts stand, one for each currency: few, and looked for in every record.
+    receivables: Vec<(AccountId, Currency)>,
 }
 
 /// What a card owes in a currency.
@@ -68,6 +70,15 @@ impl SideLedger {
         self.owed.insert((card, currency), owed);
     }
 
+    pub(super) fn add_receivable(&mut self, account: AccountId, currency: Currency) {
+        self.receivables.push((account, currency));
+    }
+
+    /// The currency of an account on which debts stand; none if it is another account.
+    fn receivable_in(&self, account: AccountId) -> Option<Currency> {
+        self.receivables.iter().find(|(known, _)| *known == account).map(|(_, currency)| *currency)
+    }
+
     pub(super) fn set_deposit(&mut self, card: u32, amount: Minor) {
         if amount == 0 {
             self.deposits.remove(&card);
@@ -109,7 +120,8 @@ impl Books {
 
     /// Whether a card's holder owes anything once this much is paid in a currency.
     pub(super) fn owes_besides(&self, card: CardId, currency: Currency, paid: Minor) -> bool {
-        self.debts(card).any(|(of, owed)| owed.amount != if of == currency { paid } else { 0 })
+        !self.side.owed.is_empty()
+            && self.debts(card).any(|(of, owed)| owed.amount != if of == currency { paid } else { 0 })
     }
 
     fn debts(&self, card: CardId) -> impl Iterator<Item = (Currency, &Owed)> {
@@ -126,7 +138,8 @@ impl Books {
     /// Whether paying this much makes a card good again that was blocked for what it owed: nothing is left then, in any
     /// currency. One that was lost since stays lost.
     pub(super) fn unblocks(&self, card: CardId, currency: Currency, paid: Minor) -> bool {
-        self.debts(card).any(|(_, owed)| owed.blocked_by_it)
+        !self.side.owed.is_empty()
+            && self.debts(card).any(|(_, owed)| owed.blocked_by_it)
             && !self.owes_besides(card, currency, paid)
             && self.card(card).state == CardState::Blocked
     }
@@ -139,10 +152,7 @@ impl Books {
     /// Notes what these postings say that a card owes.
     pub(super) fn note_owed(&mut self, card: u32, postings: &[Posting], blocks: bool) {
         for posting in postings {
-            if self.ledger.purpose(posting.account) != Some(AccountKind::Receivable) {
-                continue;
-            }
-            let Some(currency) = self.ledger.currency(posting.account) else { continue };
+            let Some(currency) = self.side.receivable_in(posting.account) else { continue };
             self.side.owe(card, currency, -posting.amount, blocks);
         }
     }
@@ -155,6 +165,11 @@ impl Books {
         currency: Currency,
         postings: &mut Postings,
     ) -> Minor {
+        let touches_debts = |leg: &Posting| self.side.receivable_in(leg.account).is_some();
+        if self.side.owed.is_empty() && !postings.iter().any(touches_debts) {
+            // As nearly always: nobody owes anything.
+            return 0;
+        }
         let Some(receivable) = self.common_account(CommonAccount::Receivable, currency) else { return 0 };
         let owed = self.owed(card, currency);
         let there: Minor =

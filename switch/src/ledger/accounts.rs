@@ -63,11 +63,11 @@ struct Apart {
 
 /// What accounts have in common.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-struct Class {
+pub(super) struct Class {
     /// As of owner 0.
     kind: AccountKind,
-    currency: Currency,
-    floor: Minor,
+    pub(super) currency: Currency,
+    pub(super) floor: Minor,
 }
 
 /// What rules of money look at: an account without whose it is, which takes longer to find.
@@ -198,6 +198,14 @@ impl AccountTable {
         Some(Funds { currency: class.currency, balance, floor: class.floor, held: self.held_of(id, row) })
     }
 
+    /// What an account has in common with others, its balance, and whether anything of it is held.
+    #[inline]
+    pub(super) fn look(&self, id: AccountId) -> Option<(&Class, Minor, bool)> {
+        let row = *self.rows.get(id.0 as usize)?;
+        let (class, balance) = self.class_and_balance(row);
+        Some((class, balance, row.is(HELD)))
+    }
+
     /// Adds to the balance of an account that is there. The ledger has looked whether the sum is in range.
     pub(super) fn add(&mut self, id: AccountId, amount: Minor) {
         let at = id.0 as usize;
@@ -280,6 +288,13 @@ impl AccountTable {
     pub(super) fn balance(&self, id: AccountId) -> Option<Minor> {
         let row = self.rows.get(id.0 as usize)?;
         Some(if row.is(APART) { self.apart[row.place()].balance } else { row.balance() })
+    }
+
+    /// The same and what of it is held, zeros if there is no such account.
+    pub(super) fn balance_and_held(&self, id: AccountId) -> (Minor, Minor) {
+        let Some(row) = self.rows.get(id.0 as usize).copied() else { return (0, 0) };
+        let balance = if row.is(APART) { self.apart[row.place()].balance } else { row.balance() };
+        (balance, self.held_of(id, row))
     }
 
     /// The currency of an account.

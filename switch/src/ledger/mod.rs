@@ -273,7 +273,7 @@ impl Ledger {
     /// The balance of an account and what of it live holds promise, zeros if there is no such account.
     #[must_use]
     pub fn balance_and_held(&self, id: AccountId) -> (Minor, Minor) {
-        self.funds(id).map_or((0, 0), |funds| (funds.balance, funds.held))
+        self.accounts.balance_and_held(id)
     }
 
     /// What may still be taken from an account ([`Account::available`]), zero if there is no such account.
@@ -302,9 +302,9 @@ impl Ledger {
     fn plainly_fit(&self, released: &[Leg], postings: &[Posting]) -> bool {
         let (mut sum, mut only, mut seen) = (0_i64, None, 0_u64);
         for posting in postings {
-            let Some(account) = self.funds(posting.account) else { return false };
+            let Some((account, balance, is_held)) = self.accounts.look(posting.account) else { return false };
             let (Some(after), Some(together)) =
-                (account.balance.checked_add(posting.amount), sum.checked_add(posting.amount))
+                (balance.checked_add(posting.amount), sum.checked_add(posting.amount))
             else {
                 return false;
             };
@@ -314,11 +314,8 @@ impl Ledger {
                 return false;
             }
             if posting.amount < 0 {
-                let held = match account.held {
-                    0 => Some(0),
-                    held => sum_on(released, posting.account).and_then(|released| held.checked_sub(released)),
-                };
-                if held.is_none_or(|held| after < account.lowest(held)) {
+                let held = if is_held { self.held_without(released, posting.account) } else { Some(0) };
+                if held.is_none_or(|held| after < account.floor.saturating_add(held)) {
                     return false;
                 }
             }
@@ -327,6 +324,13 @@ impl Ledger {
         sum == 0
     }
 
+    /// What is held on an account once these legs are released.
+    #[inline(never)]
+    fn held_without(&self, released: &[Leg], account: AccountId) -> Option<Minor> {
+        self.held(account).checked_sub(sum_on(released, account)?)
+    }
+
+    #[cold]
     #[inline(never)]
     fn judge(&self, released: &[Leg], postings: &[Posting]) -> Result<(), Refusal> {
         // Nearly always all are in one currency, and then one sum is enough.

@@ -6,7 +6,7 @@ use arrayvec::ArrayVec;
 use super::decline;
 use crate::{
     books::{
-        Books, CardId, Terminal,
+        Books, Card, CardId, Terminal,
         chart::PARTS_MAX,
         event::{Decided, OnOriginal},
         originals::{Original, approval_code},
@@ -22,6 +22,7 @@ impl Books {
         &self,
         request: &Request,
         facts: &Facts,
+        card: &Card,
         terminal: &Terminal,
         now: &Moment,
         decided: &mut Decided,
@@ -36,16 +37,16 @@ impl Books {
         let same_batch = original.key.terminal == key.terminal && original.key.batch == key.batch;
         match (request.kind, original.kind) {
             (Kind::Void, Kind::Purchase) | (Kind::CompletionVoid, Kind::Completion) if same_batch => {
-                self.void(request, facts, original, decided)
+                self.void(request, card, original, decided)
             }
             (Kind::Refund, Kind::Purchase | Kind::Completion) => {
-                self.refund(request, facts, original, decided)
+                self.refund(request, card, original, decided)
             }
             (Kind::PreAuthorizationVoid, Kind::PreAuthorization) => {
-                self.release(request, facts, original, decided)
+                self.release(request, card, original, decided)
             }
             (Kind::Completion, Kind::PreAuthorization) => {
-                self.complete(request, facts, terminal, original, decided)
+                self.complete(request, card, terminal, original, decided)
             }
             _ => Reason::NoOriginal,
         }
@@ -76,22 +77,22 @@ impl Books {
     }
 
     /// Takes all of it back, as long as nothing has gone back yet.
-    fn void(&self, request: &Request, facts: &Facts, original: &Original, decided: &mut Decided) -> Reason {
+    fn void(&self, request: &Request, card: &Card, original: &Original, decided: &mut Decided) -> Reason {
         if original.returned != 0 {
             return Reason::NoOriginal;
         }
         if request.amount != original.amount {
             return Reason::AmountDiffers;
         }
-        self.give_back(original, original.debited(), facts, true, decided)
+        self.give_back(original, original.debited(), Some(card), true, decided)
     }
 
     /// Gives back all or part, as far as the merchant is still owed that much.
-    fn refund(&self, request: &Request, facts: &Facts, original: &Original, decided: &mut Decided) -> Reason {
+    fn refund(&self, request: &Request, card: &Card, original: &Original, decided: &mut Decided) -> Reason {
         if request.amount > original.debited() - original.returned {
             return Reason::AmountDiffers;
         }
-        let reason = self.give_back(original, request.amount, facts, false, decided);
+        let reason = self.give_back(original, request.amount, Some(card), false, decided);
         let payee = original.payee.map_or(0, |payee| self.ledger.balance(payee));
         let wanted: Minor = decided
             .postings
@@ -103,12 +104,13 @@ impl Books {
     }
 
     /// Returns `amount` of what an original took, to its purses in reverse order of use, with the merchant's fee in
-    /// proportion. `uncounts` says whether it then no longer counts for velocity rules.
+    /// proportion. `uncounts` says whether it then no longer counts for velocity rules, `shown_to` whose holder is shown what
+    /// there is then.
     pub(super) fn give_back(
         &self,
         original: &Original,
         amount: Minor,
-        facts: &Facts,
+        shown_to: Option<&Card>,
         uncounts: bool,
         decided: &mut Decided,
     ) -> Reason {
@@ -133,8 +135,7 @@ impl Books {
             uncounts_whole: uncounts && whole,
             ..OnOriginal::of(original.seq)
         });
-        decided.shown =
-            facts.card.map(|card| self.shown(&self.card(card), original.currency).plus(to_purses));
+        decided.shown = shown_to.map(|card| self.shown(card, original.currency).plus(to_purses));
         decided.activates = self.unblocks(card, original.currency, paid);
         decided.fee = -fee;
         Reason::Approved

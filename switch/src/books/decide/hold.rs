@@ -8,7 +8,7 @@ use arrayvec::ArrayVec;
 use super::decline;
 use crate::{
     books::{
-        Books, Card, CardId, CommonAccount, Terminal,
+        Books, Card, CommonAccount, Terminal,
         event::{CardState, Decided, OnOriginal, PlacedHold},
         notices::Cause,
         originals::Original,
@@ -92,7 +92,7 @@ impl Books {
     pub(super) fn release(
         &self,
         request: &Request,
-        facts: &Facts,
+        card: &Card,
         original: &Original,
         decided: &mut Decided,
     ) -> Reason {
@@ -105,7 +105,7 @@ impl Books {
         decided.original =
             Some(OnOriginal { uncounted: held, uncounts_whole: true, ..OnOriginal::of(original.seq) });
         (decided.releases, decided.hold_of) = (Some(hold), Some(original.seq));
-        decided.shown = self.shown_after(facts, original.currency, held, -held);
+        decided.shown = Some(self.shown_after(card, original.currency, held, -held));
         Reason::Approved
     }
 
@@ -113,15 +113,14 @@ impl Books {
     pub(super) fn complete(
         &self,
         request: &Request,
-        facts: &Facts,
+        card: &Card,
         terminal: &Terminal,
         original: &Original,
         decided: &mut Decided,
     ) -> Reason {
         let Some(hold) = original.hold.and_then(|hold| self.ledger.holds().find(hold)) else {
-            return self.complete_late(request, facts, terminal, original, decided);
+            return self.complete_late(request, card, terminal, original, decided);
         };
-        let card = &self.card(CardId(original.card));
         let product = &self.products[usize::from(card.product)];
         let total = hold.total();
         // Of what was authorized: a hold that stands again after a completion above it may be larger.
@@ -143,7 +142,7 @@ impl Books {
         decided.original =
             Some(OnOriginal { uncounted: total - request.amount, ..OnOriginal::of(original.seq) });
         (decided.releases, decided.hold_of) = (Some(hold.id), Some(original.seq));
-        decided.shown = self.shown_after(facts, original.currency, total - request.amount, -total);
+        decided.shown = Some(self.shown_after(card, original.currency, total - request.amount, -total));
         Reason::Approved
     }
 
@@ -152,12 +151,11 @@ impl Books {
     fn complete_late(
         &self,
         request: &Request,
-        facts: &Facts,
+        card: &Card,
         terminal: &Terminal,
         original: &Original,
         decided: &mut Decided,
     ) -> Reason {
-        let card = &self.card(CardId(original.card));
         let product = &self.products[usize::from(card.product)];
         if !original.lapsed || original.reversed || !product.late_completion {
             return Reason::NoOriginal;
@@ -179,7 +177,8 @@ impl Books {
         (decided.hold_of, decided.forced) = (Some(original.seq), true);
         decided.blocks = forced.short > 0 && card.state == CardState::Active;
         decided.notice = Some(if forced.short > 0 { Cause::Shortfall } else { Cause::ForcedPost });
-        decided.shown = self.shown_after(facts, original.currency, forced.short - request.amount, 0);
+        let left = self.shown_after(card, original.currency, forced.short - request.amount, 0);
+        decided.shown = Some(left);
         Reason::Approved
     }
 
@@ -203,9 +202,9 @@ impl Books {
     }
 
     /// What the card's holder is shown once so much more is available and held.
-    fn shown_after(&self, facts: &Facts, currency: Currency, available: Minor, held: Minor) -> Option<Shown> {
-        let shown = self.shown(&self.card(facts.card?), currency);
-        Some(Shown { available: shown.available + available, held: shown.held + held })
+    fn shown_after(&self, card: &Card, currency: Currency, available: Minor, held: Minor) -> Shown {
+        let shown = self.shown(card, currency);
+        Shown { available: shown.available + available, held: shown.held + held }
     }
 
     /// Takes an addition back: the hold stands for so much less, from the purse used last first.

@@ -154,7 +154,7 @@ impl Books {
         if amount == 0 {
             return Reason::Approved;
         }
-        self.give_back(approved, amount, &Facts::default(), true, decided)
+        self.give_back(approved, amount, None, true, decided)
     }
 
     /// The money comes back, and the hold it was paid from stands again for as much: the merchant will ask anew.
@@ -173,7 +173,7 @@ impl Books {
         let about = about.filter(|about| about.hold.is_none() && !about.reversed);
         let expires_ms = about.map_or(i64::MIN, |about| self.hold_expires_ms(about));
         let stands_again = expires_ms > now.unix_ms();
-        let reason = self.give_back(approved, amount, &Facts::default(), !stands_again, decided);
+        let reason = self.give_back(approved, amount, None, !stands_again, decided);
         if reason != Reason::Approved || !stands_again {
             return reason;
         }
@@ -181,7 +181,7 @@ impl Books {
         let to_purses = decided.postings.iter().filter(|leg| leg.amount > 0 && self.is_purse(leg.account));
         let legs: Legs = to_purses.map(|leg| Leg { account: leg.account, amount: leg.amount }).collect();
         if legs.is_empty() {
-            return self.give_back(approved, amount, &Facts::default(), true, decided);
+            return self.give_back(approved, amount, None, true, decided);
         }
         decided.places = Some(PlacedHold { legs, expires_ms });
         decided.hold_of = about.map(|about| about.seq);
