@@ -99,6 +99,26 @@ impl Index {
         }
     }
 
+    /// What an entry with this key is looked for by, for whoever looks more than once.
+    #[inline]
+    pub(super) fn hash_of<K: Key>(&self, key: &K) -> u64 {
+        key.hash_by(&self.hasher)
+    }
+
+    /// The place of the entry with this hash that the caller knows by its place.
+    #[inline]
+    pub(super) fn find_by(&self, hash: u64, is_it: impl Fn(u32) -> bool) -> Option<u32> {
+        let at = self.slot_of(hash, is_it)?;
+        Some(self.slots[at] & self.masks[0])
+    }
+
+    /// Puts an entry in whose key has this hash and is none that is there.
+    pub(super) fn add<K: Key>(&mut self, hash: u64, place: u32, key_at: impl Fn(u32) -> K) {
+        self.grow((place as usize + 1).max(self.len + 1), key_at);
+        self.put(hash, place);
+        self.len += 1;
+    }
+
     /// The place of the entry with this key.
     pub(super) fn find<K: Key>(&self, key: &K, key_at: impl Fn(u32) -> K) -> Option<u32> {
         let at = self.slot_of(key.hash_by(&self.hasher), |other| key_at(other) == *key)?;

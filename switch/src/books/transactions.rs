@@ -270,7 +270,8 @@ impl Transactions {
     /// Remembers a request; one under the same key (a tombstone) gives way to it.
     pub fn remember(&mut self, entry: &Transaction, policy: &Policy) {
         self.expire(entry.time_ms, policy);
-        if let Some(at) = self.place(&entry.key) {
+        let hash = self.by_key.hash_of(&entry.key);
+        if let Some(at) = self.by_key.find_by(hash, |at| self.rows.key(at) == entry.key) {
             self.remove(at);
         }
         let list = self.by_terminal[entry.key.terminal as usize];
@@ -281,7 +282,9 @@ impl Transactions {
         {
             self.evict(oldest, policy);
         }
-        self.insert(entry);
+        let at = self.append(entry);
+        let Self { rows, by_key, .. } = self;
+        by_key.add(hash, at, |at| rows.key(at));
     }
 
     /// Has the memory fetched that remembering a request under this key will look at first. `leaving` goes with the caller
@@ -330,11 +333,18 @@ impl Transactions {
         }
     }
 
-    /// Marks a request as taken back.
-    pub fn mark_reversed(&mut self, key: &TransactionKey) {
-        if let Some(at) = self.place(key) {
-            self.rows.set_standing(at, Standing::Reversed);
-        }
+    /// The request remembered under this key, if this is what was asked.
+    pub(super) fn find_of(&self, key: &TransactionKey, kind: Kind) -> Option<Transaction> {
+        let at = self.place(key).filter(|at| self.rows.kind(*at) == kind)?;
+        Some(self.rows.get(at))
+    }
+
+    /// Marks a request as taken back, and says what it was.
+    pub(super) fn mark_reversed(&mut self, key: &TransactionKey) -> Option<Transaction> {
+        let at = self.place(key)?;
+        let done = self.rows.get(at);
+        self.rows.set_standing(at, Standing::Reversed);
+        Some(done)
     }
 
     /// All entries, oldest first, as a checkpoint saves them.
@@ -402,11 +412,19 @@ impl Transactions {
         let (key, time_ms) = (self.rows.key(at), self.rows.time_ms(at));
         let until_ms = time_ms.saturating_add(policy.duplicate_window_ms);
         self.by_terminal[key.terminal as usize].lacks.add(&key, until_ms);
-        self.remove(at);
+        self.take(at, &key);
         self.evicted += 1;
     }
 
     fn insert(&mut self, entry: &Transaction) {
+        let at = self.append(entry);
+        let Self { rows, by_key, .. } = self;
+        by_key.insert(&entry.key, at, |at| rows.key(at));
+    }
+
+    /// Puts an entry at the end of its terminal's list and returns its place.
+    #[inline]
+    fn append(&mut self, entry: &Transaction) -> u32 {
         let key = entry.key;
         let at = self.rows.put(entry);
         let list = &mut self.by_terminal[key.terminal as usize];
@@ -420,15 +438,19 @@ impl Transactions {
             list.queued = true;
             self.queue.push(Reverse((entry.seq, key.terminal)));
         }
-        let Self { rows, by_key, .. } = self;
-        by_key.insert(&key, at, |at| rows.key(at));
+        at
     }
 
     fn remove(&mut self, at: u32) {
         let key = self.rows.key(at);
+        self.take(at, &key);
+    }
+
+    /// Takes out the entry at a place, which is known by this.
+    fn take(&mut self, at: u32, key: &TransactionKey) {
         self.unlink_from_terminal(at, key.terminal);
         let Self { rows, by_key, .. } = self;
-        by_key.remove(&key, at, |at| rows.key(at));
+        by_key.remove(key, at, |at| rows.key(at));
         rows.take(at);
     }
 

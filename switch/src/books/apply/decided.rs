@@ -130,7 +130,7 @@ impl Books {
         }
         match decided.reversal {
             Some((original, ReversalEffect::Reversed)) => {
-                if let Some(done) = self.transactions.find(&original) {
+                if let Some(done) = self.transactions.mark_reversed(&original) {
                     self.originals.mark_reversed(done.seq);
                     if let (Kind::Completion, Some(about), None) = (done.kind, done.original, &decided.places)
                     {
@@ -138,7 +138,6 @@ impl Books {
                         self.originals.set_lapsed(about);
                     }
                 }
-                self.transactions.mark_reversed(&original);
             }
             Some((original, ReversalEffect::Tombstone)) => {
                 // The one-time key is the reversal's; its original comes under another.
@@ -227,9 +226,8 @@ impl Books {
     /// The addition that a reversal takes back.
     pub(super) fn undone_addition(&self, decided: &Decided) -> Option<CountedAddition> {
         let (key, ReversalEffect::Reversed) = decided.reversal? else { return None };
-        let done = self.transactions.find(&key)?;
-        let counted = CountedAddition { seq: done.seq, day: done.day, terminal: done.key.terminal };
-        (done.kind == Kind::PreAuthorizationAddition).then_some(counted)
+        let done = self.transactions.find_of(&key, Kind::PreAuthorizationAddition)?;
+        Some(CountedAddition { seq: done.seq, day: done.day, terminal: done.key.terminal })
     }
 
     pub(super) fn who(&self, decided: &Decided) -> Option<risk::Who> {

@@ -229,6 +229,16 @@ impl Rows {
         if row.form() == WHOLE { self.whole[&at].key } else { row.key() }
     }
 
+    /// What was asked.
+    pub(super) fn kind(&self, at: u32) -> Kind {
+        let row = &self.rows[at as usize];
+        if row.form() == WHOLE {
+            self.whole[&at].kind
+        } else {
+            Kind::ALL[bits_32(row.what, 0, KIND) as usize]
+        }
+    }
+
     /// Its record.
     pub(super) fn seq(&self, at: u32) -> Seq {
         let row = &self.rows[at as usize];
