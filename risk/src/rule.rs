@@ -238,23 +238,15 @@ impl Rules {
     }
 }
 
-/// What the counters know about one request, looked up once for all rules.
+/// What the counters know about one request. The card's line, which most rules ask for, is looked up once for all of them.
 struct History<'c> {
     card: LineAt<'c>,
-    product: LineAt<'c>,
-    terminal: LineAt<'c>,
-    /// Approved authorizations of the card at the merchant on this day.
-    visits: u32,
+    counters: &'c Counters,
 }
 
 impl<'c> History<'c> {
     fn of(facts: &Facts<'_>, counters: &'c Counters) -> Self {
-        Self {
-            card: counters.card_line(facts.card_index).at(facts.day),
-            product: counters.product_line(facts.product).at(facts.day),
-            terminal: counters.terminal_line(facts.terminal_index).at(facts.day),
-            visits: counters.visits(facts.card_index, facts.merchant_index, facts.day),
-        }
+        Self { card: counters.card_line(facts.card_index).at(facts.day), counters }
     }
 }
 
@@ -266,7 +258,8 @@ impl Rule {
         }
         match self.test {
             Test::NthAtMerchant { n } => {
-                let this = history.visits.saturating_add(1);
+                let visits = history.counters.visits(facts.card_index, facts.merchant_index, facts.day);
+                let this = visits.saturating_add(1);
                 // Who is told of the third need not be told of the fourth.
                 let counts = if self.action == Action::Notify { this == n } else { this >= n };
                 let fires = facts.amount > 0 && counts;
@@ -306,9 +299,9 @@ impl Limit {
     /// Which of the two limits this request would exceed, the number before the sum.
     fn exceeded(&self, facts: &Facts<'_>, history: &History<'_>) -> Option<DeclineReason> {
         let line = match self.of {
-            LimitOf::Card => &history.card,
-            LimitOf::Product => &history.product,
-            LimitOf::Terminal => &history.terminal,
+            LimitOf::Card => history.card,
+            LimitOf::Product => history.counters.product_line(facts.product).at(facts.day),
+            LimitOf::Terminal => history.counters.terminal_line(facts.terminal_index).at(facts.day),
         };
         let tally = line.tally(self.counts, self.period);
         // An inquiry is never an approved authorization, so it cannot be one too many.

@@ -197,10 +197,12 @@ impl Moment {
             Some(TimeZone::UTC.to_timestamp(time).ok()?.as_millisecond())
         };
         let away = |at_ms: &i64| (at_ms - self.unix_ms).abs();
-        let year = TimeZone::UTC.to_datetime(Timestamp::from_millisecond(self.unix_ms).ok()?).year();
-        // As nearly always: no other year's is nearer than half a year.
-        let near = in_year(year).filter(|at_ms| away(at_ms) < NEARLY_HALF_A_YEAR_MS);
-        near.or_else(|| [year - 1, year, year + 1].into_iter().filter_map(in_year).min_by_key(away))
+        // As nearly always: no other year's is nearer than half a year, and it is the one that the zone's calendar shows.
+        let near = in_year(self.local.year()).filter(|at_ms| away(at_ms) < NEARLY_HALF_A_YEAR_MS);
+        near.or_else(|| {
+            let year = TimeZone::UTC.to_datetime(Timestamp::from_millisecond(self.unix_ms).ok()?).year();
+            [year - 1, year, year + 1].into_iter().filter_map(in_year).min_by_key(away)
+        })
     }
 
     fn two_digits_of_year(&self) -> u16 {
