@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{masked_phone, terminal_name, utc};
 use crate::{
-    books::{Books, Card, CardId, event::CardState, originals::approval_code},
+    books::{Books, Card, CardId, event::CardState, holder_limits::HolderLimits, originals::approval_code},
     journal::Seq,
     ledger::{Currency, Minor, holds::HoldId},
 };
@@ -84,6 +84,8 @@ pub struct CardView {
     pub phone: Option<String>,
     /// Regions that its holder allows; none is everywhere.
     pub regions: Vec<u32>,
+    /// What else its holder allows, if anything was set.
+    pub limits: Option<HolderLimits>,
     /// Wrong PINs since the last right one.
     pub pin_tries: u8,
     /// Wrong PINs until it answers "tries exceeded".
@@ -181,6 +183,7 @@ fn view(books: &Books, Found { card: id, last, holds }: &Found) -> CardView {
         expiry: format!("{:02}/{:02}", card.expiry_yymm % 100, card.expiry_yymm / 100),
         phone: (!card.phone.is_empty()).then(|| masked_phone(&card.phone.digits())),
         regions: card.regions.to_vec(),
+        limits: books.holder_limits(id.0).cloned(),
         pin_tries: card.pin_tries,
         pin_tries_max: books.policy().pin_tries_max,
         purses: purses(books, card),

@@ -15,6 +15,7 @@ use crate::{
     books::{
         Books,
         event::{Decided, Event},
+        notices::Cause,
     },
     hex,
     journal::{Reader, Seq},
@@ -43,6 +44,8 @@ pub struct Explanation {
     pub currency: u16,
     /// Field 39 and the reason.
     pub answer: String,
+    /// Whether it was beyond what the cardholder allows, and that is why it was declined or told.
+    pub beyond_holder_limits: bool,
     /// Rules of the city that fired, by id.
     pub city: Vec<String>,
     /// The published set in force.
@@ -150,6 +153,7 @@ pub fn explain(
         amount: decided.amount,
         currency: decided.currency,
         answer: answer_text(decided.reason),
+        beyond_holder_limits: decided.notice == Some(Cause::HolderLimits),
         city: books.rules().rules.fired(decided.fired).map(|rule| rule.id.to_string()).collect(),
         set: said_by_set(&books, time_ms, &decided),
     }))

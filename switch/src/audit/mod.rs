@@ -28,6 +28,7 @@ use crate::{
         Books,
         alerts::Snooze,
         event::{Decided, Event, Operated},
+        holder_limits::LimitedCard,
         owed::BooksFault,
         reason::Reason,
     },
@@ -224,7 +225,9 @@ fn entry(books: &Books, seq: Seq, time_ms: i64, event: &Event) -> Entry {
         Event::SignedIn { terminal, stan, .. } | Event::SignedOff { terminal, stan } => {
             Entry { terminal: terminal_name(books, *terminal), stan: Some(*stan), ..blank }
         }
-        Event::PinTriesReset { card } | Event::RuleSnoozed(Snooze { card, .. }) => {
+        Event::PinTriesReset { card }
+        | Event::RuleSnoozed(Snooze { card, .. })
+        | Event::HolderLimitsSet(LimitedCard { card, .. }) => {
             Entry { card: card_name(books, Some(*card)), ..blank }
         }
         _ => blank,

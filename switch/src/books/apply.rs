@@ -152,6 +152,7 @@ impl Books {
                 self.alerts.snooze(snooze, self.time_ms);
                 Ok(())
             }
+            Event::HolderLimitsSet(limited) => self.limit_card(limited),
             genesis => self.apply_genesis(genesis),
         }
     }
@@ -238,7 +239,8 @@ impl Books {
             | Event::ListRowsStaged(_)
             | Event::ListChanged(_)
             | Event::AlertHandled(_)
-            | Event::RuleSnoozed(_) => {
+            | Event::RuleSnoozed(_)
+            | Event::HolderLimitsSet(_) => {
                 return Err(ApplyError::NoSuch { seq, what: "way to apply this event" });
             }
         }

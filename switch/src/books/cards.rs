@@ -36,7 +36,7 @@ struct Row {
     first: u64,
     /// Kind, last four, PIN verification value, wrong PINs, state.
     second: u64,
-    /// First purse, version of the PIN verification value, expiry.
+    /// First purse, version of the PIN verification value, expiry; in the highest bit [`LIMITED`].
     third: u64,
 }
 
@@ -64,6 +64,9 @@ const TRIES: u32 = 8;
 const STATE: u32 = 4;
 const PURSE: u32 = 32;
 const PIN_VERSION: u32 = 16;
+
+/// In the third word, above all that a [`Card`] has: its holder has set limits.
+const LIMITED: u64 = 1 << 63;
 
 const STATES: [CardState; 6] = [
     CardState::Inactive,
@@ -159,6 +162,21 @@ impl CardTable {
         self.rows.get(at as usize).is_some_and(|row| Bits::of(row.first).take(PHONE) != 0)
     }
 
+    /// Whether its holder has set limits.
+    pub(super) fn is_limited(&self, at: u32) -> bool {
+        self.rows.get(at as usize).is_some_and(|row| row.third & LIMITED != 0)
+    }
+
+    /// Notes whether its holder has set limits; no if there is no such card.
+    pub(super) fn set_limited(&mut self, at: u32, limited: bool) -> bool {
+        if at as usize >= self.rows.len() {
+            return false;
+        }
+        let row = &mut self.rows[at as usize];
+        row.third = row.third & !LIMITED | if limited { LIMITED } else { 0 };
+        true
+    }
+
     /// The place of the card that a token stands for.
     pub(super) fn find(&self, token: &Token) -> Option<CardId> {
         self.by_token.find(token, token_at(&self.rows)).map(CardId)
@@ -195,7 +213,9 @@ impl CardTable {
     pub(super) fn change<T>(&mut self, at: u32, change: impl FnOnce(&mut Card) -> T) -> Result<T, TooWide> {
         let mut card = self.get(at).ok_or(TooWide)?;
         let outcome = change(&mut card);
-        self.rows[at as usize] = self.packed(at, &card)?;
+        let packed = self.packed(at, &card)?;
+        let row = &mut self.rows[at as usize];
+        *row = Row { third: packed.third | row.third & LIMITED, ..packed };
         Ok(outcome)
     }
 

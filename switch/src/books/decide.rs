@@ -11,7 +11,7 @@
 //! 7. card known and its state
 //! 8. card verification value
 //! 9. PIN tries left, then the PIN
-//! 10. rules
+//! 10. rules, then what the cardholder allows
 //! 11. funds (`fund`)
 //!
 //! A reversal skips from 5 to its original (`reverse`): what was done must be undone even at a merchant suspended
@@ -35,6 +35,7 @@ use record::{begin, decline};
 use super::{
     Books, Card, CardId, Terminal, TerminalId,
     event::{CardState, Decided, Event, TerminalDialect},
+    holder_limits::Beyond,
     judged::{Asking, Hits, Judged, Seen, Stranger},
     notices::Cause,
     reason::Reason,
@@ -383,10 +384,16 @@ impl Books {
             };
             self.ruling(&asking, now.unix_ms())
         });
-        // The city's rules come first: where they decline, theirs is the reason.
+        // The city's rules come first: where they decline, theirs is the reason. What the holder allows comes last.
         let of_city = assessment.decline.map(decline_reason);
         let of_set = ruling.and_then(|ruling| ruling.decline).filter(|_| of_city.is_none());
-        let reason = match of_city.or(of_set) {
+        let of_rules = of_city.or(of_set);
+        let beyond = match of_rules {
+            Some(_) => None,
+            None => self.beyond_limits(&risk_facts, terminal.dialect),
+        };
+        let of_holder = beyond.and_then(|(reason, then)| (then == Beyond::Decline).then_some(reason));
+        let reason = match of_rules.or(of_holder) {
             Some(reason) => reason,
             None => self.fund(request, facts, card, terminal, now, decided),
         };
@@ -398,6 +405,8 @@ impl Books {
             ruling.is_some_and(|ruling| ruling.tells) && !city_tells && (approved || of_set.is_some());
         if city_tells || set_tells {
             decided.notice = Some(Cause::Rules);
+        } else if of_holder.is_some() || (beyond.is_some() && approved) {
+            decided.notice = Some(Cause::HolderLimits);
         }
         decided.fired = assessment.fired;
         let ruled = of_set.is_some() || set_tells;

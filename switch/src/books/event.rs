@@ -18,6 +18,7 @@ use super::{
     chart::Chart,
     currencies::OpenedAccount,
     fees::FeeRule,
+    holder_limits::LimitedCard,
     judged::{Judged, Stranger},
     lists::change::{ListChanged, StagedRows},
     notices::Cause,
@@ -124,6 +125,18 @@ pub enum TerminalDialect {
     Epos,
     /// ATM host.
     Atm,
+}
+
+impl TerminalDialect {
+    /// The word for it in files and tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pos => "pos",
+            Self::Epos => "epos",
+            Self::Atm => "atm",
+        }
+    }
 }
 
 /// How a terminal's messages are authenticated.
@@ -681,6 +694,8 @@ pub enum Event {
     AlertHandled(HandledAlert),
     /// A rule has no effect for a card until a time, or has effect again.
     RuleSnoozed(Snooze),
+    /// A cardholder's limits were set, in place of those before.
+    HolderLimitsSet(LimitedCard),
 }
 
 /// What happened by order.
@@ -779,6 +794,7 @@ impl Event {
             Self::ListChanged(_) => "list_changed",
             Self::AlertHandled(_) => "alert_handled",
             Self::RuleSnoozed(_) => "rule_snoozed",
+            Self::HolderLimitsSet(_) => "holder_limits_set",
         }
     }
 }

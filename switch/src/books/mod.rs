@@ -16,6 +16,7 @@ pub mod decide;
 mod epochs;
 pub mod event;
 pub mod fees;
+pub mod holder_limits;
 mod index;
 pub mod judged;
 mod key_blocks;
@@ -49,6 +50,7 @@ use self::{
     currencies::FurtherAccounts,
     event::{KeyRole, KeyText, KeysForTerminal, MacScheme, PsamMasters, TerminalDialect, Token},
     fees::FeeRule,
+    holder_limits::LimitedCards,
     lists::Lists,
     notices::{Cause, Notices},
     order::{DoneOrder, Epoch},
@@ -243,6 +245,7 @@ pub struct Books {
     rulebook: Option<Box<RulesInForce>>,
     lists: Lists,
     alerts: Alerts,
+    limited: LimitedCards,
 }
 
 /// Accounts that exist once per currency.

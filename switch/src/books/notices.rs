@@ -27,11 +27,13 @@ pub enum Cause {
     Shortfall,
     /// Something was paid although nothing that still held had authorized it.
     ForcedPost,
+    /// A request was beyond a limit that the cardholder set.
+    HolderLimits,
 }
 
 impl Cause {
     /// How many there are.
-    pub const COUNT: usize = 6;
+    pub const COUNT: usize = 7;
 
     /// How what has this cause is answered, where that does not depend on more.
     #[must_use]
@@ -40,8 +42,14 @@ impl Cause {
             Self::BindingMismatch => Reason::BindingMismatch,
             Self::DuplicateDiffers => Reason::DuplicateDiffers,
             Self::Replay => Reason::Replay,
-            Self::Rules | Self::Shortfall | Self::ForcedPost => Reason::Approved,
+            Self::Rules | Self::Shortfall | Self::ForcedPost | Self::HolderLimits => Reason::Approved,
         }
+    }
+
+    /// Whether the cardholder is told, beside card management.
+    #[must_use]
+    pub fn is_for_holder(self) -> bool {
+        matches!(self, Self::Rules | Self::HolderLimits)
     }
 
     /// The word for this cause in tables, files and metrics.
@@ -54,6 +62,7 @@ impl Cause {
             Self::Replay => "replay",
             Self::Shortfall => "shortfall",
             Self::ForcedPost => "forced_post",
+            Self::HolderLimits => "holder_limits",
         }
     }
 }

@@ -143,16 +143,23 @@ impl What {
         }
     }
 
-    /// How many officers have to sign it. What is said of an alert moves no money and changes no decision; everything else does.
+    /// How many officers have to sign it. What is said of an alert moves no money and changes no decision, and a holder's limits
+    /// are the holder's to set; everything else takes two.
     #[must_use]
     pub fn signatures_needed(&self) -> usize {
-        if matches!(self, Self::HandleAlert { .. }) { 1 } else { SIGNATURES_MAX }
+        if matches!(self, Self::HandleAlert { .. }) || self.is_of_holder() { 1 } else { SIGNATURES_MAX }
     }
 
     /// Whether the signature of an analyst counts.
     #[must_use]
     pub fn is_of_alerts(&self) -> bool {
         matches!(self, Self::HandleAlert { .. } | Self::SnoozeRule { .. })
+    }
+
+    /// Whether the signature of a teller counts: it is the cardholder who asks for it.
+    #[must_use]
+    pub fn is_of_holder(&self) -> bool {
+        matches!(self, Self::OperateIn { operation: Operation::SetHolderLimits { .. }, .. })
     }
 }
 

@@ -92,11 +92,13 @@ pub enum Reason {
     CaptureFraud,
     /// A rule wants the card kept.
     Capture,
+    /// The cardholder has shut this channel.
+    NotPermittedToHolder,
 }
 
 impl Reason {
     /// Every reason, for tables and metric labels.
-    pub const ALL: [Self; 42] = [
+    pub const ALL: [Self; 43] = [
         Self::Approved,
         Self::FormatError,
         Self::TerminalUnknown,
@@ -139,6 +141,7 @@ impl Reason {
         Self::PartlyApproved,
         Self::CaptureFraud,
         Self::Capture,
+        Self::NotPermittedToHolder,
     ];
 
     /// The word for this reason in metrics, tables and files.
@@ -187,6 +190,7 @@ impl Reason {
             Self::PartlyApproved => "partly_approved",
             Self::CaptureFraud => "capture_fraud",
             Self::Capture => "capture",
+            Self::NotPermittedToHolder => "not_permitted_to_holder",
         }
     }
 

@@ -12,6 +12,7 @@ use super::{
     alerts::{AlertCounts, Alerts},
     apply::Listed,
     event::PsamMasters,
+    holder_limits::LimitedCard,
     notices::{Notice, Notices},
     order::{DoneOrder, Epoch},
     originals::Original,
@@ -23,7 +24,7 @@ use super::{
 use crate::ledger::{Account, holds::Hold, purse::PurseType};
 
 /// Version of the snapshot's layout.
-const SNAPSHOT_VERSION: u8 = 13;
+const SNAPSHOT_VERSION: u8 = 14;
 
 /// Bytes after which a chunk is handed out. Rows are not split, so a chunk may be a row longer.
 const CHUNK_BYTES: usize = 32 << 10;
@@ -69,6 +70,7 @@ struct Header {
     alerts: u64,
     snoozed: u64,
     alert_counts: AlertCounts,
+    limited: u64,
 }
 
 /// The bytes are no snapshot of this version.
@@ -124,6 +126,7 @@ impl Books {
         }
         writer.rows(self.alerts.after(0));
         writer.rows(self.alerts.snoozed());
+        self.limited_rows().for_each(|row| writer.row(&row));
         writer.finish();
     }
 
@@ -228,6 +231,10 @@ impl Books {
         if books.rulebook.is_some() {
             books.alerts.reserve();
         }
+        for _ in 0..header.limited {
+            let known = books.restore_limits(&reader.row::<LimitedCard>()?);
+            known.then_some(()).ok_or(SnapshotError)?;
+        }
         let currency = books.counters.currency();
         books.rules.rules = risk::Rules::new(rules, currency).map_err(|_| SnapshotError)?;
         if !reader.is_at_end() {
@@ -289,6 +296,7 @@ impl Books {
             alerts: self.alerts.after(0).count() as u64,
             snoozed: self.alerts.snoozed().len() as u64,
             alert_counts: *self.alerts.counts(),
+            limited: self.limited.len() as u64,
         }
     }
 }

@@ -1,4 +1,6 @@
-//! `cardswitch card show`: one card, on a stopped folder or a running switch.
+//! `cardswitch card`: one card, on a stopped folder or a running switch; and what its holder allows.
+
+pub(super) mod limits;
 
 use std::{fmt, io::Write, str::FromStr};
 
@@ -32,6 +34,8 @@ enum Command {
         #[command(flatten)]
         from: From,
     },
+    /// Set what a cardholder allows: where, by which channels, how much, how often
+    Limits(limits::Args),
 }
 
 /// Text that may be a card number: it takes anything, so that no complaint about an argument prints it.
@@ -60,7 +64,10 @@ impl fmt::Debug for Typed {
 }
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
-    let Command::Show { card, from } = &args.command;
+    let (card, from) = match &args.command {
+        Command::Show { card, from } => (card, from),
+        Command::Limits(args) => return limits::run(args, out),
+    };
     let mask = card.mask()?;
     let path = format!("/cards?bin={}&last_four={}", mask.bin, mask.last_four);
     let found = from.look(|books| cards(books, mask), &path)?;
@@ -93,6 +100,9 @@ fn head(card: &CardView, out: &mut dyn Write) -> std::io::Result<()> {
     writeln!(out, "product   {} of {}, expires {}", card.product, card.orderer, card.expiry)?;
     writeln!(out, "phone     {}", card.phone.as_deref().unwrap_or("not linked"))?;
     writeln!(out, "regions   {regions}")?;
+    if let Some(limits) = &card.limits {
+        writeln!(out, "holder    {}", limits::words(limits))?;
+    }
     writeln!(out, "PIN       {} wrong of {}", card.pin_tries, card.pin_tries_max)
 }
 

@@ -21,7 +21,7 @@ use crate::{
     app::system_entropy,
     books::{
         decide::operations::Operation,
-        order::{JournalPlace, SignedOrder, What},
+        order::{JournalPlace, SIGNATURES_MAX, SignedOrder, What},
     },
     city::City,
     clock::Clock,
@@ -67,6 +67,9 @@ enum Action {
         /// An analyst, whose signature counts for alerts alone
         #[arg(long)]
         analyst: bool,
+        /// A teller, whose signature counts for the limits of cardholders alone
+        #[arg(long, conflicts_with = "analyst")]
+        teller: bool,
     },
     /// Order a new epoch: the journal goes on from an earlier record
     Epoch(Epoch),
@@ -254,12 +257,16 @@ struct At {
 
 pub(super) fn run(args: &Args, out: &mut dyn Write) -> Result<(), Failure> {
     match &args.action {
-        Action::Officer { name, out: path, analyst } => {
+        Action::Officer { name, out: path, analyst, teller } => {
             let key =
                 OfficerKey::draw(path, name, &mut system_entropy).map_err(|error| Failure::usage(&error))?;
             let public = hex::digits(&key.public());
-            let analyst = if *analyst { "analyst = true\n" } else { "" };
-            tell(out, format_args!("[[officer]]\nname = \"{}\"\nkey = \"{public}\"\n{analyst}", key.name()))
+            let role = match (analyst, teller) {
+                (true, _) => "analyst = true\n",
+                (_, true) => "teller = true\n",
+                _ => "",
+            };
+            tell(out, format_args!("[[officer]]\nname = \"{}\"\nkey = \"{public}\"\n{role}", key.name()))
         }
         Action::Epoch(args) => {
             let mut progress = Progress::new("records");
@@ -524,7 +531,8 @@ fn table(order: &OrderText, out: &mut dyn Write) -> Result<(), Failure> {
     tell(out, format_args!("why      {}", order.why))?;
     tell(out, format_args!("made     {}, to be carried out by {}", order.made, order.expires))?;
     let names: Vec<&str> = order.signatures.iter().map(|signature| signature.officer.as_str()).collect();
-    tell(out, format_args!("signed   {} ({} of 2)", names.join(", "), names.len()))
+    let needed = order.order().map_or(SIGNATURES_MAX, |signed| signed.order.what.signatures_needed());
+    tell(out, format_args!("signed   {} ({} of {needed})", names.join(", "), names.len()))
 }
 
 fn tell(out: &mut dyn Write, line: std::fmt::Arguments<'_>) -> Result<(), Failure> {

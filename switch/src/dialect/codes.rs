@@ -23,6 +23,7 @@ pub fn response_code(reason: Reason) -> &'static [u8; 2] {
         Reason::InsufficientFunds => b"51",
         Reason::Expired => b"54",
         Reason::WrongPin | Reason::PinRequired => b"55",
+        Reason::NotPermittedToHolder => b"57",
         Reason::TerminalNotPermitted
         | Reason::PsamNotPermitted
         | Reason::BindingMismatch
@@ -65,6 +66,7 @@ pub fn response_meaning(code: &[u8]) -> &'static str {
         b"51" => "insufficient funds",
         b"54" => "expired card",
         b"55" => "wrong or missing PIN",
+        b"57" => "not permitted to cardholder",
         b"58" => "not permitted to terminal",
         b"59" => "verification failed",
         b"61" => "amount limit",

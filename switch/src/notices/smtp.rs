@@ -15,11 +15,7 @@ use std::{
 use jiff::{Timestamp, tz::TimeZone};
 
 use super::{Sender, Trouble, Wanted, Way, contacts::Language, letter::Letter};
-use crate::{
-    books::notices::{Cause, Recipient},
-    clock::stopwatch,
-    config::Smtp,
-};
+use crate::{books::notices::Recipient, clock::stopwatch, config::Smtp};
 
 /// Longest line of an answer, and most lines of one: a relay has nothing longer to say.
 const ANSWER_BYTES_MAX: u64 = 64 << 10;
@@ -61,11 +57,11 @@ impl Sender for SmtpSender {
         Way::Smtp
     }
 
-    /// What rules say to a cardholder stands in the notice to card management, too, which there always is.
+    /// What is told to a cardholder stands in the notice to card management, too, which there always is.
     fn wants(&self, letter: &Letter) -> Wanted {
-        match (letter.cause, letter.to, &letter.contact.email) {
-            (Cause::Rules, Recipient::CardManagement, Some(_)) => Wanted::Yes,
-            (Cause::Rules, Recipient::CardManagement, None) => Wanted::NoAddress,
+        match (letter.cause.is_for_holder(), letter.to, &letter.contact.email) {
+            (true, Recipient::CardManagement, Some(_)) => Wanted::Yes,
+            (true, Recipient::CardManagement, None) => Wanted::NoAddress,
             _ => Wanted::No,
         }
     }

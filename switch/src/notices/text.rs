@@ -22,15 +22,36 @@ fn ours(language: Language, approved: bool) -> &'static str {
     }
 }
 
-/// What a notice says; nothing where no rule speaks.
+/// The same of a request beyond a limit that the holder set.
+fn of_limits(language: Language, approved: bool) -> &'static str {
+    match (language, approved) {
+        (Language::English, true) => {
+            "Card {card}: {amount} {currency} at {merchant}, {time}: approved, beyond the limits that you set"
+        }
+        (Language::English, false) => {
+            "Card {card}: {amount} {currency} at {merchant}, {time}: declined, beyond the limits that you set"
+        }
+        (Language::Chinese, true) => {
+            "您的卡{card}于{time}在{merchant}的交易{amount} {currency}已批准，超出您设定的限制"
+        }
+        (Language::Chinese, false) => {
+            "您的卡{card}于{time}在{merchant}的交易{amount} {currency}被拒绝，超出您设定的限制"
+        }
+    }
+}
+
+/// What a notice says; nothing where it is not for a cardholder.
 #[must_use]
 pub fn text(books: &Books, notice: &Notice, zone: &TimeZone, language: Language) -> Option<String> {
     let about = &notice.subject;
-    if about.cause != Cause::Rules {
-        return None;
-    }
+    let approved = about.reason.is_approval();
+    let ours = match about.cause {
+        Cause::Rules => ours(language, approved),
+        Cause::HolderLimits => of_limits(language, approved),
+        _ => return None,
+    };
     let own = about.words.as_ref().and_then(|words| Text::of(&words.0));
-    let text = own.or_else(|| Text::of(ours(language, about.reason.is_approval())))?;
+    let text = own.or_else(|| Text::of(ours))?;
     Some(text.said(|piece| said(books, about, zone, piece)))
 }
 
@@ -92,6 +113,10 @@ mod tests {
         let ours = said(None, Language::English);
         assert!(ours.starts_with("Card ****0010: ") && ours.ends_with(": declined"), "{ours}");
         assert!(said(None, Language::Chinese).contains("被拒绝"));
+        let subject = Subject { cause: Cause::HolderLimits, words: None, ..notice.subject.clone() };
+        let beyond = Notice { subject, ..notice.clone() };
+        let told = text(&books, &beyond, &zone, Language::English).unwrap();
+        assert!(told.ends_with("declined, beyond the limits that you set"), "{told}");
         let own = said(
             Some("{card} {amount} {currency} {merchant} {terminal} {product} {region} {time}"),
             Language::English,

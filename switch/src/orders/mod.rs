@@ -32,9 +32,9 @@ pub enum OrderError {
     /// One is needed.
     #[error("nobody has signed the order")]
     Nobody,
-    /// An analyst signed what is not an analyst's.
-    #[error("{0} is enrolled as an analyst, whose signature counts for alerts alone")]
-    NotTheirs(String),
+    /// Somebody signed what is not theirs to sign.
+    #[error("{0} is enrolled as {1}")]
+    NotTheirs(String, &'static str),
     /// One signed twice.
     #[error("{0} has signed this order before; another officer must")]
     Twice(String),
@@ -85,8 +85,8 @@ impl Officers {
             if twice {
                 return Err(OrderError::Twice(name()));
             }
-            if officer.analyst && !signed.order.what.is_of_alerts() {
-                return Err(OrderError::NotTheirs(name()));
+            if !officer.role.may_sign(&signed.order.what) {
+                return Err(OrderError::NotTheirs(name(), officer.role.words()));
             }
             if !officer.signed(&bytes, signature) {
                 return Err(OrderError::Forged(name()));

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::key::officer_name;
 use crate::{
-    books::order::{OfficerName, OfficerSignature},
+    books::order::{OfficerName, OfficerSignature, What},
     city::document,
     hex,
 };
@@ -38,6 +38,8 @@ struct RawOfficer {
     key: String,
     #[serde(default)]
     analyst: bool,
+    #[serde(default)]
+    teller: bool,
 }
 
 /// Everybody whose orders count.
@@ -49,8 +51,38 @@ pub struct Officers(Vec<Officer>);
 pub(super) struct Officer {
     name: OfficerName,
     pub(super) key: VerifyingKey,
-    /// Whose signature counts for alerts alone.
-    pub(super) analyst: bool,
+    pub(super) role: Role,
+}
+
+/// What a signature counts for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Role {
+    /// Everything.
+    Officer,
+    /// Alerts and snoozes.
+    Analyst,
+    /// What cardholders ask for.
+    Teller,
+}
+
+impl Role {
+    /// What is said where a signature does not count.
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::Officer => "an officer",
+            Self::Analyst => "an analyst, whose signature counts for alerts alone",
+            Self::Teller => "a teller, whose signature counts for the limits of cardholders alone",
+        }
+    }
+
+    /// Whether a signature counts for this.
+    pub(super) fn may_sign(self, what: &What) -> bool {
+        match self {
+            Self::Officer => true,
+            Self::Analyst => what.is_of_alerts(),
+            Self::Teller => what.is_of_holder(),
+        }
+    }
 }
 
 impl Officers {
@@ -71,14 +103,14 @@ impl Officers {
         let officer = |key: &&super::OfficerKey| Officer {
             name: officer_name(key.name()).expect("a name"),
             key: VerifyingKey::from_bytes(&key.public()).expect("a key"),
-            analyst: false,
+            role: Role::Officer,
         };
         Self(keys.iter().map(officer).collect())
     }
 
     #[cfg(test)]
-    pub(super) fn with_analyst(mut self, key: &super::OfficerKey) -> Self {
-        self.0.extend(Self::of(&[key]).0.into_iter().map(|officer| Officer { analyst: true, ..officer }));
+    pub(super) fn with(mut self, role: Role, key: &super::OfficerKey) -> Self {
+        self.0.extend(Self::of(&[key]).0.into_iter().map(|officer| Officer { role, ..officer }));
         self
     }
 }
@@ -96,10 +128,10 @@ fn parse(path: &Path) -> Result<Officers, String> {
         Some(line) => format!("line {line}: {}", error.problem),
         None => error.problem.to_string(),
     })?;
-    let officers = raw.officer.iter().filter(|raw| !raw.analyst).count();
+    let officers = raw.officer.iter().filter(|raw| !raw.analyst && !raw.teller).count();
     if officers < 2 || raw.officer.len() > OFFICERS_MAX {
         return Err(format!(
-            "there must be 2 to {OFFICERS_MAX} officers, because every order needs two; analysts are none"
+            "there must be 2 to {OFFICERS_MAX} officers, because every order needs two; analysts and tellers are none"
         ));
     }
     let mut officers: Vec<Officer> = Vec::new();
@@ -114,7 +146,13 @@ fn parse(path: &Path) -> Result<Officers, String> {
         if officers.iter().any(|officer| officer.name == name || officer.key == key) {
             return Err(at("this name or key stands there twice"));
         }
-        officers.push(Officer { name, key, analyst: raw.analyst });
+        let role = match (raw.analyst, raw.teller) {
+            (false, false) => Role::Officer,
+            (true, false) => Role::Analyst,
+            (false, true) => Role::Teller,
+            (true, true) => return Err(at("an analyst is no teller; enrol a key for each")),
+        };
+        officers.push(Officer { name, key, role });
     }
     Ok(Officers(officers))
 }

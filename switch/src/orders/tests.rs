@@ -3,10 +3,13 @@
 use super::{
     file::{OrderText, draft, read, sign, write},
     key::KeyProblem,
+    officers::Role,
     *,
 };
 use crate::books::{
     alerts::{AlertStep, Disposition, RuleId},
+    decide::operations::Operation,
+    holder_limits::HolderLimits,
     order::{JournalPlace, What},
 };
 
@@ -146,17 +149,21 @@ fn a_reason_is_needed_and_holds_no_card_number() {
 }
 
 #[test]
-fn one_signature_is_enough_for_an_alert_and_an_analysts_for_nothing_else() {
+fn one_signature_is_enough_for_alerts_and_holders_and_an_analysts_or_tellers_for_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
-    let [alice, bob, ann] =
-        [("alice", 1), ("bob", 2), ("ann", 3)].map(|(name, seed)| officer(&folder, name, seed));
-    let officers = Officers::of(&[&alice, &bob]).with_analyst(&ann);
+    let people = [("alice", 1), ("bob", 2), ("ann", 3), ("tina", 4)];
+    let [alice, bob, ann, tina] = people.map(|(name, seed)| officer(&folder, name, seed));
+    let officers = Officers::of(&[&alice, &bob]).with(Role::Analyst, &ann).with(Role::Teller, &tina);
     let journal = JournalPlace { record: 7, hash: [9; 32] };
     let handled = || What::HandleAlert { journal, alert: 5, step: AlertStep::Dispose(Disposition::Fraud) };
     let rule = RuleId::from("much").unwrap();
     let snoozed = || What::SnoozeRule { journal, alert: 5, rule, until_ms: NOW_MS + 1 };
     let epoch = || What::BeginEpoch { epoch: 2, keeps: 17, hash: [9; 32] };
-    let theirs = || Err(OrderError::NotTheirs("ann".to_owned()));
+    let theirs = || Err(OrderError::NotTheirs("ann".to_owned(), Role::Analyst.words()));
+    let of_tellers = || Err(OrderError::NotTheirs("tina".to_owned(), Role::Teller.words()));
+    let operate = |operation| What::OperateIn { journal, operation };
+    let limits = || operate(Operation::SetHolderLimits { card: 7, limits: HolderLimits::default() });
+    let unblock = || operate(Operation::Unblock { card: 7 });
     let rows = [
         ("an analyst says what an alert was", handled(), vec![&ann], Ok(())),
         ("an officer does", handled(), vec![&bob], Ok(())),
@@ -164,6 +171,10 @@ fn one_signature_is_enough_for_an_alert_and_an_analysts_for_nothing_else() {
         ("an analyst alone snoozes", snoozed(), vec![&ann], Err(OrderError::Unsigned(1))),
         ("an officer lets an analyst snooze", snoozed(), vec![&ann, &bob], Ok(())),
         ("an analyst orders an epoch", epoch(), vec![&alice, &ann], theirs()),
+        ("an analyst limits a card", limits(), vec![&ann], theirs()),
+        ("a teller limits a card", limits(), vec![&tina], Ok(())),
+        ("a teller unblocks a card", unblock(), vec![&alice, &tina], of_tellers()),
+        ("a teller says what an alert was", handled(), vec![&tina], of_tellers()),
     ];
     for (name, what, keys, want) in rows {
         let mut signed = draft([1; 16], NOW_MS, 1, what, "the holder called back").unwrap();

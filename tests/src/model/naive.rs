@@ -12,7 +12,7 @@ mod orders;
 mod reverse;
 mod state;
 
-use cardswitch::books::{event::CardState, reason::Reason, request::Kind};
+use cardswitch::books::{event::CardState, holder_limits::Beyond, reason::Reason, request::Kind};
 
 pub use self::state::Rule;
 pub(super) use self::state::{Ask, Card, Due, Naive, Name, Pin, Place, Refused, Told};
@@ -86,6 +86,7 @@ impl Naive {
         if ask.kind.follows() {
             return self.follow(ask, id, now);
         }
+        self.check_limits(ask, id)?;
         self.check_currency(ask, id)?;
         match ask.kind {
             Kind::Purchase => self.purchase(ask, id),
@@ -146,6 +147,24 @@ impl Naive {
                 Err(if card.wrong_pins >= max { Reason::PinTriesExceeded } else { Reason::WrongPin })
             }
         }
+    }
+
+    /// What its holder allows. Amounts are said in the city's currency, that of its first purse.
+    fn check_limits(&self, ask: &Ask, id: usize) -> Result<(), Reason> {
+        let limits = &self.cards[id].limits;
+        let asked = ask.kind.is_debit() && !self.is_flipped(Rule::HoldersLimit);
+        if !asked || limits.beyond == Beyond::Notify {
+            return Ok(());
+        }
+        if limits.shut.contains(&self.terminals[ask.name.0].dialect) {
+            return Err(Reason::NotPermittedToHolder);
+        }
+        let in_city_currency = self.purse_types[0].currency == ask.currency;
+        let is_above = |most| ask.amount + ask.acquirer_fee > most;
+        if in_city_currency && limits.amount_max.is_some_and(is_above) {
+            return Err(Reason::AmountLimit);
+        }
+        Ok(())
     }
 
     /// What a card does not have it cannot pay in, and a merchant is paid in one currency.

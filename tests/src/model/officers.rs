@@ -3,7 +3,8 @@
 use arrayvec::ArrayVec;
 use cardswitch::books::{
     decide::operations::Operation,
-    event::CardState,
+    event::{CardState, TerminalDialect},
+    holder_limits::{Beyond, HolderLimits},
     order::{JournalPlace, Order, SignedOrder, What},
     ordered::OrderRefusal,
 };
@@ -78,7 +79,7 @@ impl Walk<'_> {
         let [card, by] = [at, other].map(|at| u32::try_from(at).expect("few cards"));
         let (state, owes) = (self.naive.cards[at].state, !self.naive.cards[at].owed.is_empty());
         let ended = matches!(state, CardState::Lost | CardState::Stolen | CardState::Blocked);
-        match self.random.below(24) {
+        match self.random.below(27) {
             0 => Operation::TakeDeposit { card },
             1 | 2 => Operation::Cancel { card },
             3 => Operation::ReportLost { card },
@@ -107,7 +108,28 @@ impl Walk<'_> {
                 Operation::PublishFees(self.start.schedules[at].clone())
             }
             18..=20 => Operation::ResetPinTries { card },
+            21..=23 => Operation::SetHolderLimits { card, limits: self.draw_limits() },
             _ => Operation::Unblock { card },
+        }
+    }
+
+    /// What a holder asks for; half of the time to have no limits any more. What is counted by day is left to the tests of the
+    /// counters.
+    fn draw_limits(&mut self) -> HolderLimits {
+        if self.one_in(2) {
+            return HolderLimits::default();
+        }
+        let amount_max = self.one_in(2).then(|| 1 + self.amount_below(30_000));
+        let shut = match self.random.below(6) {
+            0 => vec![TerminalDialect::Atm],
+            1 => vec![TerminalDialect::Pos],
+            _ => Vec::new(),
+        };
+        HolderLimits {
+            shut: shut.as_slice().try_into().expect("one channel"),
+            amount_max,
+            beyond: if self.one_in(4) { Beyond::Notify } else { Beyond::Decline },
+            ..HolderLimits::default()
         }
     }
 
@@ -155,6 +177,7 @@ pub(super) fn concerned(operation: &Operation) -> Vec<usize> {
         | Operation::ReportLost { card }
         | Operation::ForcePost { card, .. }
         | Operation::ResetPinTries { card }
+        | Operation::SetHolderLimits { card, .. }
         | Operation::Unblock { card } => vec![card],
         Operation::Replace { card, by } => vec![card, by],
         Operation::Transfer { from, to, .. } => vec![from, to],

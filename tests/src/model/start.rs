@@ -14,6 +14,7 @@ use cardswitch::{
             OpenedMerchant, Pvv, TerminalDialect, Token, ZoneKeyTexts,
         },
         fees::FeeRule,
+        holder_limits::HolderLimits,
         policy::Policy,
         product::{PinRule, Product},
     },
@@ -234,6 +235,7 @@ impl Naive {
             deposit: issued.deposit,
             owed: Default::default(),
             holds: Vec::new(),
+            limits: HolderLimits::default(),
         });
     }
 }

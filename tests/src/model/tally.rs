@@ -52,6 +52,7 @@ impl Tally {
             Operation::PublishChart(_) => "publish_chart",
             Operation::ResetPinTries { .. } => "reset_pin_tries",
             Operation::Unblock { .. } => "unblock",
+            Operation::SetHolderLimits { .. } => "set_holder_limits",
         };
         let counts = self.orders.entry(name).or_default();
         if done {

@@ -17,6 +17,7 @@ use cardswitch::{
             TerminalDialect, Token, ZoneKeyTexts,
         },
         fees::FeeRule,
+        holder_limits::{Beyond, HolderLimits, LimitedCard},
         judged::{Hits, Judged, Seen, Stranger},
         lists::{
             change::{Grounds, How, ListChange, ListChanged, ListName, ListRow, StagedRows},
@@ -682,7 +683,7 @@ fn events_of_version_4() -> Vec<Event> {
         stranger,
         ..decided(Kind::Purchase, Reason::NoSuchCard)
     }));
-    let reasons = Reason::ALL[40..].iter();
+    let reasons = Reason::ALL[40..42].iter();
     events.extend(reasons.map(|reason| Event::Decided(decided(Kind::Purchase, *reason))));
     let files = vec![RuleText { name: "cards.toml".into(), text: "# none yet\n".into() }];
     let order = Order {
@@ -742,6 +743,38 @@ fn packed_rules() -> Vec<Event> {
     vec![Event::Ordered(Box::new(Ordered { order, done: Event::RulebookPublished(published) }))]
 }
 
+/// Limits that cardholders set, with the new cause and reason that they brought.
+fn limits_of_holders() -> Vec<Event> {
+    let journal = JournalPlace { record: 70_000, hash: [8; 32] };
+    let all = HolderLimits {
+        regions: [310_000, 320_500].into_iter().collect(),
+        shut: [TerminalDialect::Pos, TerminalDialect::Epos, TerminalDialect::Atm].into(),
+        amount_max: Some(50_000),
+        day_amount_max: Some(999_999_999_999),
+        day_count_max: Some(300),
+        beyond: Beyond::Notify,
+    };
+    let mut events: Vec<Event> = [all, HolderLimits::default()]
+        .into_iter()
+        .map(|limits| {
+            let operation = Operation::SetHolderLimits { card: 70_000, limits: limits.clone() };
+            let order = Order {
+                id: [9; 16],
+                made_ms: 1_795_254_625_000,
+                expires_ms: 1_795_258_225_000,
+                what: What::OperateIn { journal, operation },
+                why: "asked for at the counter".into(),
+            };
+            let order = SignedOrder { order, signatures: Default::default() };
+            let done = Event::HolderLimitsSet(LimitedCard { card: 70_000, limits });
+            Event::Ordered(Box::new(Ordered { order, done }))
+        })
+        .collect();
+    let notice = Some(Cause::HolderLimits);
+    events.push(Event::Decided(Decided { notice, ..decided(Kind::Purchase, Reason::NotPermittedToHolder) }));
+    events
+}
+
 /// Alerts that somebody took up and said what they were, and rules that are snoozed.
 fn alerts_and_snoozes() -> Vec<Event> {
     let journal = JournalPlace { record: 70_000, hash: [8; 32] };
@@ -774,6 +807,7 @@ fn what_joined_version_4_is_read_and_written_as_it_always_was() {
         ("4-lists", changes_of_lists()),
         ("4-alerts", alerts_and_snoozes()),
         ("4-packed", packed_rules()),
+        ("4-limits", limits_of_holders()),
     ];
     for (name, events) in files {
         check_read(name, &events);
@@ -818,13 +852,13 @@ fn changes_of_lists() -> Vec<Event> {
 }
 
 #[test]
-#[ignore = "writes fixtures/events/v4-packed.bin; for a new file only, never to make a failing test pass"]
+#[ignore = "writes fixtures/events/v4-limits.bin; for a new file only, never to make a failing test pass"]
 fn write_the_golden_file() {
     let mut out = Vec::new();
-    for event in packed_rules() {
+    for event in limits_of_holders() {
         let body = written(&event);
         out.extend(u16::try_from(body.len()).expect("an event is small").to_be_bytes());
         out.extend(body);
     }
-    fs::write(file("4-packed"), out).expect("a file");
+    fs::write(file("4-limits"), out).expect("a file");
 }

@@ -18,6 +18,7 @@ mod epos;
 mod follow;
 mod golden_events;
 mod golden_frames;
+mod holder_limits;
 mod holds;
 mod hostile;
 mod journal;

@@ -44,6 +44,8 @@ fn the_books_and_a_naive_model_agree_on_every_answer_balance_and_hold() {
     {
         assert!(tally.done(order) > 0, "nothing of {order}: {tally:?}");
     }
+    let shut = tally.of(Kind::Purchase, Reason::NotPermittedToHolder);
+    assert!(shut > 10 && tally.done("set_holder_limits") > 20, "few holders limit their cards: {tally:?}");
     let (part, late) = (Reason::PartlyApproved, Reason::LateOriginal);
     assert!(tally.of(Kind::Purchase, part) > 70, "{tally:?}");
     assert!(tally.of(Kind::Purchase, late) > 100, "no original came behind its reversal: {tally:?}");

@@ -293,11 +293,12 @@ impl Books {
         (self.rules.rules.as_slice().get(first).map(|rule| rule.id.as_str()).unwrap_or_default(), None)
     }
 
-    /// Card management is told of everything, the cardholder of what a rule says, where a phone is linked.
+    /// Card management is told of everything, the cardholder of what rules and the holder's limits say, where a phone is
+    /// linked.
     pub(super) fn notify(&mut self, subject: Subject) {
         let linked = subject.card.is_some_and(|card| self.cards.has_phone(card));
         let max = self.policy.notices_max;
-        if linked && subject.cause == Cause::Rules {
+        if linked && subject.cause.is_for_holder() {
             self.notices.add(Recipient::Cardholder, subject.clone(), max);
         }
         self.notices.add(Recipient::CardManagement, subject, max);

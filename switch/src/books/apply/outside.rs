@@ -86,8 +86,10 @@ impl Books {
                 self.note_owed(change.card, &operated.postings, blocks);
             }
         }
-        if operated.kind == OperationKind::ForcePost {
-            self.tell_of_forced(operated);
+        match (operated.kind, operated.changes.as_slice()) {
+            (OperationKind::ForcePost, _) => self.tell_of_forced(operated),
+            (OperationKind::Replace, [from, to]) => self.hand_limits_on(from.card, to.card)?,
+            _ => {}
         }
         Ok(())
     }

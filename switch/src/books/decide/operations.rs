@@ -13,6 +13,7 @@ use crate::{
         chart::{Chart, ChartFault, IncomeOf},
         event::{CardChange, CardState, Event, Operated, OperationKind},
         fees::{self, FeeFault, FeeRule},
+        holder_limits::{HolderLimits, LimitsFault},
     },
     clock::Moment,
     ledger::{AccountId, Currency, Minor, Posting, Refusal},
@@ -81,6 +82,13 @@ pub enum Operation {
     },
     /// A chart of accounts comes into force, in place of the one before.
     PublishChart(Chart),
+    /// A cardholder's limits, in place of those before.
+    SetHolderLimits {
+        /// The card.
+        card: u32,
+        /// All of its limits; none of them: as its product says.
+        limits: HolderLimits,
+    },
 }
 
 /// What a card must be to be cancelled.
@@ -123,6 +131,9 @@ pub enum OperationError {
     /// The chart says something impossible.
     #[error("the chart of accounts cannot be put in force")]
     Chart(#[from] ChartFault),
+    /// Limits that no card may be given.
+    #[error("the cardholder's limits cannot be set")]
+    Limits(#[from] LimitsFault),
     /// The ledger would refuse it.
     #[error("the ledger refuses it")]
     Ledger(#[source] Refusal),
@@ -154,6 +165,10 @@ impl Books {
             Operation::ResetPinTries { card } => {
                 self.known(*card)?;
                 return Ok(Event::PinTriesReset { card: *card });
+            }
+            Operation::SetHolderLimits { card, limits } => {
+                self.known(*card)?;
+                return Ok(self.decide_limits(*card, limits)?);
             }
             Operation::Unblock { card } => self.unblock(*card),
         }?;

@@ -5,6 +5,7 @@ use std::io::Write;
 use super::{Failure, Made, Of, tell, terms};
 use crate::{
     books::{decide::operations::Operation, order::JournalPlace},
+    cli::card::limits,
     ledger::{Currency, Minor},
 };
 
@@ -190,5 +191,8 @@ fn words(operation: &Operation) -> String {
         ),
         Operation::ResetPinTries { card } => format!("forget the wrong PINs of card {card}"),
         Operation::Unblock { card } => format!("serve blocked card {card} again"),
+        Operation::SetHolderLimits { card, limits } => {
+            format!("the holder of card {card} allows: {}", limits::words(limits))
+        }
     }
 }

@@ -81,12 +81,7 @@ fn any_of<const N: usize>(fits: [Option<String>; N]) -> String {
 }
 
 fn words(channels: &[TerminalDialect]) -> Vec<&'static str> {
-    let word = |channel: &TerminalDialect| match channel {
-        TerminalDialect::Pos => "pos",
-        TerminalDialect::Epos => "epos",
-        TerminalDialect::Atm => "atm",
-    };
-    channels.iter().map(word).collect()
+    channels.iter().map(|channel| channel.name()).collect()
 }
 
 /// A name as it may be shown: whoever made the order chose it, and nothing of it may move the checker's cursor.

@@ -63,6 +63,9 @@ fn tell(one: &Explanation, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "record {}, {}", one.seq, one.time)?;
     writeln!(out, "{} of {} in {:03}, minor units", one.kind, one.amount, one.currency)?;
     writeln!(out, "card {}, terminal {}, answered {}", text(&one.card), text(&one.terminal), one.answer)?;
+    if one.beyond_holder_limits {
+        writeln!(out, "it was beyond what the cardholder allows")?;
+    }
     if !one.city.is_empty() {
         writeln!(out, "rules of the city that fired: {}", one.city.join(", "))?;
     }

@@ -46,6 +46,16 @@ impl Naive {
         match operation {
             Operation::PublishFees(rules) => self.fees.clone_from(rules),
             Operation::ResetPinTries { card } => self.cards[*card as usize].wrong_pins = 0,
+            Operation::Replace { card, by } => {
+                let limits = self.cards[*card as usize].limits.clone();
+                let next = &mut self.cards[*by as usize];
+                if next.limits.is_none() {
+                    next.limits = limits;
+                }
+            }
+            Operation::SetHolderLimits { card, limits } => {
+                self.cards[*card as usize].limits.clone_from(limits);
+            }
             _ => {}
         }
         let moved = done.moved.iter().filter(|(_, amount)| *amount != 0);
@@ -64,9 +74,10 @@ impl Naive {
             Operation::ForcePost { card, terminal, amount, currency } => {
                 self.force_post(card as usize, terminal as usize, amount, currency)
             }
-            Operation::PublishFees(_) | Operation::PublishChart(_) | Operation::ResetPinTries { .. } => {
-                Ok(Done::default())
-            }
+            Operation::PublishFees(_)
+            | Operation::PublishChart(_)
+            | Operation::ResetPinTries { .. }
+            | Operation::SetHolderLimits { .. } => Ok(Done::default()),
             Operation::Unblock { card } => self.unblock(card as usize),
         }
     }

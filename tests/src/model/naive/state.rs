@@ -6,6 +6,7 @@ use cardswitch::books::{
     decide::operations::OperationError,
     event::{CardState, InstalledTerminal, OpenedMerchant},
     fees::FeeRule,
+    holder_limits::HolderLimits,
     policy::Policy,
     product::{PinRule, Product},
     reason::Reason,
@@ -50,11 +51,13 @@ pub enum Rule {
     DepositIsForfeited,
     /// An order is carried out once.
     OrdersOnce,
+    /// What is beyond a holder's limit is declined.
+    HoldersLimit,
 }
 
 impl Rule {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::FeesRoundHalfUp,
         Self::HeldMoneyIsKept,
         Self::BackInReverseOrder,
@@ -70,6 +73,7 @@ impl Rule {
         Self::PartOnlyWhereAllowed,
         Self::DepositIsForfeited,
         Self::OrdersOnce,
+        Self::HoldersLimit,
     ];
 }
 
@@ -103,6 +107,8 @@ pub(in crate::model) struct Card {
     pub(in crate::model) owed: BTreeMap<u16, (i64, bool)>,
     /// Live holds.
     pub(in crate::model) holds: Vec<u64>,
+    /// What its holder allows.
+    pub(in crate::model) limits: HolderLimits,
 }
 
 impl Card {
