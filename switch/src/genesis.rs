@@ -15,6 +15,7 @@ use jiff::{ToSpan, tz::TimeZone};
 
 use crate::{
     books::{
+        cards::CardDays,
         event::{
             CardState, Event, InstalledTerminal, IssuedCard, JoinedAcquirer, KeyRole, KeyText, ListedReason,
             ListedSubject, MacScheme, OpenedMerchant, PsamMasters, TerminalDialect, Token, ZoneKeyTexts,
@@ -139,8 +140,11 @@ pub fn import<I: Importing>(
     for row in &city.currencies {
         into.take(&Event::AccountOpened(row.opened))?;
     }
-    for row in &city.terminals {
-        into.take(&Event::TerminalInstalled(terminal(city, row, hsm, entropy)?))?;
+    for (terminal, row) in (0..).zip(&city.terminals) {
+        into.take(&Event::TerminalInstalled(installed(city, row, hsm, entropy)?))?;
+        if let Some(spot) = row.spot {
+            into.take(&Event::TerminalPlaced { terminal, spot })?;
+        }
     }
     import_cards(city, keys, issuer, hsm, into)?;
     for row in &city.blacklist {
@@ -166,6 +170,7 @@ fn import_cards<I: Importing>(
     hsm: &mut Hsm,
     into: &mut I,
 ) -> Result<(), I::Error> {
+    let mut cards = 0..;
     ahead::read_ahead(city, keys, issuer, hsm, |ready| {
         let (line, orderer) = (ready.line, ready.card.orderer);
         let in_hand =
@@ -179,7 +184,11 @@ fn import_cards<I: Importing>(
                 GenesisError::from(city.float_fault(orderer, currency)).into()
             }
             None => error,
-        })
+        })?;
+        match (cards.next(), ready.days) {
+            (Some(card), days) if days != CardDays::default() => into.take(&Event::CardDated { card, days }),
+            _ => Ok(()),
+        }
     })
 }
 
@@ -328,7 +337,7 @@ fn import_acquirers<I: Importing>(
     Ok(())
 }
 
-fn terminal(
+fn installed(
     city: &City,
     row: &TerminalRow,
     hsm: &mut Hsm,

@@ -128,7 +128,7 @@ impl Marks {
 }
 
 /// A spot on the earth, in ten-thousandths of a degree: eleven metres.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Spot {
     /// Degrees north.
     pub north_e4: i32,

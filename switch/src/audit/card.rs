@@ -3,7 +3,7 @@
 
 mod search;
 
-use std::str::FromStr;
+use std::{num::NonZeroU16, str::FromStr};
 
 use risk::{Counts, Day, Period};
 use serde::{Deserialize, Serialize};
@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{masked_phone, terminal_name, utc};
 use crate::{
     books::{Books, Card, CardId, event::CardState, holder_limits::HolderLimits, originals::approval_code},
+    clock::date_of_day,
     journal::Seq,
     ledger::{Currency, Minor, holds::HoldId},
 };
@@ -80,8 +81,12 @@ pub struct CardView {
     pub orderer: String,
     /// Month and year of expiry, `MM/YY`.
     pub expiry: String,
+    /// The day of its issue, if it is known.
+    pub issued: Option<String>,
     /// The last three digits of the linked telephone number.
     pub phone: Option<String>,
+    /// The day on which it was linked, if it is known.
+    pub linked: Option<String>,
     /// Regions that its holder allows; none is everywhere.
     pub regions: Vec<u32>,
     /// What else its holder allows, if anything was set.
@@ -174,6 +179,7 @@ fn view(books: &Books, Found { card: id, last, holds }: &Found) -> CardView {
     let (id, card) = (*id, &books.card(*id));
     let product = books.products().get(usize::from(card.product));
     let orderer = books.orderers().get(usize::from(card.orderer));
+    let days = books.card_days(id);
     CardView {
         card: card.masked(),
         position: id.0,
@@ -181,6 +187,8 @@ fn view(books: &Books, Found { card: id, last, holds }: &Found) -> CardView {
         product: product.map_or_else(String::new, |product| product.name.clone()),
         orderer: orderer.map_or_else(String::new, |orderer| orderer.name.clone()),
         expiry: format!("{:02}/{:02}", card.expiry_yymm % 100, card.expiry_yymm / 100),
+        issued: date(days.issued),
+        linked: date(days.linked),
         phone: (!card.phone.is_empty()).then(|| masked_phone(&card.phone.digits())),
         regions: card.regions.to_vec(),
         limits: books.holder_limits(id.0).cloned(),
@@ -191,6 +199,10 @@ fn view(books: &Books, Found { card: id, last, holds }: &Found) -> CardView {
         approved: approved(books, id),
         last: last.iter().filter_map(|seq| original_view(books, *seq)).collect(),
     }
+}
+
+fn date(day: Option<NonZeroU16>) -> Option<String> {
+    day.map(|day| date_of_day(i32::from(day.get())).to_string())
 }
 
 pub(super) fn state(state: CardState) -> &'static str {

@@ -221,6 +221,11 @@ impl Books {
                 self.put_in_force(chart);
             }
             Event::AccountOpened(opened) => self.open_account(opened)?,
+            Event::CardDated { card, days } => {
+                let known = self.cards.set_days(*card, *days);
+                known.then_some(()).ok_or(ApplyError::NoSuch { seq, what: "card" })?;
+            }
+            Event::TerminalPlaced { terminal, spot } => self.terminal_mut(*terminal)?.spot = Some(*spot),
             Event::Decided(_)
             | Event::SignedIn { .. }
             | Event::SignedOff { .. }
@@ -319,6 +324,7 @@ impl Books {
             merchant: installed.merchant,
             category: installed.category,
             region: installed.region,
+            spot: None,
             dialect: installed.dialect,
             mac: installed.mac,
             may_load: installed.may_load,

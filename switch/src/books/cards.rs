@@ -6,7 +6,10 @@
 //!
 //! Start at `CardTable`; [`Cards`] is how others see all of it.
 
+use std::num::NonZeroU16;
+
 use hashbrown::HashMap;
+use serde::{Deserialize, Serialize};
 
 use super::{
     CardId,
@@ -26,6 +29,20 @@ pub(super) struct CardTable {
     /// Of the cards whose row says so.
     regions: HashMap<u32, Regions>,
     by_token: TokenIndex,
+    /// Days on which telephones were linked, [`NO_DAY`] where none is known; shorter than the rows where none is known behind it.
+    linked: Vec<u16>,
+}
+
+/// Stands for no day: none is known.
+const NO_DAY: u16 = 0;
+
+/// When a card was issued and its telephone was linked, as far as that is known: days since 1970-01-01 in the city's zone.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct CardDays {
+    /// When it was issued.
+    pub issued: Option<NonZeroU16>,
+    /// When its telephone was linked.
+    pub linked: Option<NonZeroU16>,
 }
 
 /// A card.
@@ -49,6 +66,8 @@ struct Kind {
     bin: u32,
     product: u16,
     orderer: u16,
+    /// The day of its issue, or [`NO_DAY`]: cards are issued by the batch.
+    issued: u16,
 }
 
 /// A card has a value for which its row has no bits: the files of a city and the HSM give none.
@@ -177,6 +196,36 @@ impl CardTable {
         true
     }
 
+    /// When it was issued and its telephone was linked.
+    pub(super) fn days(&self, at: u32) -> CardDays {
+        let Some(row) = self.rows.get(at as usize) else { return CardDays::default() };
+        let issued = self.kinds[Bits::of(row.second).take_32(KIND) as usize].issued;
+        let linked = self.linked.get(at as usize).copied().unwrap_or(NO_DAY);
+        CardDays { issued: NonZeroU16::new(issued), linked: NonZeroU16::new(linked) }
+    }
+
+    /// Notes when it was issued and its telephone was linked; no if there is no such card, or it has no more room.
+    pub(super) fn set_days(&mut self, at: u32, days: CardDays) -> bool {
+        let Some(card) = self.get(at) else { return false };
+        let issued = days.issued.map_or(NO_DAY, NonZeroU16::get);
+        let Ok(packed) = self.packed(at, &card, issued) else { return false };
+        let row = &mut self.rows[at as usize];
+        *row = Row { third: packed.third | row.third & LIMITED, ..packed };
+        let linked = days.linked.map_or(NO_DAY, NonZeroU16::get);
+        if linked != NO_DAY && self.linked.len() <= at as usize {
+            self.linked.resize(at as usize + 1, NO_DAY);
+        }
+        if let Some(day) = self.linked.get_mut(at as usize) {
+            *day = linked;
+        }
+        true
+    }
+
+    /// Whether anything is known of when cards were issued or telephones linked.
+    pub(super) fn are_dated(&self) -> bool {
+        !self.linked.is_empty() || self.kinds.iter().any(|kind| kind.issued != NO_DAY)
+    }
+
     /// The place of the card that a token stands for.
     pub(super) fn find(&self, token: &Token) -> Option<CardId> {
         self.by_token.find(token, token_at(&self.rows)).map(CardId)
@@ -193,7 +242,7 @@ impl CardTable {
     pub(super) fn restore(&mut self, card: &Card) -> Result<(), TooWide> {
         // INVARIANT: positions of cards are 32 bits; the limits on files keep them far below.
         let at = u32::try_from(self.rows.len()).expect("fewer than 2^32 cards");
-        let row = self.packed(at, card)?;
+        let row = self.packed(at, card, NO_DAY)?;
         self.rows.push(row);
         Ok(())
     }
@@ -213,7 +262,8 @@ impl CardTable {
     pub(super) fn change<T>(&mut self, at: u32, change: impl FnOnce(&mut Card) -> T) -> Result<T, TooWide> {
         let mut card = self.get(at).ok_or(TooWide)?;
         let outcome = change(&mut card);
-        let packed = self.packed(at, &card)?;
+        let issued = self.kinds[Bits::of(self.rows[at as usize].second).take_32(KIND) as usize].issued;
+        let packed = self.packed(at, &card, issued)?;
         let row = &mut self.rows[at as usize];
         *row = Row { third: packed.third | row.third & LIMITED, ..packed };
         Ok(outcome)
@@ -222,11 +272,13 @@ impl CardTable {
     /// Bytes that cards and index own.
     pub(super) fn bytes(&self) -> usize {
         let regions = self.regions.capacity() * size_of::<(u32, Regions)>();
-        self.rows.bytes() + self.by_token.bytes() + regions
+        let linked = self.linked.capacity() * size_of::<u16>();
+        self.rows.bytes() + self.by_token.bytes() + regions + linked
     }
 
-    fn packed(&mut self, at: u32, card: &Card) -> Result<Row, TooWide> {
-        let kind = self.kind(Kind { bin: card.bin, product: card.product, orderer: card.orderer });
+    fn packed(&mut self, at: u32, card: &Card, issued: u16) -> Result<Row, TooWide> {
+        let Card { bin, product, orderer, .. } = *card;
+        let kind = self.kind(Kind { bin, product, orderer, issued });
         let [mut first, mut second, mut third] = [Bits::default(), Bits::default(), Bits::default()];
         first.put(PHONE, card.phone.bits())?;
         first.put(KEY_INDEX, card.pvki)?;
@@ -251,7 +303,7 @@ impl CardTable {
         let [mut first, mut second, mut third] = [row.first, row.second, row.third].map(Bits::of);
         let phone = LinkedPhone::of_bits(first.take(PHONE));
         let (pvki, has_regions) = (first.take_8(KEY_INDEX), first.take(1) == 1);
-        let Kind { bin, product, orderer } = self.kinds[second.take_32(KIND) as usize];
+        let Kind { bin, product, orderer, .. } = self.kinds[second.take_32(KIND) as usize];
         let (last_four, pvv) = (second.take_16(FOUR_DIGITS), pvv_of(second.take_16(FOUR_DIGITS)));
         let (pin_tries, state) = (second.take_8(TRIES), STATES[usize::from(second.take_8(STATE))]);
         let mut card = Card {
@@ -437,6 +489,26 @@ mod tests {
         table.change(1, |card| (card.regions.clear(), card.state = CardState::Blocked)).unwrap();
         (cards[1].regions, cards[1].state) = (Regions::new(), CardState::Blocked);
         assert_eq!((table.view().to_vec(), table.regions.len()), (cards.to_vec(), 0));
+    }
+
+    #[test]
+    fn days_of_cards_stay_when_something_else_changes() {
+        let mut table = CardTable::default();
+        for card in [card(0), wide(1), card(2)] {
+            table.push(&card).unwrap();
+        }
+        assert!(!table.are_dated());
+        let days =
+            |issued, linked| CardDays { issued: NonZeroU16::new(issued), linked: NonZeroU16::new(linked) };
+        assert!(table.set_days(1, days(20_780, 20_781)) && table.set_days(0, days(u16::MAX, 0)));
+        assert!(table.set_limited(1, true));
+        table.change(1, |card| card.pin_tries = 2).unwrap();
+        let all = [days(u16::MAX, 0), days(20_780, 20_781), days(0, 0)];
+        assert_eq!([0, 1, 2].map(|at| table.days(at)), all);
+        assert!(table.set_days(1, days(0, 0)) && table.are_dated());
+        assert_eq!((table.days(1), table.is_limited(1)), (days(0, 0), true));
+        assert_eq!(table.get(1), Some(Card { pin_tries: 2, ..wide(1) }));
+        assert!(!table.set_days(3, days(1, 1)), "a card that is not there");
     }
 
     #[test]

@@ -11,10 +11,12 @@ mod v3;
 use std::fmt;
 
 use arrayvec::{ArrayString, ArrayVec};
+use risk::past::Spot;
 use serde::{Deserialize, Serialize};
 
 use super::{
     alerts::{HandledAlert, Snooze},
+    cards::CardDays,
     chart::Chart,
     currencies::OpenedAccount,
     fees::FeeRule,
@@ -696,6 +698,20 @@ pub enum Event {
     RuleSnoozed(Snooze),
     /// A cardholder's limits were set, in place of those before.
     HolderLimitsSet(LimitedCard),
+    /// When a card was issued and its telephone was linked became known.
+    CardDated {
+        /// Position of the card.
+        card: u32,
+        /// The days, as far as they are known.
+        days: CardDays,
+    },
+    /// Where a terminal stands became known.
+    TerminalPlaced {
+        /// Position of the terminal.
+        terminal: u32,
+        /// The spot.
+        spot: Spot,
+    },
 }
 
 /// What happened by order.
@@ -795,6 +811,8 @@ impl Event {
             Self::AlertHandled(_) => "alert_handled",
             Self::RuleSnoozed(_) => "rule_snoozed",
             Self::HolderLimitsSet(_) => "holder_limits_set",
+            Self::CardDated { .. } => "card_dated",
+            Self::TerminalPlaced { .. } => "terminal_placed",
         }
     }
 }

@@ -2,10 +2,12 @@
 //! and a record: so a live decision, a replay and an explanation ask the same request.
 //!
 //! Most facts of a request stand in the books or in its record anyway. What only the message or the city's zone said is
-//! [`Seen`], in one number. What the switch does not know, the days since a card was issued or linked and the printed
-//! value, is missing to every rule.
+//! [`Seen`], in one number. What the switch does not know is missing to every rule: the printed value, which no
+//! dialect carries, and days and spots that the city's files do not say.
 //!
 //! Start at [`Judged`] and `Books::asked`.
+
+use std::num::NonZeroU16;
 
 use risk::{
     Day,
@@ -16,6 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Books, Card, Terminal, TerminalId,
+    cards::CardDays,
     event::{Decided, Token},
     request::{CardInput, Check, Facts, Phone, Request, TrackValue},
     rulebook::place_of,
@@ -150,8 +153,21 @@ impl Books {
         asked.number(Fact::MacRight, 1);
         asked.number(Fact::LuhnRight, 1);
         from.seen.tell(&mut asked);
+        self.tell_ages(from, &mut asked);
         self.tell_devices(from, &mut asked);
         asked
+    }
+
+    fn tell_ages(&self, from: &Asking<'_>, asked: &mut Asked<'_>) {
+        let CardDays { issued, linked } =
+            u32::try_from(from.whose.card).map_or_else(|_| CardDays::default(), |at| self.cards.days(at));
+        let age = |day: NonZeroU16| i64::from(self.business_day - i32::from(day.get())).max(0);
+        if let Some(issued) = issued {
+            asked.number(Fact::CardDays, age(issued));
+        }
+        if let Some(linked) = linked {
+            asked.number(Fact::LinkDays, age(linked));
+        }
     }
 
     /// What does not belong together was refused before any rule, so a device is the known one or there is none.

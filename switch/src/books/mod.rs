@@ -41,11 +41,12 @@ pub mod transactions;
 pub mod warm;
 
 use hashbrown::HashMap;
+use risk::past::Spot;
 use serde::{Deserialize, Serialize};
 
 use self::{
     alerts::Alerts,
-    cards::{CardTable, Cards},
+    cards::{CardDays, CardTable, Cards},
     chart::ChartInForce,
     currencies::FurtherAccounts,
     event::{KeyRole, KeyText, KeysForTerminal, MacScheme, PsamMasters, TerminalDialect, Token},
@@ -102,6 +103,8 @@ pub struct Terminal {
     pub category: u16,
     /// Region it stands in.
     pub region: u32,
+    /// Where on a map, if that is known.
+    pub spot: Option<Spot>,
     /// What it speaks.
     pub dialect: TerminalDialect,
     /// Its MAC.
@@ -438,6 +441,12 @@ impl Books {
     pub fn card(&self, id: CardId) -> Card {
         // INVARIANT: cards are never taken out, so a card that was found is there.
         self.cards.get(id.0).expect("a card of these books")
+    }
+
+    /// When a card was issued and its telephone was linked, as far as the city's files said.
+    #[must_use]
+    pub fn card_days(&self, id: CardId) -> CardDays {
+        self.cards.days(id.0)
     }
 
     /// The accounts of a card's purses with their types, in order of use.

@@ -11,6 +11,7 @@ use super::{
     Acquirer, Books, Card, IssuerKey, Merchant, Orderer, Psam, Seq, Terminal,
     alerts::{AlertCounts, Alerts},
     apply::Listed,
+    cards::CardDays,
     event::PsamMasters,
     holder_limits::LimitedCard,
     notices::{Notice, Notices},
@@ -24,7 +25,7 @@ use super::{
 use crate::ledger::{Account, holds::Hold, purse::PurseType};
 
 /// Version of the snapshot's layout.
-const SNAPSHOT_VERSION: u8 = 14;
+const SNAPSHOT_VERSION: u8 = 15;
 
 /// Bytes after which a chunk is handed out. Rows are not split, so a chunk may be a row longer.
 const CHUNK_BYTES: usize = 32 << 10;
@@ -71,6 +72,7 @@ struct Header {
     snoozed: u64,
     alert_counts: AlertCounts,
     limited: u64,
+    dated: u64,
 }
 
 /// The bytes are no snapshot of this version.
@@ -127,6 +129,7 @@ impl Books {
         writer.rows(self.alerts.after(0));
         writer.rows(self.alerts.snoozed());
         self.limited_rows().for_each(|row| writer.row(&row));
+        (0..self.dated()).for_each(|at| writer.row(&self.cards.days(at)));
         writer.finish();
     }
 
@@ -235,6 +238,11 @@ impl Books {
             let known = books.restore_limits(&reader.row::<LimitedCard>()?);
             known.then_some(()).ok_or(SnapshotError)?;
         }
+        for at in 0..header.dated {
+            let days = reader.row::<CardDays>()?;
+            let known = u32::try_from(at).is_ok_and(|at| books.cards.set_days(at, days));
+            known.then_some(()).ok_or(SnapshotError)?;
+        }
         let currency = books.counters.currency();
         books.rules.rules = risk::Rules::new(rules, currency).map_err(|_| SnapshotError)?;
         if !reader.is_at_end() {
@@ -253,6 +261,11 @@ impl Books {
             self.cards.restore(&reader.row::<Card>()?).map_err(|_| SnapshotError)?;
         }
         if self.cards.index() { Ok(()) } else { Err(SnapshotError) }
+    }
+
+    /// How many cards' days are written: all, or none where none is known.
+    fn dated(&self) -> u32 {
+        if self.cards.are_dated() { u32::try_from(self.cards.len()).unwrap_or(u32::MAX) } else { 0 }
     }
 
     fn header(&self) -> Header {
@@ -297,6 +310,7 @@ impl Books {
             snoozed: self.alerts.snoozed().len() as u64,
             alert_counts: *self.alerts.counts(),
             limited: self.limited.len() as u64,
+            dated: u64::from(self.dated()),
         }
     }
 }

@@ -15,6 +15,7 @@ use super::products::{self, ProductRow, ProductsFile};
 use super::secret::{Phone, Secret};
 use super::table::{self, Regions, Row, Table};
 use super::{CITY_CURRENCY, City};
+use crate::books::cards::CardDays;
 use crate::books::currencies::AccountOwner;
 use crate::ledger::purse::PURSES_MAX;
 use crate::ledger::{Currency, Minor};
@@ -26,6 +27,12 @@ pub(super) const TEST_COLUMNS: [&str; 4] = ["pin", "cvv", "cvv2", "track2"];
 
 /// The column that stands there in their place where no secret of a card is known.
 pub(super) const PVV: &str = "pvv";
+
+/// The columns that may stand behind all others.
+const DAYS: [&str; 2] = ["issued", "linked"];
+
+/// What they must be.
+const DAY: &str = "empty or a date such as 2026-11-23";
 
 /// One card.
 #[derive(Clone, Debug)]
@@ -50,6 +57,8 @@ pub struct CardRow {
     pub opening: ArrayVec<Minor, PURSES_MAX>,
     /// Where its holder lets it be used; empty: everywhere.
     pub regions: Regions,
+    /// When it was issued, and when its phone was linked, as far as that is known.
+    pub days: CardDays,
     /// Line in the file, from 1.
     pub line: u64,
 }
@@ -150,7 +159,13 @@ impl<'a> Cards<'a> {
             columns.push(Cow::Borrowed("regions"));
             columns
         };
-        let table = Table::open_either(&city.dir, FILE, [columns(&TEST_COLUMNS), columns(&[PVV])])?;
+        let dated = |mut columns: Vec<_>| {
+            columns.extend(table::columns(DAYS));
+            columns
+        };
+        let (test, verified) = (columns(&TEST_COLUMNS), columns(&[PVV]));
+        let headers = [test.clone(), verified.clone(), dated(test), dated(verified)];
+        let table = Table::open_any(&city.dir, FILE, headers)?;
         Ok(Self {
             city,
             columns: Columns {
@@ -289,6 +304,10 @@ impl Columns {
             phone: row.optional("phone", "empty or 3 to 15 digits", Phone::parse)?,
             opening: self.opening(row, own, file)?,
             regions: row.parsed("regions", table::REGIONS, table::regions)?,
+            days: CardDays {
+                issued: row.optional("issued", DAY, table::day)?,
+                linked: row.optional("linked", DAY, table::day)?,
+            },
             line: row.line(),
         };
         let bin = row.text("pan").get(..6).and_then(table::bin);
@@ -297,6 +316,8 @@ impl Columns {
             "pan",
             "no BIN of its product begins it",
         )?;
+        let may_be_linked = card.days.linked.is_none() || card.phone.is_some();
+        row.require(may_be_linked, "linked", "there is no phone")?;
         let empty = card.opening.iter().all(|balance| *balance == 0);
         let must_be_empty = matches!(card.state, CardState::Inactive | CardState::Closed);
         row.require(empty || !must_be_empty, "state", "an inactive or closed card holds no money")?;

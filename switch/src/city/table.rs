@@ -6,12 +6,15 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fs::File;
 use std::hash::Hash;
+use std::num::NonZeroU16;
 use std::path::Path;
 
 use arrayvec::{ArrayString, ArrayVec};
 use csv::StringRecord;
+use jiff::civil::Date;
 
 use super::error::{CityError, Problem};
+use crate::clock::days_since_1970;
 
 /// Longest field of any file, in bytes.
 pub(super) const FIELD_BYTES_MAX: usize = 256;
@@ -56,16 +59,15 @@ impl Table {
         Ok(Self { file, columns, reader, record: StringRecord::new() })
     }
 
-    /// As [`Table::open`], for a file that may have one of two headers; an error names the first.
-    pub(super) fn open_either(
+    /// As [`Table::open`], for a file that may have one of several headers; an error names the first.
+    pub(super) fn open_any<const N: usize>(
         dir: &Path,
         file: &'static str,
-        [columns, others]: [Vec<Cow<'static, str>>; 2],
+        headers: [Vec<Cow<'static, str>>; N],
     ) -> Result<Self, CityError> {
-        match Self::open(dir, file, others) {
-            Ok(table) => Ok(table),
-            Err(_) => Self::open(dir, file, columns),
-        }
+        let mut opened = headers.into_iter().map(|columns| Self::open(dir, file, columns));
+        let first = opened.next().unwrap_or_else(|| Self::open(dir, file, Vec::new()));
+        if first.is_ok() { first } else { opened.find(Result::is_ok).unwrap_or(first) }
     }
 
     /// Whether the header has this column.
@@ -243,6 +245,26 @@ pub(super) fn bin(text: &str) -> Option<u32> {
     digits(text, 6..=6)?.parse().ok()
 }
 
+/// A day in days since 1970-01-01, from the second on: 0 stands for none. A file that people read has one form of it, though
+/// the parser also takes others of ISO 8601.
+pub(super) fn day(text: &str) -> Option<NonZeroU16> {
+    let day = text.parse().ok().filter(|day: &Date| day.to_string() == text)?;
+    u16::try_from(days_since_1970(day)).ok().and_then(NonZeroU16::new)
+}
+
+/// What [`degrees_e4`] asks for.
+pub(super) const DEGREES: &str = "degrees, such as 31.2304 or -121.47";
+
+/// Degrees in ten-thousandths, at most so many; what is finer is left out.
+pub(super) fn degrees_e4(text: &str, most: i32) -> Option<i32> {
+    let (sign, text) = text.strip_prefix('-').map_or((1, text), |text| (-1, text));
+    let (whole, fine) = text.split_once('.').unwrap_or((text, "0"));
+    let fine = digits(fine, 1..=12)?;
+    let whole: i32 = digits(whole, 1..=3)?.parse().ok()?;
+    let fine: i32 = format!("{fine:0<4}").get(..4)?.parse().ok()?;
+    Some(whole * 10_000 + fine).filter(|degrees| *degrees <= most * 10_000).map(|degrees| sign * degrees)
+}
+
 /// An amount in minor units, not negative.
 pub(super) fn amount(text: &str) -> Option<i64> {
     digits(text, 1..=15)?.parse().ok()
@@ -289,6 +311,18 @@ mod tests {
             ("an MCC", mcc("0742") == Some(742)),
             ("a short MCC", mcc("742").is_none()),
             ("an MCC with a sign", mcc("+742").is_none()),
+            ("a day", day("1970-01-02").map(NonZeroU16::get) == Some(1)),
+            ("a day of today", day("2026-11-23").map(NonZeroU16::get) == Some(20_780)),
+            ("a day that stands for none", day("1970-01-01").is_none()),
+            ("a day of long ago", day("1969-12-31").is_none()),
+            ("a day that is none", day("2026-02-30").is_none()),
+            ("another form of a day", day("20261123").is_none()),
+            ("degrees", degrees_e4("31.2304", 90) == Some(312_304)),
+            ("degrees west", degrees_e4("-121.47", 180) == Some(-1_214_700)),
+            ("whole degrees", degrees_e4("90", 90) == Some(900_000)),
+            ("finer degrees than are kept", degrees_e4("1.23456789", 90) == Some(12_345)),
+            ("degrees beyond the pole", degrees_e4("90.0001", 90).is_none()),
+            ("degrees that are none", degrees_e4("1e1", 90).is_none() && degrees_e4("1.", 90).is_none()),
             ("a region", region("310000") == Some(310_000)),
             ("no regions", regions("").is_some_and(|regions| regions.is_empty())),
             (

@@ -7,6 +7,7 @@ use std::hash::BuildHasher;
 use std::path::Path;
 
 use hsm_sim::KeyBlock;
+use risk::past::Spot;
 
 use super::acquirers::{ACQUIRERS, AcquirerRow};
 use super::error::{CityError, Problem};
@@ -49,6 +50,8 @@ pub struct TerminalRow {
     pub phone: Option<Phone>,
     /// Whether cards may be loaded here.
     pub may_load: bool,
+    /// Where it stands on a map, if that is known.
+    pub spot: Option<Spot>,
 }
 
 /// A terminal's master key as its row has it; the form decides.
@@ -157,7 +160,9 @@ pub(super) fn terminals(
         psams: psams.iter().map(|psam| psam.psam_no).zip(0..).collect(),
     };
     let mut used = Used::default();
-    Table::open(dir, TERMINALS, columns)?.read_all(ROWS_MAX, |row| {
+    let mut placed = columns.clone();
+    placed.extend(table::columns(["north", "east"]));
+    Table::open_any(dir, TERMINALS, [columns, placed])?.read_all(ROWS_MAX, |row| {
         let terminal = terminal(row, &places)?;
         used.check(row, &terminal)?;
         Ok(terminal)
@@ -196,12 +201,22 @@ fn terminal(row: &Row<'_>, places: &Places) -> Result<TerminalRow, CityError> {
         psam: psam.transpose()?,
         phone: row.optional("phone", "3 to 15 digits", Phone::parse)?,
         may_load: row.word("may_load", &[("yes", true), ("no", false)], "yes or no")?,
+        spot: spot(row)?,
     };
     fits_its_dialect(row, &terminal)?;
     if terminal.dialect == Dialect::Atm && !places.acquired.contains(&terminal.merchant) {
         return Err(row.fault("merchant_id", Problem::UnknownName(ACQUIRERS)));
     }
     Ok(terminal)
+}
+
+fn spot(row: &Row<'_>) -> Result<Option<Spot>, CityError> {
+    let degrees = |column, most| row.optional(column, table::DEGREES, |text| table::degrees_e4(text, most));
+    match (degrees("north", 90)?, degrees("east", 180)?) {
+        (Some(north_e4), Some(east_e4)) => Ok(Some(Spot { north_e4, east_e4 })),
+        (None, None) => Ok(None),
+        _ => row.require(false, "north", "north and east stand together, or neither").map(|()| None),
+    }
 }
 
 fn fits_its_dialect(row: &Row<'_>, terminal: &TerminalRow) -> Result<(), CityError> {

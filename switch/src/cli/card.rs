@@ -97,8 +97,10 @@ fn head(card: &CardView, out: &mut dyn Write) -> std::io::Result<()> {
     let regions: Vec<String> = card.regions.iter().map(|region| format!("{region:06}")).collect();
     let regions = if regions.is_empty() { "everywhere".to_owned() } else { regions.join(" ") };
     writeln!(out, "card      {} {}", card.card, card.state)?;
-    writeln!(out, "product   {} of {}, expires {}", card.product, card.orderer, card.expiry)?;
-    writeln!(out, "phone     {}", card.phone.as_deref().unwrap_or("not linked"))?;
+    let issued = card.issued.as_ref().map_or_else(String::new, |day| format!(", issued {day}"));
+    writeln!(out, "product   {} of {}, expires {}{issued}", card.product, card.orderer, card.expiry)?;
+    let linked = card.linked.as_ref().map_or_else(String::new, |day| format!(", linked {day}"));
+    writeln!(out, "phone     {}{linked}", card.phone.as_deref().unwrap_or("not linked"))?;
     writeln!(out, "regions   {regions}")?;
     if let Some(limits) = &card.limits {
         writeln!(out, "holder    {}", limits::words(limits))?;

@@ -9,7 +9,10 @@ use hsm_sim::{CvvCheck, Hsm, HsmError, PanToken, TokenRequest};
 
 use super::{GenesisError, IssuerHandles};
 use crate::{
-    books::event::{CardState, IssuedCard, Pvv, Token},
+    books::{
+        cards::CardDays,
+        event::{CardState, IssuedCard, Pvv, Token},
+    },
     city::{self, CardRow, CardValues, Cards, City, LiveKeys, TestValues},
 };
 
@@ -23,6 +26,7 @@ const PAGES_AHEAD: usize = 8;
 pub(super) struct ReadyCard {
     pub(super) line: u64,
     pub(super) card: IssuedCard,
+    pub(super) days: CardDays,
 }
 
 /// Hands over every card of the city, in order, made on a thread of its own.
@@ -99,7 +103,8 @@ impl Desk<'_> {
                 }
             };
             let token = Token((*token).map_err(fault)?.0);
-            page.push(ReadyCard { line: row.line, card: issued(row, token, pvki, Pvv(pvv)) });
+            let card = issued(row, token, pvki, Pvv(pvv));
+            page.push(ReadyCard { line: row.line, card, days: row.days });
         }
         Ok(page)
     }

@@ -1,12 +1,13 @@
 //! Events of every version as they lie in journals: a program that could no longer read them, or read them as something
 //! else, could not start on yesterday's folder.
 
-use std::{fs, path::PathBuf};
+use std::{fs, num::NonZeroU16, path::PathBuf};
 
 use arrayvec::{ArrayString, ArrayVec};
 use cardswitch::{
     books::{
         alerts::{AlertStep, Disposition, HandledAlert, Snooze},
+        cards::CardDays,
         chart::{Chart, IncomeLeg, Part, PostingRule, Taker},
         currencies::{AccountOwner, OpenedAccount},
         decide::operations::Operation,
@@ -39,7 +40,7 @@ use cardswitch::{
         purse::PurseType,
     },
 };
-use risk::language::RuleBits;
+use risk::{language::RuleBits, past::Spot};
 
 fn file(version: &str) -> PathBuf {
     switch_tests::fixture(&format!("events/v{version}.bin"))
@@ -775,6 +776,22 @@ fn limits_of_holders() -> Vec<Event> {
     events
 }
 
+/// What became known of cards and terminals.
+fn days_and_spots() -> Vec<Event> {
+    let day = NonZeroU16::new;
+    let both = [(20_780, 0), (0, 20_781), (u16::MAX, 1)];
+    let dated = both.map(|(issued, linked)| Event::CardDated {
+        card: 70_000,
+        days: CardDays { issued: day(issued), linked: day(linked) },
+    });
+    let spots = [(312_304, 1_214_737), (-900_000, -1_800_000)];
+    let placed = spots.map(|(north_e4, east_e4)| Event::TerminalPlaced {
+        terminal: 70_000,
+        spot: Spot { north_e4, east_e4 },
+    });
+    dated.into_iter().chain(placed).collect()
+}
+
 /// Alerts that somebody took up and said what they were, and rules that are snoozed.
 fn alerts_and_snoozes() -> Vec<Event> {
     let journal = JournalPlace { record: 70_000, hash: [8; 32] };
@@ -808,6 +825,7 @@ fn what_joined_version_4_is_read_and_written_as_it_always_was() {
         ("4-alerts", alerts_and_snoozes()),
         ("4-packed", packed_rules()),
         ("4-limits", limits_of_holders()),
+        ("4-days", days_and_spots()),
     ];
     for (name, events) in files {
         check_read(name, &events);
@@ -852,13 +870,13 @@ fn changes_of_lists() -> Vec<Event> {
 }
 
 #[test]
-#[ignore = "writes fixtures/events/v4-limits.bin; for a new file only, never to make a failing test pass"]
+#[ignore = "writes fixtures/events/v4-days.bin; for a new file only, never to make a failing test pass"]
 fn write_the_golden_file() {
     let mut out = Vec::new();
-    for event in limits_of_holders() {
+    for event in days_and_spots() {
         let body = written(&event);
         out.extend(u16::try_from(body.len()).expect("an event is small").to_be_bytes());
         out.extend(body);
     }
-    fs::write(file("4-limits"), out).expect("a file");
+    fs::write(file("4-days"), out).expect("a file");
 }

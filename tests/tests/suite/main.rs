@@ -11,6 +11,7 @@ mod bad_settings;
 mod charted;
 mod crash;
 mod currencies;
+mod days_and_spots;
 mod decisions;
 mod durability;
 
