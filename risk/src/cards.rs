@@ -71,13 +71,27 @@ impl CardLines {
         }
         let (block, place) = (card as usize / PAGE, card as usize % PAGE);
         if self.directory[block] == NONE {
-            self.directory[block] = self.pages.push([NONE; PAGE]);
+            self.add_page(block);
         }
         let number = &mut self.pages.at_mut(self.directory[block])[place];
         if *number == NONE {
-            *number = self.lines.push(line::EMPTY.clone());
+            return Some(self.add_line(block, place));
         }
         Some(self.lines.at_mut(*number))
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_page(&mut self, block: usize) {
+        self.directory[block] = self.pages.push([NONE; PAGE]);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_line(&mut self, block: usize, place: usize) -> &mut Line {
+        let number = self.lines.push(line::EMPTY.clone());
+        self.pages.at_mut(self.directory[block])[place] = number;
+        self.lines.at_mut(number)
     }
 
     /// The lines of the cards that have one, in the order of the cards.

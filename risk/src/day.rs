@@ -80,6 +80,8 @@ impl Period {
         if one == other { [true; 4] } else { Self::shared_by_others(one, other) }
     }
 
+    #[cold]
+    #[inline(never)]
     fn shared_by_others(one: Day, other: Day) -> [bool; 4] {
         let (month, other_month) = (one.year_month(), other.year_month());
         let week = Self::Week.number(one) == Self::Week.number(other);

@@ -54,6 +54,12 @@ impl Tallies {
             self.sums = self.sums.map(|sum| sum + amount);
             return;
         }
+        self.add_one_by_one(periods, amount);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_one_by_one(&mut self, periods: [bool; 4], amount: i64) {
         for at in (0..4).filter(|at| periods[*at]) {
             self.counts[at] = self.counts[at].saturating_add(1);
             self.sums[at] = self.sums[at].saturating_add(amount);
@@ -141,9 +147,14 @@ impl Line {
 
     /// Starts the periods of a later day; those that hold both days go on.
     fn roll(&mut self, day: Day) {
-        if day <= self.day {
-            return;
+        if day > self.day {
+            self.roll_on(day);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn roll_on(&mut self, day: Day) {
         let shared = Period::shared(self.day, day);
         for at in (0..4).filter(|at| !shared[*at]) {
             for tallies in [&mut self.approved, &mut self.attempts] {

@@ -68,10 +68,13 @@ impl Lists {
 
     /// The reason of the first entry in force: card, then terminal, merchant, BIN.
     #[must_use]
+    #[inline]
     pub fn find(&self, facts: &Facts<'_>) -> Option<ListReason> {
-        if self.entries.is_empty() {
-            return None;
-        }
+        if self.entries.is_empty() { None } else { self.find_any(facts) }
+    }
+
+    #[inline(never)]
+    fn find_any(&self, facts: &Facts<'_>) -> Option<ListReason> {
         let subjects = [
             Subject::Card(facts.card),
             Subject::Terminal(facts.terminal),
@@ -83,7 +86,13 @@ impl Lists {
 
     /// The reason for which this subject is listed at a time (milliseconds since 1970 UTC), if it is.
     #[must_use]
+    #[inline]
     pub fn listed(&self, subject: &Subject, now_ms: i64) -> Option<ListReason> {
+        if self.entries.is_empty() { None } else { self.look(subject, now_ms) }
+    }
+
+    #[inline(never)]
+    fn look(&self, subject: &Subject, now_ms: i64) -> Option<ListReason> {
         let entry = self.entries.get(subject)?;
         let in_force = entry.expires_ms.is_none_or(|end| now_ms < end);
         in_force.then_some(entry.reason)

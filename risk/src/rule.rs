@@ -248,6 +248,22 @@ impl<'c> History<'c> {
     fn of(facts: &Facts<'_>, counters: &'c Counters) -> Self {
         Self { card: counters.card_line(facts.card_index).at(facts.day), counters }
     }
+
+    /// Approved authorizations of the card at the merchant on this day.
+    #[inline(never)]
+    fn visits(&self, facts: &Facts<'_>) -> u32 {
+        self.counters.visits(facts.card_index, facts.merchant_index, facts.day)
+    }
+
+    #[inline(never)]
+    fn line_of(&self, of: LimitOf, facts: &Facts<'_>) -> LineAt<'c> {
+        let line = match of {
+            LimitOf::Card => return self.card,
+            LimitOf::Product => self.counters.product_line(facts.product),
+            LimitOf::Terminal => self.counters.terminal_line(facts.terminal_index),
+        };
+        line.at(facts.day)
+    }
 }
 
 impl Rule {
@@ -258,8 +274,7 @@ impl Rule {
         }
         match self.test {
             Test::NthAtMerchant { n } => {
-                let visits = history.counters.visits(facts.card_index, facts.merchant_index, facts.day);
-                let this = visits.saturating_add(1);
+                let this = history.visits(facts).saturating_add(1);
                 // Who is told of the third need not be told of the fourth.
                 let counts = if self.action == Action::Notify { this == n } else { this >= n };
                 let fires = facts.amount > 0 && counts;
@@ -300,8 +315,7 @@ impl Limit {
     fn exceeded(&self, facts: &Facts<'_>, history: &History<'_>) -> Option<DeclineReason> {
         let line = match self.of {
             LimitOf::Card => history.card,
-            LimitOf::Product => history.counters.product_line(facts.product).at(facts.day),
-            LimitOf::Terminal => history.counters.terminal_line(facts.terminal_index).at(facts.day),
+            of => history.line_of(of, facts),
         };
         let tally = line.tally(self.counts, self.period);
         // An inquiry is never an approved authorization, so it cannot be one too many.

@@ -92,6 +92,15 @@ impl Books {
         }
         self.seq = seq;
         self.time_ms = time_ms;
+        if let Event::Decided(decided) = event {
+            // Nearly all are.
+            return self.apply_decided(decided);
+        }
+        self.apply_other(event)
+    }
+
+    #[inline(never)]
+    fn apply_other(&mut self, event: &Event) -> Result<(), ApplyError> {
         if let Event::Ordered(ordered) = event {
             self.remember_order(&ordered.order.order);
             if let Event::RulebookPublished(published) = &ordered.done {

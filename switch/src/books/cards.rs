@@ -259,6 +259,7 @@ impl CardTable {
     }
 
     /// Changes a card that is there, all but its token.
+    #[inline(never)]
     pub(super) fn change<T>(&mut self, at: u32, change: impl FnOnce(&mut Card) -> T) -> Result<T, TooWide> {
         let mut card = self.get(at).ok_or(TooWide)?;
         let outcome = change(&mut card);
@@ -322,10 +323,18 @@ impl CardTable {
             phone,
             regions: Regions::new(),
         };
-        if let (true, Some(regions)) = (has_regions, self.regions.get(&at)) {
-            card.regions.clone_from(regions);
+        if has_regions {
+            self.add_regions(at, &mut card);
         }
         card
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn add_regions(&self, at: u32, card: &mut Card) {
+        if let Some(regions) = self.regions.get(&at) {
+            card.regions.clone_from(regions);
+        }
     }
 
     /// The place of a kind, which is new if no card is of it yet.

@@ -65,7 +65,8 @@ impl Books {
         let kind = AccountKind::LoadLine { merchant };
         match self.merchants.get(merchant as usize)?.load_line {
             Some(first) => self.in_currency(first, kind, currency),
-            None => self.further.0.get(&(kind, currency)).copied(),
+            None if self.further.0.is_empty() => None,
+            None => self.further_account(kind, currency),
         }
     }
 
@@ -86,6 +87,12 @@ impl Books {
         if self.ledger.currency(first) == Some(currency) {
             return Some(first);
         }
+        self.further_account(kind, currency)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn further_account(&self, kind: AccountKind, currency: Currency) -> Option<AccountId> {
         self.further.0.get(&(kind, currency)).copied()
     }
 

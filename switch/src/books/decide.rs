@@ -87,7 +87,7 @@ impl Books {
         now: &Moment,
         verdict: &mut Verdict,
     ) {
-        let refuse = |reason| Verdict::Answer(self.answer(reason, now));
+        let refuse = |reason| self.turned_away(reason, now);
         if request.line.dialect == TerminalDialect::Atm && request.class == 8 {
             *verdict = self.decide_link(request, facts, new_keys, now);
             return;
@@ -139,6 +139,7 @@ impl Books {
         };
     }
 
+    #[inline(never)]
     fn decide_sign_in(
         &self,
         request: &Request,
@@ -201,7 +202,7 @@ impl Books {
         now: &Moment,
         verdict: &mut Verdict,
     ) -> Option<Verdict> {
-        let refuse = |reason| Some(Verdict::Answer(self.answer(reason, now)));
+        let refuse = |reason| Some(self.turned_away(reason, now));
         let version = match facts.mac {
             MacFact::Right { version } => version,
             MacFact::NoKeys => return refuse(Reason::SignInAgain),
@@ -257,6 +258,7 @@ impl Books {
     }
 
     /// Refuses, and tells people, once a minute for each terminal and cause.
+    #[inline(never)]
     fn alert(&self, cause: Cause, request: &Request, facts: &Facts, id: TerminalId, now: &Moment) -> Verdict {
         let reason = cause.reason();
         if now.unix_ms() - self.terminal(id).alerted_ms[cause as usize] < ALERT_MS {
@@ -268,6 +270,7 @@ impl Books {
     }
 
     /// The same request gets the same answer; the same key with other contents gets neither.
+    #[inline(never)]
     fn repeat(
         &self,
         request: &Request,
@@ -522,6 +525,12 @@ impl Books {
             card_regions: &card.regions,
             product_regions: &self.products[usize::from(card.product)].regions,
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn turned_away(&self, reason: Reason, now: &Moment) -> Verdict {
+        Verdict::Answer(self.answer(reason, now))
     }
 
     /// An answer whose record is the next one.

@@ -129,8 +129,14 @@ pub(super) fn share(amount: Minor, percent_bp: u32) -> Option<Minor> {
     // Nearly always in 64 bits, which are divided much faster.
     match amount.checked_mul(percent_bp.into()).and_then(|product| product.checked_add(5_000)) {
         Some(product) => Some(product / 10_000),
-        None => Minor::try_from((i128::from(amount) * i128::from(percent_bp) + 5_000) / 10_000).ok(),
+        None => share_of_much(amount, percent_bp),
     }
+}
+
+#[cold]
+#[inline(never)]
+fn share_of_much(amount: Minor, percent_bp: u32) -> Option<Minor> {
+    Minor::try_from((i128::from(amount) * i128::from(percent_bp) + 5_000) / 10_000).ok()
 }
 
 fn names<T: PartialEq>(list: &[T], value: &T) -> bool {

@@ -486,6 +486,7 @@ impl Books {
         matches!(self.ledger.purpose(account), Some(AccountKind::Purse { .. }))
     }
 
+    #[inline(never)]
     fn common_account(&self, which: CommonAccount, currency: Currency) -> Option<AccountId> {
         self.common.get(&(which, currency)).copied()
     }

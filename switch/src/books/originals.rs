@@ -153,9 +153,14 @@ impl Originals {
 
     /// Makes slots for so many entries.
     fn make_room(&mut self, entries: usize) {
-        if self.by_code.has_room(entries) {
-            return;
+        if !self.by_code.has_room(entries) {
+            self.make_slots(entries);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_slots(&mut self, entries: usize) {
         self.by_code.begin_anew(entries);
         self.by_key.begin_anew(entries);
         let mut number = self.left;

@@ -88,6 +88,8 @@ impl SideLedger {
     }
 
     /// A card owes so much more, or less if it is negative; `blocks` says that this took it out of use.
+    #[cold]
+    #[inline(never)]
     fn owe(&mut self, card: u32, currency: Currency, more: Minor, blocks: bool) {
         let owed = self.owed.entry((card, currency)).or_default();
         owed.amount += more;
@@ -120,8 +122,13 @@ impl Books {
 
     /// Whether a card's holder owes anything once this much is paid in a currency.
     pub(super) fn owes_besides(&self, card: CardId, currency: Currency, paid: Minor) -> bool {
-        !self.side.owed.is_empty()
-            && self.debts(card).any(|(of, owed)| owed.amount != if of == currency { paid } else { 0 })
+        !self.side.owed.is_empty() && self.debts_besides(card, currency, paid)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn debts_besides(&self, card: CardId, currency: Currency, paid: Minor) -> bool {
+        self.debts(card).any(|(of, owed)| owed.amount != if of == currency { paid } else { 0 })
     }
 
     fn debts(&self, card: CardId) -> impl Iterator<Item = (Currency, &Owed)> {
@@ -138,8 +145,13 @@ impl Books {
     /// Whether paying this much makes a card good again that was blocked for what it owed: nothing is left then, in any
     /// currency. One that was lost since stays lost.
     pub(super) fn unblocks(&self, card: CardId, currency: Currency, paid: Minor) -> bool {
-        !self.side.owed.is_empty()
-            && self.debts(card).any(|(_, owed)| owed.blocked_by_it)
+        !self.side.owed.is_empty() && self.unblocks_if_paid(card, currency, paid)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unblocks_if_paid(&self, card: CardId, currency: Currency, paid: Minor) -> bool {
+        self.debts(card).any(|(_, owed)| owed.blocked_by_it)
             && !self.owes_besides(card, currency, paid)
             && self.card(card).state == CardState::Blocked
     }
@@ -152,8 +164,9 @@ impl Books {
     /// Notes what these postings say that a card owes.
     pub(super) fn note_owed(&mut self, card: u32, postings: &[Posting], blocks: bool) {
         for posting in postings {
-            let Some(currency) = self.side.receivable_in(posting.account) else { continue };
-            self.side.owe(card, currency, -posting.amount, blocks);
+            if let Some(currency) = self.side.receivable_in(posting.account) {
+                self.side.owe(card, currency, -posting.amount, blocks);
+            }
         }
     }
 
@@ -170,6 +183,12 @@ impl Books {
             // As nearly always: nobody owes anything.
             return 0;
         }
+        self.pay_debts(card, currency, postings)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn pay_debts(&self, card: CardId, currency: Currency, postings: &mut Postings) -> Minor {
         let Some(receivable) = self.common_account(CommonAccount::Receivable, currency) else { return 0 };
         let owed = self.owed(card, currency);
         let there: Minor =

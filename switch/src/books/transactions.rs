@@ -371,6 +371,7 @@ impl Transactions {
     }
 
     /// The place of the oldest of all.
+    #[inline(never)]
     fn oldest(&mut self) -> Option<u32> {
         let Self { queue, by_terminal, rows, .. } = self;
         while let Some(mut front) = queue.peek_mut() {
@@ -392,6 +393,13 @@ impl Transactions {
 
     /// Drops a few entries older than the window: at most twice as many as come in, so the cost stays even.
     fn expire(&mut self, now_ms: i64, policy: &Policy) {
+        if now_ms - self.none_before_ms >= policy.duplicate_window_ms {
+            self.expire_oldest(now_ms, policy);
+        }
+    }
+
+    #[inline(never)]
+    fn expire_oldest(&mut self, now_ms: i64, policy: &Policy) {
         for _ in 0..2 {
             if now_ms - self.none_before_ms < policy.duplicate_window_ms {
                 return;
@@ -435,12 +443,19 @@ impl Transactions {
         list.newest = at;
         list.count += 1;
         if !list.queued {
-            list.queued = true;
-            self.queue.push(Reverse((entry.seq, key.terminal)));
+            self.queue_up(entry.seq, key.terminal);
         }
         at
     }
 
+    #[cold]
+    #[inline(never)]
+    fn queue_up(&mut self, seq: Seq, terminal: u32) {
+        self.by_terminal[terminal as usize].queued = true;
+        self.queue.push(Reverse((seq, terminal)));
+    }
+
+    #[inline(never)]
     fn remove(&mut self, at: u32) {
         let key = self.rows.key(at);
         self.take(at, &key);
@@ -467,6 +482,14 @@ impl Transactions {
             }
             return;
         }
+        self.unlink_behind(at, terminal);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unlink_behind(&mut self, at: u32, terminal: u32) {
+        let next = self.rows.next(at);
+        let list = &mut self.by_terminal[terminal as usize];
         let mut before = list.oldest;
         while self.rows.next(before) != at {
             before = self.rows.next(before);

@@ -11,7 +11,7 @@ use crate::{
         originals::{FeeTakers, Original},
         reason::Reason,
         request::Kind,
-        transactions::{Standing, Transaction},
+        transactions::{Standing, Transaction, TransactionKey},
     },
     ledger::{AccountKind, Postings, holds::Hold, holds::HoldId},
 };
@@ -140,18 +140,19 @@ impl Books {
                 }
             }
             Some((original, ReversalEffect::Tombstone)) => {
-                // The one-time key is the reversal's; its original comes under another.
-                let tombstone = Transaction {
-                    key: original,
-                    standing: Standing::Tombstone,
-                    random: None,
-                    ..entry.clone()
-                };
-                self.transactions.remember(&tombstone, &self.policy);
+                self.remember_tombstone(original, &entry);
             }
             Some((_, ReversalEffect::Nothing)) | None => {}
         }
         self.transactions.remember(&entry, &self.policy);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn remember_tombstone(&mut self, key: TransactionKey, reversal: &Transaction) {
+        // The one-time key is the reversal's; its original comes under another.
+        let tombstone = Transaction { key, standing: Standing::Tombstone, random: None, ..reversal.clone() };
+        self.transactions.remember(&tombstone, &self.policy);
     }
 
     /// Keeps an approved transaction for what may follow it, and notes on an earlier one what went back of it.
@@ -264,7 +265,14 @@ impl Books {
     }
 
     fn tell(&mut self, decided: &Decided) {
-        let Some(cause) = decided.notice else { return };
+        if let Some(cause) = decided.notice {
+            self.tell_of(decided, cause);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn tell_of(&mut self, decided: &Decided, cause: Cause) {
         let (rule, words) = if cause == Cause::Rules { self.rule_told(decided) } else { ("", None) };
         let subject = Subject {
             seq: self.seq,
@@ -327,6 +335,8 @@ pub(super) fn counts(reason: Reason) -> bool {
     !matches!(reason, Reason::SystemError | Reason::Overloaded)
 }
 
+#[cold]
+#[inline(never)]
 fn adopt(terminal: &mut Terminal, version: u32, now_ms: i64, overlap_ms: i64) {
     if let Some(mut keys) = terminal.pending.take_if(|keys| keys.version == version) {
         keys.used_since_ms = Some(now_ms);

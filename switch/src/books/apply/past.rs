@@ -28,9 +28,13 @@ const NO_PRODUCT: u16 = u16::MAX;
 
 impl Books {
     pub(super) fn tell_past(&mut self, decided: &Decided) {
-        if self.rulebook.is_none() {
-            return;
+        if self.rulebook.is_some() {
+            self.tell_history(decided);
         }
+    }
+
+    #[inline(never)]
+    fn tell_history(&mut self, decided: &Decided) {
         let happened = self.happened(decided, self.seq, self.time_ms);
         if let (Some(rules), Some(happened)) = (&mut self.rulebook, happened) {
             rules.past_mut().record(&happened);
@@ -94,6 +98,7 @@ impl Books {
 
     /// The same of what is done to an original. An addition was counted as itself, on its own day and at its own terminal,
     /// whatever day the hold is of.
+    #[inline(never)]
     pub(super) fn taken_back(&self, on: &OnOriginal, addition: Option<CountedAddition>) -> Option<TakenBack> {
         if on.uncounted == 0 && !on.uncounts_whole {
             return None;

@@ -142,6 +142,12 @@ impl Books {
     }
 }
 
+#[cold]
+#[inline(never)]
+fn share_of_much(got: Minor, returned: Minor, debited: Minor) -> Minor {
+    Minor::try_from(i128::from(got) * i128::from(returned) / i128::from(debited)).unwrap_or(0)
+}
+
 /// The merchant's fee on the part that goes back, from those who got it: together with earlier parts never more than
 /// each got, and all of it once everything has gone back. An acquirer's fee went to the acquirer and comes back from
 /// there.
@@ -154,9 +160,7 @@ fn fees_back(original: &Original, amount: Minor) -> ArrayVec<(AccountId, Minor),
         // Nearly always in 64 bits, which are divided much faster. Between zero and what was got, which is an amount.
         let share = |returned: Minor| match got.checked_mul(returned) {
             Some(product) => product / debited,
-            None => {
-                Minor::try_from(i128::from(got) * i128::from(returned) / i128::from(debited)).unwrap_or(0)
-            }
+            None => share_of_much(got, returned, debited),
         };
         share(original.returned + amount) - share(original.returned)
     };

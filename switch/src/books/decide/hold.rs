@@ -148,6 +148,7 @@ impl Books {
 
     /// Pays what was authorized once although its hold's time is over. The goods are gone, so what the purses no longer
     /// have the cardholder owes.
+    #[inline(never)]
     fn complete_late(
         &self,
         request: &Request,

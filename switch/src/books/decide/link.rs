@@ -19,6 +19,7 @@ const AHEAD_MS: i64 = 3_600_000;
 const AGAIN_MS: i64 = 60_000;
 
 impl Books {
+    #[inline(never)]
     pub(super) fn decide_link(
         &self,
         request: &Request,

@@ -15,6 +15,7 @@ use crate::{
 impl Books {
     /// First a nonce is asked for, then answered. Only the right answer changes anything, so a forged sign-in cuts
     /// nobody off.
+    #[inline(never)]
     pub(super) fn decide_psam_sign_in(
         &self,
         request: &Request,

@@ -163,7 +163,7 @@ impl Rows {
             NONE => {
                 // INVARIANT: the policy's maximum is 32 bits and `remember` keeps to it.
                 let at = u32::try_from(self.rows.len()).expect("fewer than 2^32 places");
-                self.rows.push(row.unwrap_or(Row::WHOLE));
+                self.push(row.unwrap_or(Row::WHOLE));
                 at
             }
             at => {
@@ -173,9 +173,15 @@ impl Rows {
             }
         };
         if row.is_none() {
-            self.whole.insert(at, Box::new(entry.clone()));
+            self.keep_whole(at, entry);
         }
         at
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push(&mut self, row: Row) {
+        self.rows.push(row);
     }
 
     /// Takes an entry out. Its place is the next that is used.
@@ -183,9 +189,10 @@ impl Rows {
         let row = &mut self.rows[at as usize];
         match row.form() {
             WITH_MORE => self.more_free.push(row.shown),
-            WHOLE => drop(self.whole.remove(&at)),
+            WHOLE => self.drop_whole(at),
             _ => {}
         }
+        let row = &mut self.rows[at as usize];
         row.next = self.free;
         self.free = at;
     }
@@ -195,7 +202,7 @@ impl Rows {
         let row = &self.rows[at as usize];
         let form = row.form();
         if form == WHOLE {
-            return (*self.whole[&at]).clone();
+            return self.kept_whole(at).clone();
         }
         let time_ms = row.time_ms();
         let card = bits(row.what, KIND, CARD);
@@ -223,17 +230,37 @@ impl Rows {
         if form == WITH_MORE { self.more[row.shown as usize].beside(base) } else { row.shown_in(base) }
     }
 
+    /// An entry that has no bits.
+    #[cold]
+    #[inline(never)]
+    fn kept_whole(&self, at: u32) -> &Transaction {
+        &self.whole[&at]
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn keep_whole(&mut self, at: u32, entry: &Transaction) {
+        self.whole.insert(at, Box::new(entry.clone()));
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn drop_whole(&mut self, at: u32) {
+        self.whole.remove(&at);
+    }
+
     /// What an entry is known by.
+    #[inline]
     pub(super) fn key(&self, at: u32) -> TransactionKey {
         let row = &self.rows[at as usize];
-        if row.form() == WHOLE { self.whole[&at].key } else { row.key() }
+        if row.form() == WHOLE { self.kept_whole(at).key } else { row.key() }
     }
 
     /// What was asked.
     pub(super) fn kind(&self, at: u32) -> Kind {
         let row = &self.rows[at as usize];
         if row.form() == WHOLE {
-            self.whole[&at].kind
+            self.kept_whole(at).kind
         } else {
             Kind::ALL[bits_32(row.what, 0, KIND) as usize]
         }
@@ -242,13 +269,13 @@ impl Rows {
     /// Its record.
     pub(super) fn seq(&self, at: u32) -> Seq {
         let row = &self.rows[at as usize];
-        if row.form() == WHOLE { self.whole[&at].seq } else { row.name >> STAN }
+        if row.form() == WHOLE { self.kept_whole(at).seq } else { row.name >> STAN }
     }
 
     /// Its recorded time, milliseconds since 1970 UTC.
     pub(super) fn time_ms(&self, at: u32) -> i64 {
         let row = &self.rows[at as usize];
-        if row.form() == WHOLE { self.whole[&at].time_ms } else { row.time_ms() }
+        if row.form() == WHOLE { self.kept_whole(at).time_ms } else { row.time_ms() }
     }
 
     /// Notes where it stands.
@@ -256,11 +283,16 @@ impl Rows {
         let from = 64 - AMOUNT - REASON - STANDING;
         let row = &mut self.rows[at as usize];
         if row.form() == WHOLE {
-            self.whole.entry(at).and_modify(|entry| entry.standing = standing);
-            return;
+            return self.set_standing_whole(at, standing);
         }
         row.how &= !(((1 << STANDING) - 1) << from);
         row.how |= (standing as u64) << from;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn set_standing_whole(&mut self, at: u32, standing: Standing) {
+        self.whole.entry(at).and_modify(|entry| entry.standing = standing);
     }
 
     /// The next entry of its terminal, or [`NONE`].
@@ -302,26 +334,46 @@ impl Rows {
         if name.over | when.over | what.over | how.over != 0 {
             return None;
         }
-        let shown =
-            if alone { (shown.unwrap_or(0) & 0xFFFF_FFFF) as u32 } else { self.put_more(More::of(entry)?) };
+        let shown = if alone { (shown.unwrap_or(0) & 0xFFFF_FFFF) as u32 } else { self.put_more_of(entry)? };
         Some(Row { name: name.word, when: when.word, what: what.word, how: how.word, shown, next: NONE })
     }
 
     /// The place of a currency, which is new if no entry had it yet; none once there are more than have bits.
     fn currency(&mut self, currency: Currency) -> Option<u64> {
-        let known = self.currencies.iter().position(|known| *known == currency);
-        let place = known.unwrap_or(self.currencies.len());
-        if known.is_none() && place < 1 << CURRENCY {
-            self.currencies.push(currency);
+        match self.currencies.iter().position(|known| *known == currency) {
+            Some(place) => Some(place as u64),
+            None => self.new_currency(currency),
         }
-        (place < 1 << CURRENCY).then_some(place as u64)
     }
 
+    #[cold]
+    #[inline(never)]
+    fn new_currency(&mut self, currency: Currency) -> Option<u64> {
+        let place = self.currencies.len();
+        (place < 1 << CURRENCY).then(|| {
+            self.currencies.push(currency);
+            place as u64
+        })
+    }
+
+    /// Apart, so that the many that have nothing of it do without its code.
+    #[inline(never)]
+    fn put_more_of(&mut self, entry: &Transaction) -> Option<u32> {
+        More::of(entry).map(|more| self.put_more(more))
+    }
+
+    #[inline]
     fn put_more(&mut self, more: More) -> u32 {
         if let Some(at) = self.more_free.pop() {
             self.more[at as usize] = more;
             return at;
         }
+        self.push_more(more)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_more(&mut self, more: More) -> u32 {
         self.more.push(more);
         // INVARIANT: there are no more of them than places.
         u32::try_from(self.more.len() - 1).expect("fewer than 2^32 places")
