@@ -72,6 +72,17 @@ impl Period {
         }
     }
 
+    /// The first days of the periods that a day falls in, in the order of [`Period::ALL`]: an earlier day falls in the
+    /// same one if it is not before that.
+    #[must_use]
+    pub fn begins(day: Day) -> [Day; 4] {
+        let (year, month) = day.year_month();
+        // INVARIANT: a year has more than one day, and a month of a year is one of twelve.
+        let (year, month) = (i32::try_from(year).unwrap_or(0), u8::try_from(month + 1).unwrap_or(1));
+        let of_week = i32::try_from((i64::from(day.0) + 3).rem_euclid(7)).unwrap_or(0);
+        [day, Day(day.0.saturating_sub(of_week)), Day::of(year, month, 1), Day::of(year, 1, 1)]
+    }
+
     /// In which periods two days fall together, in the order of [`Period::ALL`].
     #[must_use]
     #[inline]
@@ -113,6 +124,22 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn what_falls_in_a_period_is_not_before_its_first_day() {
+        let middles = [Day::of(2024, 6, 30), Day::of(1970, 1, 1), Day(i32::MAX), Day(i32::MIN + 800)];
+        for day in middles.into_iter().flat_map(|day| (0..400).map(move |back| Day(day.0 - back))) {
+            let begins = Period::begins(day);
+            for other in (0..400).map(|back| Day(day.0 - back)) {
+                assert_eq!(
+                    Period::shared(other, day),
+                    begins.map(|begin| other >= begin),
+                    "{other:?}, {day:?}"
+                );
+            }
+        }
+        assert_eq!(Period::begins(Day(i32::MIN)), [Day(i32::MIN); 4], "there are no days before");
     }
 
     #[test]

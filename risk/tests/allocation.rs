@@ -9,6 +9,8 @@ use std::{
 use risk::{
     Action, Counters, Counts, Day, Entry, Facts, Limit, LimitOf, ListReason, Period, RegionOf, Rule, RuleId,
     RuleSet, Rules, Subject, Test,
+    language::{Compiler, Currency, Names, parse},
+    past::{Happened, History, Keep, Marks, Place, Whose},
 };
 
 thread_local! {
@@ -123,4 +125,48 @@ fn a_warm_decision_and_its_counting_allocate_nothing() {
     assert_eq!(counted, 0);
     assert_ne!(fired, 0, "the rules were really evaluated");
     assert_ne!(allocations(|| drop(black_box(vec![0_u8; 9]))), 0, "and the counter really counts");
+}
+
+/// What slides is kept in pieces of memory that go round once the log is as long as its windows ask for.
+#[test]
+fn warm_windows_are_recorded_and_read_without_allocating() {
+    const WINDOWS: [&str; 4] = [
+        r#"count(approved, "10m", card) > 3"#,
+        r#"sum(attempts, "5m", terminal) > money("1.00", "CNY")"#,
+        r#"distinct(merchant, "10m", card) > 2"#,
+        r#"count(approved, "day", card) > 9"#,
+    ];
+    let mut compiler = Compiler::new(Names { currency: Currency::named("CNY"), lists: vec![] });
+    for text in WINDOWS {
+        let parsed = parse(text).expect("a rule");
+        let checked = compiler.check(&parsed.expr).expect("it is typed");
+        compiler.add(checked, None);
+    }
+    let code = compiler.finish().expect("code");
+    let mut past = History::new(&code, 156, Keep::ASKED);
+    // Ten a second: six thousand are within the longest window.
+    let mut record = |number: u32| {
+        let mixed = number.wrapping_mul(0x9e37_79b9) >> 7;
+        let (at_ms, day) = (i64::from(number) * 100, Day(20_780));
+        let (card, merchant) = (u64::from(mixed % 500), mixed / 500 % 64);
+        let whose = Whose { card, terminal: merchant / 2, merchant, product: 1, bin: 915_600 };
+        let held = past.before(&whose, at_ms, day, ()).held(2);
+        past.record(&Happened {
+            number: u64::from(number),
+            at_ms,
+            day,
+            whose,
+            amount: 100,
+            approved: 100,
+            currency: 156,
+            marks: Marks::APPROVED,
+            place: Place::default(),
+        });
+        held
+    };
+    (1..80_000).for_each(|number| assert!(record(number) < 64));
+    let mut most = 0;
+    let counted = allocations(|| (80_000..120_000).for_each(|number| most = record(number).max(most)));
+    assert_eq!(counted, 0);
+    assert!(most > 8, "the windows really count: {most}");
 }

@@ -1,5 +1,6 @@
-//! Published rules: sets of fifty, typical and worst, and of two hundred; then the whole step that risk takes for a
-//! request, in a city of ten million cards and a hundred thousand terminals with a million numbers on its lists.
+//! Published rules: sets of fifty, typical and worst, and of two hundred; then what a set says, and the whole step that
+//! risk takes for a request, in a city of ten million cards and a hundred thousand terminals with a million numbers on
+//! its lists.
 //!
 //! Of the typical sets every rule asks about the request first and something else of what came before, as analysts
 //! write them, and none fires. Of the worst set each rule has to look at all it names, and fires.
@@ -73,6 +74,7 @@ pub(crate) fn rulebook(criterion: &mut Criterion) {
     let fired: usize = (0..100).map(|_| fired(&city.step())).sum();
     assert_eq!(fired, 100 * 50, "each of the worst rules, each time");
     proof::result("rulebook step", fired.to_be_bytes());
+    group.bench_function("city/50-worst", |bencher| bencher.iter(|| city.verdict()));
     group.bench_function("step/50-worst", |bencher| bencher.iter(|| city.step()));
     group.finish();
 }
@@ -119,6 +121,12 @@ struct City {
 }
 
 impl City {
+    /// What the set says of the next request, of another card: nothing of it has been looked at lately.
+    fn verdict(&mut self) -> Verdict {
+        self.at = self.at.wrapping_add(7_919);
+        Asked { book: &self.book, past: &self.past }.verdict(self.at % self.size.cards, &self.lists)
+    }
+
     /// The whole step for the next request: the blacklist, the city's own rules, the published set, and what is kept
     /// of it for the next. What the set said.
     fn step(&mut self) -> Verdict {

@@ -11,6 +11,18 @@ pub const RULES_MAX: usize = 256;
 pub struct RuleBits([u64; RULES_MAX / 64]);
 
 impl RuleBits {
+    /// The words of the set: 64 places each, the first in the lowest bit of the first.
+    #[must_use]
+    pub fn words(&self) -> [u64; RULES_MAX / 64] {
+        self.0
+    }
+
+    /// The set of these words.
+    #[must_use]
+    pub fn of_words(words: [u64; RULES_MAX / 64]) -> Self {
+        Self(words)
+    }
+
     /// Takes a rule in. A place past [`RULES_MAX`] is none.
     pub fn set(&mut self, place: usize) {
         if let Some(word) = self.0.get_mut(place / 64) {
@@ -26,12 +38,14 @@ impl RuleBits {
 
     /// Those that are in both.
     #[must_use]
+    #[inline]
     pub fn and(&self, other: &Self) -> Self {
         Self(std::array::from_fn(|word| self.0[word] & other.0[word]))
     }
 
     /// Those that are in either.
     #[must_use]
+    #[inline]
     pub fn or(&self, other: &Self) -> Self {
         Self(std::array::from_fn(|word| self.0[word] | other.0[word]))
     }
@@ -51,11 +65,17 @@ impl RuleBits {
 
     /// All of them, in order.
     pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
-        (0..RULES_MAX).filter(|place| self.contains(*place))
+        (0..).step_by(64).zip(self.0).flat_map(|(first, word)| {
+            let without_first = |left: &u64| Some(left & (left - 1)).filter(|left| *left != 0);
+            let begun = Some(word).filter(|word| *word != 0);
+            std::iter::successors(begun, without_first)
+                .map(move |left| first + left.trailing_zeros() as usize)
+        })
     }
 
     /// Whether there is none.
     #[must_use]
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.0.iter().fold(0, |all, word| all | word) == 0
     }
@@ -88,6 +108,7 @@ mod tests {
         [255, 3, 64, 256, usize::MAX].into_iter().for_each(|place| bits.set(place));
         assert_eq!(bits.iter().collect::<Vec<_>>(), [3, 64, 255]);
         assert_eq!(bits.first(), Some(3));
+        assert_eq!(RuleBits::of_words(bits.words()), bits);
         let mut other = RuleBits::default();
         other.set(64);
         assert_eq!(bits.and(&other), other);

@@ -4,8 +4,7 @@
 
 use super::History;
 use super::happened::{Place, Whose};
-use super::plan::BYS;
-use super::table::Now;
+use super::plan::{BYS, Now};
 use crate::Day;
 use crate::language::{Fact, Key, NamedList, Past, Request, Window};
 
@@ -21,8 +20,8 @@ pub struct Before<'h, L> {
 
 impl<'h, L> Before<'h, L> {
     pub(super) fn new(history: &'h History, whose: &Whose, now_ms: i64, day: Day, lists: L) -> Self {
-        let latest = history.latest;
-        let now = Now { at_ms: now_ms.max(latest.at_ms), day: day.max(latest.day), ..latest };
+        let mut now = history.latest;
+        now.go_on(now_ms, day);
         let mut rows = [None; 6];
         for ((row, table), by) in rows.iter_mut().zip(&history.tables).zip(BYS) {
             if table.is_used() {
@@ -36,12 +35,11 @@ impl<'h, L> Before<'h, L> {
     #[must_use]
     pub fn held(&self, window: usize) -> i64 {
         let history = self.history;
-        let Some((table, cell)) = history.plan.windows.get(window).and_then(|planned| planned.cell) else {
+        let Some((table, cell)) = history.plan.windows.get(window).and_then(|planned| planned.cell.as_ref())
+        else {
             return 0;
         };
-        let table_of = &history.tables[table];
-        self.rows[table]
-            .map_or(0, |row| table_of.value(&table_of.layout.cells[cell], row, &history.log, self.now))
+        self.rows[*table].map_or(0, |row| history.tables[*table].value(cell, row, &history.log, &self.now))
     }
 
     /// Gives a request the facts that come from before: the card's last place and time, its speed since, and its

@@ -1,7 +1,9 @@
 //! What happened lately, entry by entry, with each subject's entries linked in their order.
 //!
-//! Entries come in pieces that are never moved: no request waits for the growth of a table. A link is the number of
-//! the subject's row and the place of its next entry; there is one for each way of counting that needs the log.
+//! Entries come in pieces that are never moved: no request waits for the growth of a table. A piece whose entries are
+//! all forgotten is the next one that is needed, so a log that keeps its length takes no memory from the allocator. A
+//! link is the number of the subject's row and the place of its next entry; there is one for each way of counting that
+//! needs the log.
 //!
 //! Start at [`Log::push`].
 
@@ -45,6 +47,8 @@ pub(super) struct Link {
 #[derive(Clone, Debug)]
 pub(super) struct Log {
     pieces: VecDeque<Piece>,
+    /// An empty one, to be used again.
+    spare: Option<Piece>,
     /// Place of the oldest entry, counted from the first there ever was.
     first: u64,
     /// Behind the latest.
@@ -52,23 +56,32 @@ pub(super) struct Log {
     links: usize,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Piece {
     entries: Vec<Entry>,
     links: Vec<Link>,
 }
 
+impl Piece {
+    fn new(links: usize) -> Self {
+        // INVARIANT: a few thousand fit.
+        let entries = usize::try_from(PIECE).unwrap_or(0);
+        Self { entries: Vec::with_capacity(entries), links: Vec::with_capacity(entries * links) }
+    }
+}
+
 impl Log {
     /// A log with so many links for each entry.
     pub(super) fn new(links: usize) -> Self {
-        Self { pieces: VecDeque::new(), first: 0, end: 0, links }
+        Self { pieces: VecDeque::new(), spare: None, first: 0, end: 0, links }
     }
 
     /// Puts an entry at the end, not linked yet.
     pub(super) fn push(&mut self, entry: Entry) -> u64 {
         let place = self.end;
         if place.is_multiple_of(PIECE) || self.pieces.is_empty() {
-            self.pieces.push_back(Piece::default());
+            let piece = self.spare.take().unwrap_or_else(|| Piece::new(self.links));
+            self.pieces.push_back(piece);
         }
         if let Some(piece) = self.pieces.back_mut() {
             piece.entries.push(entry);
@@ -84,8 +97,12 @@ impl Log {
             return;
         }
         self.first += 1;
-        if self.first.is_multiple_of(PIECE) {
-            self.pieces.pop_front();
+        if self.first.is_multiple_of(PIECE)
+            && let Some(mut piece) = self.pieces.pop_front()
+        {
+            piece.entries.clear();
+            piece.links.clear();
+            self.spare = Some(piece);
         }
     }
 
@@ -105,6 +122,7 @@ impl Log {
         (self.first..self.end).map(|place| self.entry(place))
     }
 
+    #[inline]
     pub(super) fn entry(&self, place: u64) -> &Entry {
         let (piece, within) = self.at(place);
         &self.pieces[piece].entries[within]
@@ -152,9 +170,10 @@ impl Log {
     }
 
     /// The place of its short form, which is not [`NONE`]: the one that is in the log.
+    #[inline]
     pub(super) fn long(&self, short: u32) -> u64 {
-        let round = u64::from(NONE);
-        self.first + (u64::from(short) + round - self.first % round) % round
+        let (round, short, first) = (u64::from(NONE), u64::from(short), self.first % u64::from(NONE));
+        self.first + if short >= first { short - first } else { short + round - first }
     }
 
     /// Bytes owned.
@@ -162,7 +181,7 @@ impl Log {
         let of_piece = |piece: &Piece| {
             piece.entries.capacity() * size_of::<Entry>() + piece.links.capacity() * size_of::<Link>()
         };
-        self.pieces.iter().map(of_piece).sum()
+        self.pieces.iter().chain(&self.spare).map(of_piece).sum()
     }
 }
 

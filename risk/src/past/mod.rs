@@ -34,8 +34,8 @@ pub use rows::PastRow;
 use crate::Day;
 use crate::language::{Code, Measure, Of, TimeSpan};
 use log::{Entry, Log};
-use plan::{BYS, Plan, goes_on};
-use table::{Now, Table};
+use plan::{BYS, Now, Plan};
+use table::Table;
 
 /// How much is kept.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -81,7 +81,7 @@ impl History {
         Self {
             tables: array::from_fn(|table| Table::new(plan.layouts[table].clone())),
             log: Log::new(plan.links),
-            latest: Now { at_ms: i64::MIN, day: Day(i32::MIN), currency: plan.currency },
+            latest: Now::new(i64::MIN, Day(i32::MIN), plan.currency),
             floor: Since::BEGINNING,
             lost: Since::BEGINNING,
             dropped: 0,
@@ -92,8 +92,7 @@ impl History {
 
     /// Takes in a request and what became of it.
     pub fn record(&mut self, happened: &Happened) {
-        self.latest.at_ms = happened.at_ms.max(self.latest.at_ms);
-        self.latest.day = happened.day.max(self.latest.day);
+        self.latest.go_on(happened.at_ms, happened.day);
         let entry = Entry {
             number: happened.number,
             at_ms: self.latest.at_ms,
@@ -110,24 +109,25 @@ impl History {
         if happened.marks.contains(Of::Approved) {
             self.visit(&happened.whose, &happened.place);
         }
-        self.tables.iter_mut().for_each(|table| table.clear_some(self.latest.day));
+        let Self { tables, latest, .. } = self;
+        tables.iter_mut().for_each(|table| table.clear_some(latest));
     }
 
     /// Counts an entry in the log, and in windows of the calendar that say so.
     fn count(&mut self, entry: &Entry, log: bool, which: impl Fn(usize) -> bool + Copy) {
-        let now = self.latest;
         let place = if log && self.keeps(entry) { Some(self.log.push(*entry)) } else { None };
         if place.is_none() {
             self.floor = Since { number: entry.number + 1, at_ms: entry.at_ms };
         }
-        for (table, by) in self.tables.iter_mut().zip(BYS) {
+        let Self { tables, log, latest, .. } = self;
+        for (table, by) in tables.iter_mut().zip(BYS) {
             if !table.is_used() {
                 continue;
             }
             let row = table.row_of(entry.whose.key(by), entry.day);
-            table.count(row, entry, now.currency, which);
+            table.count(row, entry, latest.currency, which);
             if let Some(place) = place {
-                table.enter(&mut self.log, place, row, now);
+                table.enter(log, place, row, latest);
             }
         }
     }
@@ -170,7 +170,7 @@ impl History {
     fn keeps(&self, entry: &Entry) -> bool {
         let after = |span_ms: i64| span_ms > 0 && entry.at_ms > self.latest.at_ms.saturating_sub(span_ms);
         after(self.plan.reach_ms.max(self.keep.at_least_ms))
-            || self.plan.periods.iter().any(|period| goes_on(*period, entry.day, self.latest.day))
+            || self.plan.periods.iter().any(|period| self.latest.shares(*period, entry.day))
     }
 
     fn forget_old(&mut self) {
@@ -209,7 +209,7 @@ impl History {
         (next.latest, next.lost, next.dropped) = (self.latest, self.lost, self.dropped);
         (next.latest.currency, next.floor) = (currency, self.floor);
         for (new, old) in next.tables.iter_mut().zip(&self.tables) {
-            new.take_over(old, &before, self.latest.day);
+            new.take_over(old, &before, &self.latest);
         }
         for entry in self.log.iter() {
             next.count(&Entry { came_again: 0, ..*entry }, true, |window| before[window].is_none());

@@ -52,15 +52,30 @@ pub(super) struct Plan {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Planned {
     pub(super) window: Window,
-    /// Its table and the place of its cell among the layout's.
-    pub(super) cell: Option<(usize, usize)>,
+    /// Its table and its cell there.
+    pub(super) cell: Option<(usize, Cell)>,
     pub(super) since: Since,
+}
+
+/// A moment as rows are read and written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Now {
+    pub(super) at_ms: i64,
+    pub(super) day: Day,
+    /// First days of its periods.
+    begins: [Day; 4],
+    /// In which sums are kept.
+    pub(super) currency: u16,
 }
 
 /// What a row of a table holds.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Layout {
     pub(super) cells: Vec<Cell>,
+    /// Those of them that begin anew with their period.
+    pub(super) beginning: Vec<Cell>,
+    /// Those that give back what leaves them.
+    pub(super) giving: Vec<Cell>,
     /// Words of a row; 0: nothing is counted in this way.
     pub(super) words: usize,
     /// Which link of an entry is this table's.
@@ -112,16 +127,18 @@ impl Plan {
             links: 0,
         };
         for (number, window) in code.windows().iter().enumerate() {
-            let mut planned = Planned { window: *window, cell: None, since };
+            let planned = Planned { window: *window, cell: None, since };
             if code.asks_window(number) {
                 let table = BYS.iter().position(|by| *by == window.by).unwrap_or(0);
-                planned.cell = Some((table, plan.layouts[table].cells.len()));
                 plan.add(table, number, window);
             }
             plan.windows.push(planned);
         }
         let visits = [Fact::LastRegion, Fact::LastSeconds, Fact::LastSpeed, Fact::FirstSeconds];
         plan.place(visits.into_iter().any(|fact| code.asks_fact(fact)));
+        for (table, layout) in plan.layouts.iter().enumerate() {
+            layout.cells.iter().for_each(|cell| plan.windows[cell.window].cell = Some((table, *cell)));
+        }
         plan
     }
 
@@ -187,12 +204,34 @@ impl Plan {
                 }
             }
             layout.words = next;
+            (layout.giving, layout.beginning) = layout.cells.iter().partition(|cell| cell.oldest.is_some());
         }
+    }
+}
+
+impl Now {
+    pub(super) fn new(at_ms: i64, day: Day, currency: u16) -> Self {
+        Self { at_ms, day, begins: Period::begins(day), currency }
+    }
+
+    /// Goes on to a later moment; an earlier one counts as this.
+    pub(super) fn go_on(&mut self, at_ms: i64, day: Day) {
+        self.at_ms = at_ms.max(self.at_ms);
+        if day > self.day {
+            (self.day, self.begins) = (day, Period::begins(day));
+        }
+    }
+
+    /// Whether its period holds a day, too, that is not later.
+    #[inline]
+    pub(super) fn shares(&self, period: Period, day: Day) -> bool {
+        day >= self.begins[period as usize]
     }
 }
 
 impl Cell {
     /// What an entry brings to the window it is in.
+    #[inline]
     pub(super) fn brings(&self, entry: &Entry, currency: u16) -> i64 {
         match self.measure {
             Measure::Count(of) => i64::from(entry.marks.contains(of)),
@@ -207,10 +246,11 @@ impl Cell {
     }
 
     /// Whether an entry is no longer in the window at this moment.
-    pub(super) fn has_left(&self, entry: &Entry, now_ms: i64, day: Day) -> bool {
+    #[inline]
+    pub(super) fn has_left(&self, entry: &Entry, now: &Now) -> bool {
         match self.span {
-            TimeSpan::Sliding(seconds) => entry.at_ms <= now_ms.saturating_sub(i64::from(seconds) * 1_000),
-            TimeSpan::Calendar(period) => !goes_on(period, entry.day, day),
+            TimeSpan::Sliding(seconds) => entry.at_ms <= now.at_ms.saturating_sub(i64::from(seconds) * 1_000),
+            TimeSpan::Calendar(period) => !now.shares(period, entry.day),
         }
     }
 

@@ -5,11 +5,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::History;
 use super::happened::{Key, Marks, Whose};
 use super::log::Entry;
-use super::plan::{Layout, Since, words};
+use super::plan::{Layout, Now, Since, words};
 use super::table::{Table, day_of, day_word};
-use super::{History, TimeSpan};
 use crate::Day;
 
 /// A row of a history.
@@ -73,9 +73,9 @@ impl History {
             dropped: self.dropped,
             since: self.plan.windows.iter().map(|planned| planned.since).collect(),
         };
-        let day = self.latest.day;
+        let latest = self.latest;
         let subjects = (0_u8..).zip(&self.tables).flat_map(move |(by, table)| {
-            table.in_order().into_iter().filter_map(move |(key, row)| subject(by, table, key, row, day))
+            table.in_order().into_iter().filter_map(move |(key, row)| subject(by, table, key, row, &latest))
         });
         let entries = self.log.iter().map(|entry| PastRow::Entry {
             number: entry.number,
@@ -95,7 +95,7 @@ impl History {
     pub fn restore(&mut self, row: PastRow) {
         match row {
             PastRow::Head { at_ms, day, floor, lost, dropped, since } => {
-                (self.latest.at_ms, self.latest.day) = (at_ms, day);
+                self.latest = Now::new(at_ms, day, self.latest.currency);
                 (self.floor, self.lost, self.dropped) = (floor, lost, dropped);
                 for (planned, since) in self.plan.windows.iter_mut().zip(since) {
                     planned.since = since;
@@ -125,11 +125,11 @@ impl PartialEq for History {
     }
 }
 
-fn subject(by: u8, table: &Table, key: Key, row: u32, latest: Day) -> Option<PastRow> {
-    if !table.has_kept(row, latest) {
+fn subject(by: u8, table: &Table, key: Key, row: u32, latest: &Now) -> Option<PastRow> {
+    let words = table.row(row);
+    if !table.has_kept(words, latest) {
         return None;
     }
-    let words = table.row(row);
     Some(PastRow::Subject {
         by,
         key,
@@ -141,20 +141,17 @@ fn subject(by: u8, table: &Table, key: Key, row: u32, latest: Day) -> Option<Pas
 /// The words that do not follow from the log.
 fn kept(layout: &Layout) -> Vec<usize> {
     let visits = layout.visits.map_or(0..0, |at| at..at + words::VISITS);
-    let cells = layout.cells.iter().filter(|cell| cell.oldest.is_none());
-    visits.chain(cells.flat_map(|cell| cell.words())).collect()
+    visits.chain(layout.beginning.iter().flat_map(|cell| cell.words())).collect()
 }
 
 impl Table {
     /// Takes over what another table kept in the same windows; `before` says where each window stood there.
-    pub(super) fn take_over(&mut self, old: &Self, before: &[Option<usize>], latest: Day) {
+    pub(super) fn take_over(&mut self, old: &Self, before: &[Option<usize>], latest: &Now) {
         if !self.is_used() || !old.is_used() {
             return;
         }
-        let calendar =
-            |cell: &&super::plan::Cell| matches!(cell.span, TimeSpan::Calendar(_)) && cell.oldest.is_none();
         let mut moves = Vec::new();
-        for cell in self.layout.cells.iter().filter(calendar) {
+        for cell in &self.layout.beginning {
             let known = before[cell.window];
             if let Some(was) = old.layout.cells.iter().find(|was| Some(was.window) == known) {
                 moves.extend(cell.words().zip(was.words()));
@@ -164,10 +161,10 @@ impl Table {
             moves.extend((to..to + words::VISITS).zip(from..from + words::VISITS));
         }
         for (key, from) in old.in_order() {
-            if moves.is_empty() || !old.has_kept(from, latest) {
+            if moves.is_empty() || !old.has_kept(old.row(from), latest) {
                 continue;
             }
-            let row = self.row_of(key, latest);
+            let row = self.row_of(key, latest.day);
             let was = old.row(from);
             self.row_mut(row)[words::DAY] = day_word(day_of(was));
             moves.iter().for_each(|(to, from)| self.row_mut(row)[*to] = was[*from]);

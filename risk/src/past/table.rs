@@ -10,26 +10,21 @@ use std::hash::BuildHasher;
 
 use super::happened::{Key, Place, Spot, TakenBack, Whose};
 use super::log::{Entry, Log, NONE};
-use super::plan::{Cell, Layout, goes_on, low, words};
-use crate::Day;
+use super::plan::{Cell, Layout, Now, goes_on, low, words};
 use crate::language::{Fact, Measure, Of, TimeSpan};
+use crate::{Day, Period};
 
 /// Rows of a piece.
 const PIECE: u32 = 1_024;
 
-/// Rows that are looked at for each record, whether anything can still reach them.
-const LOOKED_AT: u32 = 2;
+/// At one record in so many rows are looked at, whether anything can still reach them.
+const EVERY: u32 = 16;
+
+/// How many then, one behind the other: memory brings those behind the first before they are asked for.
+const LOOKED_AT: u32 = 32;
 
 /// The day of a row that is nobody's.
 const NOBODY: Day = Day(i32::MIN);
-
-/// A moment as rows are read.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Now {
-    pub(super) at_ms: i64,
-    pub(super) day: Day,
-    pub(super) currency: u16,
-}
 
 /// When a card was approved first and last, and where last.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,6 +44,8 @@ pub(super) struct Table {
     rows: u32,
     free: Vec<u32>,
     looked_at: u32,
+    /// Records since rows were looked at.
+    waited: u32,
     /// Latest entry of each different one, in the order of the layout's.
     latest: Vec<HashMap<(u32, u64), u32>>,
 }
@@ -64,6 +61,7 @@ impl Table {
             rows: 0,
             free: Vec::new(),
             looked_at: 0,
+            waited: 0,
         }
     }
 
@@ -114,7 +112,7 @@ impl Table {
         if layout.link.is_some() {
             row[words::LATEST] = NONE;
         }
-        layout.cells.iter().filter_map(|cell| cell.oldest).for_each(|at| row[at] = NONE);
+        layout.giving.iter().filter_map(|cell| cell.oldest).for_each(|at| row[at] = NONE);
         let Self { index, hasher, pieces, layout, .. } = self;
         index.insert_unique(hash, number, |row| hasher.hash_one(key_of(row_in(pieces, layout.words, *row))));
         number
@@ -133,7 +131,7 @@ impl Table {
         let (layout, words) = self.layout_and_row(row);
         roll(layout, words, entry.day);
         let latest = day_of(words);
-        for cell in layout.cells.iter().filter(|cell| cell.oldest.is_none() && which(cell.window)) {
+        for cell in layout.beginning.iter().filter(|cell| which(cell.window)) {
             if let TimeSpan::Calendar(period) = cell.span
                 && goes_on(period, latest, entry.day)
             {
@@ -152,7 +150,7 @@ impl Table {
     ) {
         let (layout, words) = self.layout_and_row(row);
         let latest = day_of(words);
-        for cell in layout.cells.iter().filter(|cell| cell.oldest.is_none() && knew(cell.window)) {
+        for cell in layout.beginning.iter().filter(|cell| knew(cell.window)) {
             let TimeSpan::Calendar(period) = cell.span else { continue };
             let less = match cell.measure {
                 Measure::Count(Of::Approved) if back.whole => {
@@ -172,27 +170,27 @@ impl Table {
     }
 
     /// Links an entry of the log to its subject, and counts it in the windows that give back.
-    pub(super) fn enter(&mut self, log: &mut Log, place: u64, row: u32, now: Now) {
+    pub(super) fn enter(&mut self, log: &mut Log, place: u64, row: u32, now: &Now) {
         let Some(link) = self.layout.link else { return };
-        self.let_go(log, row, now);
+        if !self.layout.different.is_empty() {
+            self.came_again(log, place, row, now.currency);
+        }
         let short = Log::short(place);
-        let latest = self.row(row)[words::LATEST];
+        log.link_mut(place, link).row = row;
+        let entry = log.entry(place);
+        let (layout, words) = self.layout_and_row(row);
+        for cell in &layout.giving {
+            let Some(at) = cell.oldest else { continue };
+            let (value, oldest) = left(cell, words, log, link, now);
+            words[at] = if oldest == NONE { short } else { oldest };
+            cell.put(words, value.wrapping_add(cell.brings(entry, now.currency)));
+        }
+        let latest = words[words::LATEST];
+        words[words::LATEST] = short;
+        words[words::ENTRIES] += 1;
         if latest != NONE {
             let before = log.long(latest);
             log.link_mut(before, link).next = short;
-        }
-        log.link_mut(place, link).row = row;
-        self.came_again(log, place, row, now.currency);
-        let entry = *log.entry(place);
-        let (layout, words) = self.layout_and_row(row);
-        words[words::LATEST] = short;
-        words[words::ENTRIES] += 1;
-        for cell in &layout.cells {
-            let Some(oldest) = cell.oldest else { continue };
-            if words[oldest] == NONE {
-                words[oldest] = short;
-            }
-            cell.put(words, cell.value(words).wrapping_add(cell.brings(&entry, now.currency)));
         }
     }
 
@@ -208,7 +206,7 @@ impl Table {
             let Some(earlier) = earlier.map(|short| log.long(short)) else { continue };
             let before = *log.entry(earlier);
             let (layout, words) = self.layout_and_row(row);
-            for cell in layout.cells.iter().filter(|cell| cell.bit == bit) {
+            for cell in layout.giving.iter().filter(|cell| cell.bit == bit) {
                 let Some(oldest) = cell.oldest else { continue };
                 if words[oldest] != NONE && log.long(words[oldest]) <= earlier {
                     cell.put(words, cell.value(words).wrapping_sub(cell.brings(&before, currency)));
@@ -218,29 +216,12 @@ impl Table {
         }
     }
 
-    /// Gives back what has left a subject's windows.
-    fn let_go(&mut self, log: &Log, row: u32, now: Now) {
-        let Some(link) = self.layout.link else { return };
-        let (layout, words) = self.layout_and_row(row);
-        for cell in &layout.cells {
-            if let Some(oldest) = cell.oldest {
-                let (value, next) = left(cell, words, log, link, now);
-                if next != words[oldest] {
-                    cell.put(words, value);
-                    words[oldest] = next;
-                }
-            }
-        }
-    }
-
     /// A window's value at a moment, without changing anything.
-    pub(super) fn value(&self, cell: &Cell, row: u32, log: &Log, now: Now) -> i64 {
+    pub(super) fn value(&self, cell: &Cell, row: u32, log: &Log, now: &Now) -> i64 {
         let words = self.row(row);
         match (cell.oldest, self.layout.link, cell.span) {
             (Some(_), Some(link), _) => left(cell, words, log, link, now).0,
-            (_, _, TimeSpan::Calendar(period)) if goes_on(period, day_of(words), now.day) => {
-                cell.value(words)
-            }
+            (_, _, TimeSpan::Calendar(period)) if now.shares(period, day_of(words)) => cell.value(words),
             _ => 0,
         }
     }
@@ -250,7 +231,7 @@ impl Table {
         let Some(link) = self.layout.link else { return };
         let (row, before) = (log.link(place, link).row, log.entry(place));
         let (layout, words) = self.layout_and_row(row);
-        for cell in &layout.cells {
+        for cell in &layout.giving {
             let Some(oldest) = cell.oldest else { continue };
             if words[oldest] != NONE && log.long(words[oldest]) <= place {
                 let less = cell.brings(before, currency).wrapping_sub(cell.brings(now, currency));
@@ -270,7 +251,7 @@ impl Table {
             }
         }
         let (layout, words) = self.layout_and_row(at.row);
-        for cell in &layout.cells {
+        for cell in &layout.giving {
             let Some(oldest) = cell.oldest else { continue };
             if words[oldest] == short {
                 cell.put(words, cell.value(words).wrapping_sub(cell.brings(entry, currency)));
@@ -284,39 +265,42 @@ impl Table {
     }
 
     /// Gives away some rows that nothing can reach any more.
-    pub(super) fn clear_some(&mut self, day: Day) {
-        for _ in 0..LOOKED_AT.min(self.rows) {
-            let row = self.looked_at % self.rows;
-            self.looked_at = row + 1;
-            if day_of(self.row(row)) == NOBODY || self.is_reachable(row, day) {
+    pub(super) fn clear_some(&mut self, now: &Now) {
+        self.waited += 1;
+        if self.waited < EVERY {
+            return;
+        }
+        self.waited = 0;
+        let begin = self.looked_at;
+        // No further than the piece goes.
+        let end = (begin + LOOKED_AT).min(self.rows).min((begin / PIECE + 1) * PIECE);
+        for row in begin..end {
+            let words = self.row(row);
+            if day_of(words) == NOBODY || self.is_reachable(words, now) {
                 continue;
             }
-            let hash = self.hasher.hash_one(key_of(self.row(row)));
+            let hash = self.hasher.hash_one(key_of(words));
             if let Ok(found) = self.index.find_entry(hash, |known| *known == row) {
                 found.remove();
             }
             self.row_mut(row)[words::DAY] = day_word(NOBODY);
             self.free.push(row);
         }
+        self.looked_at = if end < self.rows { end } else { 0 };
     }
 
     /// Whether any window can still see something in a row.
-    pub(super) fn is_reachable(&self, row: u32, day: Day) -> bool {
-        let words = self.row(row);
-        let has_entries = self.layout.link.is_some() && words[words::ENTRIES] > 0;
-        has_entries || self.has_kept(row, day)
+    fn is_reachable(&self, words: &[u32], now: &Now) -> bool {
+        self.layout.link.is_some() && words[words::ENTRIES] > 0 || self.has_kept(words, now)
     }
 
     /// Whether a row has something that does not follow from the log.
-    pub(super) fn has_kept(&self, row: u32, day: Day) -> bool {
-        let words = self.row(row);
+    pub(super) fn has_kept(&self, words: &[u32], now: &Now) -> bool {
         let counts = |cell: &Cell| match cell.span {
-            TimeSpan::Calendar(period) if cell.oldest.is_none() => {
-                cell.value(words) > 0 && goes_on(period, day_of(words), day)
-            }
-            _ => false,
+            TimeSpan::Calendar(period) => cell.value(words) > 0 && now.shares(period, day_of(words)),
+            TimeSpan::Sliding(_) => false,
         };
-        self.visits(row).is_some() || self.layout.cells.iter().any(counts)
+        self.visits_in(words).is_some() || self.layout.beginning.iter().any(counts)
     }
 
     /// The rows that have somebody, by who it is.
@@ -328,8 +312,12 @@ impl Table {
 
     /// When and where a card was approved first and last.
     pub(super) fn visits(&self, row: u32) -> Option<Visits> {
+        self.visits_in(self.row(row))
+    }
+
+    fn visits_in(&self, words: &[u32]) -> Option<Visits> {
         let at = self.layout.visits?;
-        let words = &self.row(row)[at..at + words::VISITS];
+        let words = &words[at..at + words::VISITS];
         let number = |at: usize| (u64::from(words[at]) | u64::from(words[at + 1]) << 32).cast_signed();
         let spot = Spot { north_e4: words[5].cast_signed(), east_e4: words[6].cast_signed() };
         let place = Place { region: words[4], spot: (spot.north_e4 != i32::MIN).then_some(spot) };
@@ -367,12 +355,12 @@ impl Table {
 }
 
 /// A window's value without what has left it, and the oldest entry of what is still in it.
-fn left(cell: &Cell, words: &[u32], log: &Log, link: usize, now: Now) -> (i64, u32) {
+fn left(cell: &Cell, words: &[u32], log: &Log, link: usize, now: &Now) -> (i64, u32) {
     let (mut value, mut oldest) = (cell.value(words), cell.oldest.map_or(NONE, |at| words[at]));
     while oldest != NONE {
         let place = log.long(oldest);
         let entry = log.entry(place);
-        if !cell.has_left(entry, now.at_ms, now.day) {
+        if !cell.has_left(entry, now) {
             break;
         }
         value = value.wrapping_sub(cell.brings(entry, now.currency));
@@ -387,8 +375,9 @@ fn roll(layout: &Layout, words: &mut [u32], day: Day) {
     if day <= latest {
         return;
     }
-    for cell in layout.cells.iter().filter(|cell| cell.oldest.is_none()) {
-        if matches!(cell.span, TimeSpan::Calendar(period) if !goes_on(period, latest, day)) {
+    let goes_on = Period::shared(latest, day);
+    for cell in &layout.beginning {
+        if matches!(cell.span, TimeSpan::Calendar(period) if !goes_on[period as usize]) {
             cell.put(words, 0);
         }
     }
