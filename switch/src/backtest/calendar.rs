@@ -11,6 +11,9 @@ use super::map::TimeForm;
 
 const QUARTER_S: i64 = 900;
 
+/// A date, as `2026-11-22`.
+const DATE_BYTES: usize = 10;
+
 /// A moment in the zone of a data set.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Local {
@@ -32,11 +35,13 @@ pub(super) struct Calendar {
     of_local: Option<(i64, i64)>,
     /// A day, and its day of the month.
     of_month: Option<(Day, u8)>,
+    /// A date as it was written, and its day: rows of one day follow one another.
+    written_day: Option<([u8; DATE_BYTES], Day)>,
 }
 
 impl Calendar {
     pub(super) fn new(zone: TimeZone) -> Self {
-        Self { zone, of_utc: None, of_local: None, of_month: None }
+        Self { zone, of_utc: None, of_local: None, of_month: None, written_day: None }
     }
 
     /// A time as it is written, milliseconds since 1970 UTC. A time without an offset that the zone has twice is the
@@ -46,12 +51,24 @@ impl Calendar {
             TimeForm::Seconds => number(text)?.checked_mul(1_000),
             TimeForm::Milliseconds => number(text),
             TimeForm::Iso => {
-                let written = written(text)?;
+                let (date, clock) = text.split_first_chunk()?;
+                let written = written(self.day_of(date)?, clock)?;
                 let offset = match written.offset_s {
                     Some(offset) => offset,
                     None => self.offset_of_local(written.local_s)?,
                 };
                 Some((written.local_s - offset) * 1_000 + written.ms)
+            }
+        }
+    }
+
+    fn day_of(&mut self, date: &[u8; DATE_BYTES]) -> Option<Day> {
+        match self.written_day.filter(|(known, _)| known == date) {
+            Some((_, day)) => Some(day),
+            None => {
+                let day = day_of(date)?;
+                self.written_day = Some((*date, day));
+                Some(day)
             }
         }
     }
@@ -117,20 +134,20 @@ struct Written {
     offset_s: Option<i64>,
 }
 
-/// `2026-11-22`, `2026-11-22 12:00`, `2026-11-22T12:00:00.250+08:00`, `…Z`.
-fn written(text: &[u8]) -> Option<Written> {
-    let (date, rest) = text.split_at_checked(10)?;
+/// A date such as `2026-11-22`.
+fn day_of(date: &[u8; DATE_BYTES]) -> Option<Day> {
     let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = date else { return None };
     let year = i32::try_from(digits(&[*y1, *y2, *y3, *y4])?).ok()?;
     let (month, day) = (digits(&[*m1, *m2])?, digits(&[*d1, *d2])?);
     let (month, of_month) = (u8::try_from(month).ok()?, u8::try_from(day).ok()?);
-    let begin = Day::of(year, month, 1).0;
-    let date = Day::of(year, month, of_month).0;
-    let is_in_month = (1..=12).contains(&month) && of_month >= 1 && date < Day::of(year, month + 1, 1).0;
-    let mut written = Written { local_s: i64::from(date) * 86_400, ms: 0, offset_s: None };
-    if !is_in_month || date < begin {
-        return None;
-    }
+    let (begin, day) = (Day::of(year, month, 1), Day::of(year, month, of_month));
+    let is_in_month = (1..=12).contains(&month) && of_month >= 1 && day < Day::of(year, month + 1, 1);
+    (is_in_month && day >= begin).then_some(day)
+}
+
+/// What stands behind a date: nothing, ` 12:00`, `T12:00:00.250+08:00`, `…Z`.
+fn written(day: Day, rest: &[u8]) -> Option<Written> {
+    let mut written = Written { local_s: i64::from(day.0) * 86_400, ms: 0, offset_s: None };
     let Some((b' ' | b'T', clock)) = rest.split_first() else {
         return rest.is_empty().then_some(written);
     };

@@ -293,7 +293,8 @@ impl<R: Read> DataSet<R> {
         if text.is_empty() {
             return Ok(None);
         }
-        let named = std::str::from_utf8(text).ok().and_then(|word| self.map.mcc.get(word));
+        let words = Some(&self.map.mcc).filter(|words| !words.is_empty());
+        let named = words.and_then(|words| words.get(std::str::from_utf8(text).ok()?));
         match named {
             Some(code) => Ok(Some(i64::from(*code))),
             None => self
@@ -364,10 +365,9 @@ impl<R: Read> DataSet<R> {
     }
 
     fn number(&self, column: usize, most: i64, rule: &'static str) -> Result<i64, DataError> {
-        let text = std::str::from_utf8(self.text(column)).ok();
-        let plain = |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let number = text.filter(plain).and_then(|text| text.parse().ok()).filter(|number| *number <= most);
-        number.ok_or_else(|| self.wrong(column, rule))
+        let text = self.text(column);
+        let number = if text.is_empty() { None } else { with_digits(0, text) };
+        number.filter(|number| *number <= most).ok_or_else(|| self.wrong(column, rule))
     }
 
     fn text(&self, column: usize) -> &[u8] {
@@ -450,14 +450,17 @@ fn minor(text: &[u8], decimals: u8) -> Option<i64> {
         return None;
     }
     let kept = &fraction[..fraction.len().min(decimals)];
-    let zeros = decimals - kept.len();
-    let digits = whole.iter().chain(kept).copied().chain(std::iter::repeat_n(b'0', zeros));
-    let mut minor = 0_i64;
-    for digit in digits {
-        let value = digit.checked_sub(b'0').filter(|value| *value < 10)?;
-        minor = minor.checked_mul(10)?.checked_add(i64::from(value))?;
-    }
+    let zeros = &[b'0'; u8::MAX as usize][..decimals - kept.len()];
+    let minor = with_digits(with_digits(with_digits(0, whole)?, kept)?, zeros)?;
     (minor <= AMOUNT_MAX).then_some(minor)
+}
+
+/// A number with more digits behind it; none if one of them is no digit, or there are too many.
+fn with_digits(number: i64, digits: &[u8]) -> Option<i64> {
+    digits.iter().try_fold(number, |number, digit| {
+        let value = digit.checked_sub(b'0').filter(|value| *value < 10)?;
+        number.checked_mul(10)?.checked_add(i64::from(value))
+    })
 }
 
 /// Degrees in ten-thousandths; what is finer is left out.

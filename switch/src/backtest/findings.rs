@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use risk::language::{Currency, RuleBits};
+use risk::language::{Currency, Hits, RuleBits};
 use risk::past::Happened;
 use risk::rulebook::{Outcome, RuleState, Rulebook, Verdict};
 
@@ -191,13 +191,11 @@ impl Findings {
         let value = if happened.currency == self.currency.number { happened.amount } else { 0 };
         let declined = verdict.outcome.declines();
         self.were_declined += u64::from(was_declined);
-        let among = |bits: RuleBits| (0..self.rules.len()).filter(move |rule| bits.contains(*rule));
-        let (fired, missed): (Vec<usize>, Vec<usize>) =
-            (among(verdict.hits.fired).collect(), among(verdict.hits.not_applicable).collect());
-        missed.iter().for_each(|rule| self.rules[*rule].not_applicable += 1);
-        for rule in &fired {
-            self.rules[*rule].hit(value, was_declined);
-            for other in &fired {
+        let Hits { fired, not_applicable } = verdict.hits;
+        not_applicable.iter().for_each(|rule| self.rules[rule].not_applicable += 1);
+        for rule in fired.iter() {
+            self.rules[rule].hit(value, was_declined);
+            for other in fired.iter() {
                 self.together[rule * self.rules.len() + other] += 1;
             }
         }
@@ -206,10 +204,10 @@ impl Findings {
         }
         self.compare(seen, declined, &fired);
         let fraud = label.is_some_and(|label| label.fraud);
-        Known { fired: words(&verdict.hits.fired), value, week, fraud, declined }
+        Known { fired: fired.words(), value, week, fraud, declined }
     }
 
-    fn compare(&mut self, seen: &Seen<'_>, declined: bool, fired: &[usize]) {
+    fn compare(&mut self, seen: &Seen<'_>, declined: bool, fired: &RuleBits) {
         let (count, examples) = match (declined, seen.was_declined) {
             (true, false) => (&mut self.gained, &mut self.gained_examples),
             (false, true) => (&mut self.lost, &mut self.lost_examples),
@@ -223,7 +221,7 @@ impl Findings {
                 amount: seen.happened.amount,
                 currency: seen.happened.currency,
                 fraud: seen.label.map(|label| label.fraud),
-                rules: fired.iter().map(|rule| self.rules[*rule].id.clone()).collect(),
+                rules: fired.iter().map(|rule| self.rules[rule].id.clone()).collect(),
             });
         }
     }
@@ -232,7 +230,7 @@ impl Findings {
     pub(super) fn know(&mut self, known: &Known) {
         let Known { value, week, fraud, declined, .. } = *known;
         let mut any = false;
-        for rule in bits(&known.fired) {
+        for rule in RuleBits::of_words(known.fired).iter() {
             any = true;
             self.rules[rule].know(fraud, value);
         }
@@ -274,14 +272,4 @@ impl RuleFindings {
             self.genuine += 1;
         }
     }
-}
-
-fn words(bits: &RuleBits) -> [u64; 4] {
-    let mut words = [0; 4];
-    bits.iter().for_each(|rule| words[rule / 64] |= 1 << (rule % 64));
-    words
-}
-
-fn bits(words: &[u64; 4]) -> impl Iterator<Item = usize> + use<'_> {
-    (0..256).filter(move |rule| words[rule / 64] >> (rule % 64) & 1 == 1)
 }
