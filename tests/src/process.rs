@@ -16,6 +16,9 @@ use crate::{
     line::{Line, PATIENCE},
 };
 
+/// How long a start may take: it replays what lies behind its checkpoint, beside whatever else the machine does.
+const START_PATIENCE: Duration = Duration::from_secs(120);
+
 /// A running `serve`, killed when dropped.
 #[derive(Debug)]
 pub struct Process {
@@ -97,7 +100,7 @@ impl Launch {
             }
             let ended = child.try_wait().expect("a child");
             assert!(ended.is_none(), "{ended:?}: {}", self.log_text());
-            assert!(begun.elapsed() < PATIENCE, "not ready: {}", self.log_text());
+            assert!(begun.elapsed() < START_PATIENCE, "not ready: {}", self.log_text());
             // Often, so that a test can do something the moment it is ready.
             std::thread::sleep(Duration::from_micros(100));
         };
