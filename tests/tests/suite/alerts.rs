@@ -1,6 +1,6 @@
 //! Alerts through the real program: what rules want looked at is taken up, said what it was, and a rule sleeps for a card.
 
-use std::{fs, io::Write, process::Command};
+use std::process::Command;
 
 use serde_json::Value;
 use switch_tests::{ask::Ask, city::City, process::Process, terminal::Terminal};
@@ -50,11 +50,7 @@ state = "shadow"
 /// A desk with two officers, and ann, who is an analyst.
 fn desk() -> (Desk, Process) {
     let scene = Scene::new();
-    let ann = scene.text("ann.officer");
-    let entry = succeeds(order(&["officer", "--name", "ann", "--analyst", "--out", &ann]));
-    let mut officers =
-        fs::OpenOptions::new().append(true).open(scene.path("officers.toml")).expect("officers");
-    officers.write_all(entry.as_bytes()).expect("ann's entry");
+    scene.enrol("ann", "--analyst");
     let desk = Desk { scene, city: City::open() };
     let process = desk.scene.launch.start();
     (desk, process)

@@ -1,6 +1,6 @@
 //! What cardholders allow: less than their products, set by a teller with one signature.
 
-use std::{fs, io::Write, process::Command};
+use std::process::Command;
 
 use cardswitch::books::{
     Books,
@@ -111,11 +111,7 @@ fn a_holder_shuts_channels_and_regions_and_may_be_told_instead() {
 /// A scene with tina, a teller.
 fn with_tina() -> Desk {
     let scene = Scene::new();
-    let tina = scene.text("tina.officer");
-    let entry = succeeds(order(&["officer", "--name", "tina", "--teller", "--out", &tina]));
-    let mut officers =
-        fs::OpenOptions::new().append(true).open(scene.path("officers.toml")).expect("officers");
-    officers.write_all(entry.as_bytes()).expect("tina's entry");
+    scene.enrol("tina", "--teller");
     Desk { scene, city: City::open() }
 }
 

@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    io::Write,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
 };
@@ -45,6 +46,14 @@ impl Scene {
             .set("JOURNAL__HEAD_COPY", &at("head"))
             .set("ORDERS__OFFICERS", &at("officers.toml"));
         Self { folder, launch }
+    }
+
+    /// Enrols somebody else, as `--analyst`, say; who that is counts from the next start on.
+    pub(crate) fn enrol(&self, name: &str, role: &str) {
+        let key = self.text(&format!("{name}.officer"));
+        let entry = succeeds(order(&["officer", "--name", name, role, "--out", &key]));
+        let officers = fs::OpenOptions::new().append(true).open(self.path("officers.toml"));
+        officers.expect("officers").write_all(entry.as_bytes()).expect("the entry");
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
