@@ -208,6 +208,64 @@ fn a_wrong_data_set_says_where_and_which_rule() {
     ));
 }
 
+/// Bytes changed, put in, taken out and cut off.
+fn spoil(bytes: &mut Vec<u8>, mut below: impl FnMut(usize) -> usize) {
+    for _ in 0..=below(3) {
+        let at = below(bytes.len().max(1));
+        let byte = b"\r\n\",.;-0:A\0\xFF"[below(12)];
+        match below(8) {
+            0 => bytes.truncate(at),
+            1 | 2 if at < bytes.len() => _ = bytes.remove(at),
+            3 | 4 => bytes.insert(at, byte),
+            _ if at < bytes.len() => bytes[at] = byte,
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_data_set_that_was_changed_at_random_is_read_or_refused_with_its_line() {
+    let good = data(30);
+    let (head, rows) = good.split_once('\n').unwrap();
+    let good = format!("{head}\n{}", rows.replace(",c", ",4111c"));
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut below = |most: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % most
+    };
+    let (mut read, mut refused) = (0, 0);
+    for _ in 0..3_000 {
+        let mut bytes = good.clone().into_bytes();
+        spoil(&mut bytes, &mut below);
+        let lines = 1 + bytes.iter().filter(|byte| matches!(byte, b'\n' | b'\r')).count();
+        let map = Map::read(MAP).unwrap();
+        let mut trial = Trial::new(Rulebook::rehearse(&[RULES]).unwrap(), None, map.currency(), Keep::ASKED);
+        let mut taken = 0;
+        let done = DataSet::open(bytes.as_slice(), map).and_then(|mut rows| {
+            while rows.advance()? {
+                trial.take(
+                    &Asked { row: rows.row(), request: rows.request(), declined: rows.declined() },
+                    |_, _| false,
+                );
+                taken += 1;
+            }
+            Ok(())
+        });
+        assert_eq!(trial.finish(done.is_err()).rows, taken, "each row is taken once, up to the fault");
+        let Err(error) = done else {
+            read += 1;
+            continue;
+        };
+        refused += 1;
+        let told = error.to_string();
+        let line = told.strip_prefix("line ").and_then(|rest| rest.split([',', ':']).next()?.parse().ok());
+        let placed =
+            line.map_or(told.starts_with("the file has no column"), |line| (1..=lines).contains(&line));
+        assert!(placed && !told.contains("4111"), "{told}");
+    }
+    assert!(read > 300 && refused > 300, "{read} read, {refused} refused");
+}
+
 #[test]
 fn reports_say_the_same_and_hold_no_markup_of_others() {
     let mut findings = trial(&data(2_000), &MAP.replace("30d", "1h"), &mut |_, _| ());
