@@ -64,10 +64,16 @@ pub enum LimitsFault {
     /// An amount or a count that nothing is below.
     #[error("a limit is above zero; to shut a channel, name it")]
     Zero,
+    /// More than any request can ask for: field 4 has 12 digits. A card number is longer, and the journal would keep it.
+    #[error("an amount has at most 12 digits")]
+    TooHigh,
     /// One payment above a whole day.
     #[error("one payment may be more than all of a day")]
     DayBelowOne,
 }
+
+/// The highest amount of field 4 (ISO 8583), minor units.
+const AMOUNT_MAX: Minor = 999_999_999_999;
 
 /// A card's limits as an event says them.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -105,6 +111,9 @@ impl HolderLimits {
             || self.day_count_max == Some(0)
         {
             return Err(LimitsFault::Zero);
+        }
+        if [self.amount_max, self.day_amount_max].into_iter().flatten().any(|most| most > AMOUNT_MAX) {
+            return Err(LimitsFault::TooHigh);
         }
         match (self.amount_max, self.day_amount_max) {
             (Some(one), Some(day)) if one > day => Err(LimitsFault::DayBelowOne),

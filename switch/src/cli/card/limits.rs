@@ -215,10 +215,11 @@ mod tests {
 
     #[test]
     fn limits_that_are_none_are_refused() {
-        let rows: [(&[&str], &str); 7] = [
+        let rows: [(&[&str], &str); 8] = [
             (&[], "name what the holder allows, or --none"),
             (&["--amount", "0"], "a limit is above zero"),
             (&["--day-count", "0"], "a limit is above zero"),
+            (&["--amount", "1000000000000"], "an amount has at most 12 digits"),
             (&["--amount", "900", "--day-amount", "500"], "one payment may be more than all of a day"),
             (&["--region", "310000,310000"], "regions are different codes"),
             (&["--region", "1,2,3,4,5,6,7,8,9"], "--region: at most 8"),
